@@ -1,0 +1,282 @@
+//! Tokens into a fixed buffer, frames out of it.
+
+use core::fmt;
+
+use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
+
+use crate::error::FrameError;
+use crate::lexer::{Lexer, Step};
+use crate::value::Value;
+
+/// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
+///
+/// `N` is the longest frame in bytes, whitespace between tokens not counted, and at most 65535. The decoder takes
+/// `N` bytes and, on a 32-bit target, 32 more. The work of one [`push`](Self::push) does not depend on `N` or on what
+/// came before.
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let mut bytes: &[u8] = b"{\"stale\": \"half\xFF { \"execute\": \"guest-ping\" }\n";
+/// assert_eq!(decoder.push_slice(&mut bytes), Ok(Some(Event::Sentinel)));
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// assert_eq!(frame.as_bytes(), b"{\"execute\":\"guest-ping\"}");
+/// ```
+pub struct Decoder<const N: usize> {
+    parser: Parser<OwnedVecStorage<u8, N>>,
+}
+
+/// What a decoder saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The sentinel: whatever was pending has been dropped.
+    Sentinel,
+    /// A whole frame.
+    Frame(Frame<'a>),
+}
+
+/// One JSON value as it came over the wire: valid RFC 8259, valid UTF-8, without the whitespace between its tokens.
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// if let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1, 2]"[..]) {
+///     assert_eq!(frame.as_bytes(), b"[1,2]");
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    text: &'a [u8],
+    separators: &'a Separators,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame's text.
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The frame's value.
+    pub const fn value(&self) -> Value<'a> {
+        Value::root(self.text)
+    }
+
+    /// Where its members stand, if it is an object with few of them.
+    pub(crate) const fn separators(&self) -> &'a Separators {
+        self.separators
+    }
+}
+
+/// Where the colons and commas between the first members of a frame stand. Seven hold four members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Separators {
+    at: [u16; Self::MAX],
+    count: u8,
+}
+
+impl Separators {
+    const MAX: usize = 7;
+
+    const fn new() -> Self {
+        Self { at: [0; Self::MAX], count: 0 }
+    }
+
+    fn note(&mut self, at: u16) {
+        if let Some(next) = self.at.get_mut(usize::from(self.count)) {
+            *next = at;
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// The colons and commas in their order. `None`: there are more than were noted.
+    pub(crate) fn all(&self) -> Option<&[u16]> {
+        self.at.get(..usize::from(self.count))
+    }
+}
+
+/// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Parser::event`] makes an event of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    Nothing,
+    Sentinel,
+    Frame,
+    Error(FrameError),
+}
+
+/// Whether the frame still fits. One that does not is lexed on to its end, or its tail would pass for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Enough,
+    Exceeded,
+}
+
+/// The decoder without its size, so that there is one copy of its code for all of them.
+struct Parser<S: VecStorage<u8> + ?Sized> {
+    lexer: Lexer,
+    room: Room,
+    separators: Separators,
+    text: VecInner<u8, u16, S>,
+}
+
+impl<const N: usize> Decoder<N> {
+    /// An empty decoder. `N` from 1 to 65535, checked at compile time.
+    pub const fn new() -> Self {
+        const { assert!(N >= 1 && N <= u16::MAX as usize, "a Decoder holds 1 to 65535 bytes") };
+        Self {
+            parser: Parser {
+                lexer: Lexer::new(),
+                room: Room::Enough,
+                separators: Separators::new(),
+                text: heapless::Vec::new(),
+            },
+        }
+    }
+
+    /// Takes one byte.
+    ///
+    /// # Errors
+    /// What became of a frame that cannot be delivered. The byte is taken all the same; just go on.
+    pub fn push(&mut self, byte: u8) -> Result<Option<Event<'_>>, FrameError> {
+        let signal = self.step(byte);
+        self.event(signal)
+    }
+
+    /// Takes bytes until one of them leads to an event or an error, and moves the start of the slice past it.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push). Call again while bytes are left.
+    pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Event<'_>>, FrameError> {
+        let signal = self.step_slice(bytes);
+        self.event(signal)
+    }
+
+    /// For a port that was closed or opened: a new peer, a new decoder.
+    pub fn reset(&mut self) {
+        *self = Self::new();
+    }
+
+    /// For bytes known to be missing (an overrun, a framing error, a break, a time-out in mid-frame).
+    ///
+    /// The next byte may stand in the middle of a request, so everything is dropped up to the sentinel or the next
+    /// `}{`, as after a broken frame.
+    ///
+    /// # Errors
+    /// [`FrameError::Lost`] if a frame was open.
+    pub fn lost(&mut self) -> Result<(), FrameError> {
+        if self.parser.lexer.lost() { Err(FrameError::Lost) } else { Ok(()) }
+    }
+
+    pub(crate) fn step(&mut self, byte: u8) -> Signal {
+        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        parser.step(byte)
+    }
+
+    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
+        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        parser.step_slice(bytes)
+    }
+
+    /// The event that a signal stands for. That of a frame stays until the next byte is taken.
+    pub(crate) fn event(&self, signal: Signal) -> Result<Option<Event<'_>>, FrameError> {
+        match signal {
+            Signal::Nothing => Ok(None),
+            Signal::Sentinel => Ok(Some(Event::Sentinel)),
+            Signal::Frame => {
+                Ok(Some(Event::Frame(Frame { text: &self.parser.text, separators: &self.parser.separators })))
+            }
+            Signal::Error(error) => Err(error),
+        }
+    }
+}
+
+impl<const N: usize> Default for Decoder<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Clone for Decoder<N> {
+    fn clone(&self) -> Self {
+        let Parser { lexer, room, separators, ref text } = self.parser;
+        Self { parser: Parser { lexer, room, separators, text: text.clone() } }
+    }
+}
+
+impl<const N: usize> fmt::Debug for Decoder<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("lexer", &self.parser.lexer).finish_non_exhaustive()
+    }
+}
+
+impl Parser<ViewVecStorage<u8>> {
+    fn step(&mut self, byte: u8) -> Signal {
+        match self.lexer.step(byte) {
+            Step::Skip => Signal::Nothing,
+            Step::Inside => {
+                self.store(byte);
+                Signal::Nothing
+            }
+            Step::Separator => {
+                self.separators.note(self.text.len() as u16);
+                self.store(byte);
+                Signal::Nothing
+            }
+            Step::Begin => {
+                self.begin(byte);
+                Signal::Nothing
+            }
+            Step::End => {
+                self.store(byte);
+                self.frame()
+            }
+            Step::EndBefore => self.frame(),
+            Step::Sentinel => Signal::Sentinel,
+            Step::Broken(error) => self.broken(error),
+            Step::BrokenBegin(error) => {
+                let signal = self.broken(error);
+                self.begin(byte);
+                signal
+            }
+        }
+    }
+
+    fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            *bytes = rest;
+            let signal = self.step(byte);
+            if signal != Signal::Nothing {
+                return signal;
+            }
+        }
+        Signal::Nothing
+    }
+
+    fn begin(&mut self, byte: u8) {
+        self.room = Room::Enough;
+        self.separators = Separators::new();
+        self.text.clear();
+        self.store(byte);
+    }
+
+    fn store(&mut self, byte: u8) {
+        if self.text.push(byte).is_err() {
+            self.room = Room::Exceeded;
+        }
+    }
+
+    fn frame(&self) -> Signal {
+        match self.room {
+            Room::Enough => Signal::Frame,
+            Room::Exceeded => Signal::Error(FrameError::Overflow),
+        }
+    }
+
+    fn broken(&self, error: FrameError) -> Signal {
+        match (self.room, error) {
+            (Room::Exceeded, FrameError::Syntax | FrameError::TooDeep) => Signal::Error(FrameError::Overflow),
+            _ => Signal::Error(error),
+        }
+    }
+}

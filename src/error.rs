@@ -1,0 +1,85 @@
+//! The errors that stand on their own. Errors that point into a request live beside its views, in `message`.
+
+use core::error::Error;
+use core::fmt;
+
+/// Why a frame was not delivered: the one outcome of everything that went wrong with it.
+///
+/// ```
+/// use guestwire::{Decoder, FrameError};
+///
+/// let mut decoder: Decoder<8> = Decoder::new();
+/// assert!(decoder.push(b'{').is_ok());
+/// assert_eq!(decoder.push(b','), Err(FrameError::Syntax));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Bytes between frames that cannot start a value. One error for the whole run, however long it is.
+    Noise,
+    /// The frame broke RFC 8259 or its UTF-8, at the first byte after which nothing valid could follow.
+    Syntax,
+    /// The frame nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH) arrays and objects.
+    TooDeep,
+    /// The frame, whitespace between its tokens left out, is longer than the decoder's buffer.
+    Overflow,
+    /// The caller said with `lost()` that bytes of the frame are missing.
+    Lost,
+}
+
+impl FrameError {
+    /// The description an agent answers with, in the reference agent's words where it has any.
+    pub const fn desc(self) -> &'static str {
+        match self {
+            Self::Noise => "JSON parse error, expecting value",
+            Self::Syntax => "JSON parse error, invalid syntax",
+            Self::TooDeep => "JSON nesting depth limit exceeded",
+            Self::Overflow => "JSON token size limit exceeded",
+            Self::Lost => "JSON parse error, bytes were lost",
+        }
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.desc())
+    }
+}
+
+impl Error for FrameError {}
+
+/// What was to be written does not fit the slice it was to be written to. The slice's earlier content is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoesNotFit;
+
+impl fmt::Display for DoesNotFit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("does not fit the buffer")
+    }
+}
+
+impl Error for DoesNotFit {}
+
+/// An agent was refused because its transmit buffer cannot hold the response to `guest-info`.
+///
+/// The state that was to move into the agent comes back in it.
+pub struct TransmitTooSmall<S> {
+    /// Bytes that `TX` has to be, at least.
+    pub needed: usize,
+    /// What was given to `Agent::new`.
+    pub state: S,
+}
+
+impl<S> fmt::Debug for TransmitTooSmall<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransmitTooSmall").field("needed", &self.needed).finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Display for TransmitTooSmall<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the response to guest-info needs a transmit buffer of {} bytes", self.needed)
+    }
+}
+
+impl<S> Error for TransmitTooSmall<S> {}

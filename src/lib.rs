@@ -1,0 +1,32 @@
+#![no_std]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
+//! x
+
+mod agent;
+mod decoder;
+mod encoder;
+mod error;
+mod lexer;
+mod message;
+mod nesting;
+mod text;
+mod value;
+
+pub use agent::{Agent, Call, Command, CommandError, Handler, MIN_TRANSMIT, Responded, Responder, guest_info_size};
+pub use decoder::{Decoder, Event, Frame};
+pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
+pub use error::{DoesNotFit, FrameError, TransmitTooSmall};
+pub use lexer::SENTINEL;
+pub use message::{Argument, ArgumentError, Arguments, Parameter, Request, RequestError, RequestFault};
+pub use nesting::MAX_DEPTH;
+pub use text::{Chars, Text};
+pub use value::{Elements, Kind, Members, Value};
