@@ -120,6 +120,10 @@ struct Parser<S: VecStorage<u8> + ?Sized> {
     text: VecInner<u8, u16, S>,
 }
 
+/// What a decoder takes beside its `N` bytes, on the targets that it is made for.
+#[cfg(target_pointer_width = "32")]
+const _: () = assert!(size_of::<Decoder<64>>() <= 64 + 32 && size_of::<Decoder<65535>>() <= 65535 + 33);
+
 impl<const N: usize> Decoder<N> {
     /// An empty decoder. `N` from 1 to 65535, checked at compile time.
     pub const fn new() -> Self {

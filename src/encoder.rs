@@ -301,7 +301,19 @@ pub(crate) struct TextEncoder<'e> {
 
 impl Write for TextEncoder<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|character| self.write_char(character))
+        let is_plain = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
+        let mut rest = text;
+        loop {
+            let plain = rest.trim_start_matches(is_plain);
+            let run = rest.len().saturating_sub(plain.len());
+            self.output.put(rest.as_bytes().get(..run).unwrap_or_default()).map_err(|DoesNotFit| fmt::Error)?;
+            let mut characters = plain.chars();
+            match characters.next() {
+                Some(character) => self.write_char(character)?,
+                None => return Ok(()),
+            }
+            rest = characters.as_str();
+        }
     }
 
     fn write_char(&mut self, character: char) -> fmt::Result {

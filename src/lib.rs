@@ -1,4 +1,5 @@
 #![no_std]
+#![warn(missing_docs, unreachable_pub)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +22,7 @@ mod nesting;
 mod text;
 mod value;
 
-pub use agent::{Agent, Call, Command, CommandError, Handler, MIN_TRANSMIT, Responded, Responder, guest_info_size};
+pub use agent::{Agent, Call, Command, CommandError, Handler, Responded, Responder, guest_info_size};
 pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
 pub use error::{DoesNotFit, FrameError, TransmitTooSmall};

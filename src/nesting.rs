@@ -14,19 +14,18 @@ pub(crate) enum Container {
     Object,
 }
 
-/// A stack of brackets. The innermost is the lowest bit of `inner`; a set bit is an object.
+/// A stack of brackets. The innermost is the lowest bit of the first word; a set bit is an object.
 ///
-/// Two words of 32 bits, for one of 64 would cost a 32-bit target four bytes of padding.
+/// Words of 16 bits, so that a decoder wastes none on alignment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nesting {
-    inner: u32,
-    outer: u32,
+    words: [u16; 4],
     depth: u8,
 }
 
 impl Nesting {
     pub(crate) const fn new() -> Self {
-        Self { inner: 0, outer: 0, depth: 0 }
+        Self { words: [0; 4], depth: 0 }
     }
 
     pub(crate) const fn depth(&self) -> usize {
@@ -35,7 +34,8 @@ impl Nesting {
 
     /// The innermost open bracket.
     pub(crate) const fn innermost(&self) -> Option<Container> {
-        match (self.depth, self.inner & 1) {
+        let [inner, ..] = self.words;
+        match (self.depth, inner & 1) {
             (0, _) => None,
             (_, 0) => Some(Container::Array),
             _ => Some(Container::Object),
@@ -47,8 +47,10 @@ impl Nesting {
         if self.depth() == MAX_DEPTH {
             return None;
         }
-        self.outer = self.outer << 1 | self.inner >> 31;
-        self.inner = self.inner << 1 | u32::from(container == Container::Object);
+        let mut carry = u16::from(container == Container::Object);
+        for word in &mut self.words {
+            (*word, carry) = (*word << 1 | carry, *word >> 15);
+        }
         self.depth = self.depth.wrapping_add(1);
         Some(())
     }
@@ -58,8 +60,10 @@ impl Nesting {
         if self.innermost() != Some(container) {
             return None;
         }
-        self.inner = self.inner >> 1 | self.outer << 31;
-        self.outer >>= 1;
+        let mut carry = 0;
+        for word in self.words.iter_mut().rev() {
+            (*word, carry) = (*word >> 1 | carry, *word << 15);
+        }
         self.depth = self.depth.wrapping_sub(1);
         Some(())
     }

@@ -73,21 +73,18 @@ impl<S> Asked<S> {
     }
 }
 
-/// The least that `TX` can be: it holds every response and every error of fixed length that comes without an `id`.
-pub const MIN_TRANSMIT: usize = 96;
-
 impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
     /// An agent that serves `commands`. `version` is shown by `guest-info`; clients expect the form "1.2.3".
     ///
     /// # Errors
-    /// [`TransmitTooSmall`] if `TX` cannot hold the response to `guest-info`. A `TX` below [`MIN_TRANSMIT`] does not
-    /// compile.
+    /// [`TransmitTooSmall`] if `TX` cannot hold the response to `guest-info`. A `TX` that could not hold it without a
+    /// version and commands does not compile; every error of fixed length and every sync response fits that.
     pub const fn new(
         state: S,
         version: &'static str,
         commands: &'static [Command<S>],
     ) -> Result<Self, TransmitTooSmall<S>> {
-        const { assert!(TX >= MIN_TRANSMIT, "the transmit buffer of an Agent holds at least MIN_TRANSMIT bytes") };
+        const { assert!(TX >= guest_info_size::<()>("", &[]), "TX is too small for any agent: see guest_info_size") };
         let needed = guest_info_size(version, commands);
         if TX < needed {
             return Err(TransmitTooSmall { needed, state });

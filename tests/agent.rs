@@ -1,0 +1,502 @@
+//! The guest end from outside: envelope, arguments, responses, limits, back pressure.
+
+mod exchange;
+
+use exchange::{error, error_with_id, exchange};
+use guestwire::{Agent, Command, CommandError, guest_info_size};
+
+#[derive(Default)]
+struct Board {
+    shutdowns: usize,
+    frozen: bool,
+    disabled: &'static str,
+}
+
+const COMMANDS: &[Command<Board>] = &[
+    Command::new("guest-shutdown", |board: &mut Board, mut call| {
+        let mode = call.arguments.optional_string("mode")?;
+        let response = call.respond()?;
+        if mode.is_some_and(|mode| mode == "sideways") {
+            return Err(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"));
+        }
+        board.shutdowns += 1;
+        response.empty()
+    })
+    .no_success_response(),
+    Command::new("guest-fsfreeze-status", |board: &mut Board, call| {
+        call.respond()?.string(if board.frozen { "frozen" } else { "thawed" })
+    })
+    .allowed_when_frozen(),
+    Command::new("guest-exec-status", |_, mut call| {
+        let pid = call.arguments.integer("pid")?;
+        call.respond()?.error(format_args!("PID {pid} does not exist"))
+    }),
+    Command::new("guest-set-vcpus", |_, mut call| {
+        let mut online = 0;
+        for vcpu in call.arguments.array("vcpus")? {
+            let mut vcpu = vcpu.object()?;
+            vcpu.integer("logical-id")?;
+            online += i64::from(vcpu.boolean("online")?);
+            vcpu.end()?;
+        }
+        call.respond()?.integer(online)
+    }),
+    Command::new("guest-exec", |_, mut call| {
+        let path = call.arguments.string("path")?;
+        let mut buffer = [0; 64];
+        let path = path.copy_to(&mut buffer).map_err(|_| CommandError::Failed("path is too long"))?;
+        for argument in call.arguments.optional_array("arg")?.into_iter().flatten() {
+            argument.string()?;
+        }
+        let capture = call.arguments.optional_boolean("capture-output")?;
+        call.respond()?.object(|response| {
+            response.member("path").string(path)?;
+            response.member("capture").boolean(capture.unwrap_or(false))
+        })
+    }),
+    Command::new("guest-set-memory-blocks", |_, mut call| {
+        let blocks = call.arguments.array("mem-blks")?;
+        let mut sum = 0;
+        for block in blocks {
+            sum += block.object()?.unsigned("phys-index")?;
+        }
+        call.respond()?.unsigned(sum)
+    }),
+    Command::new("test-long", |_, mut call| {
+        let length = call.arguments.integer("length")?;
+        call.respond()?.string(&"x".repeat(length as usize))
+    }),
+    Command::new("test-values", |_, call| {
+        call.respond()?.array(|list| {
+            list.element().null()?;
+            list.element().boolean(true)?;
+            list.element().integer(i64::MIN)?;
+            list.element().unsigned(u64::MAX)?;
+            list.element().string("a\"\\/\u{8}\u{c}\n\r\t\0\u{1f} ~\u{7f}é中😀")?;
+            list.element().display(format_args!("{:02x}", 10))?;
+            list.element().array(|_| Ok(()))?;
+            list.element().object(|object| object.member("né").array(|list| list.element().integer(-7)))
+        })
+    }),
+    // The agent's own commands cannot be replaced.
+    Command::new("guest-ping", |_, call| call.respond()?.string("replaced")),
+];
+
+fn agent() -> Agent<Board, 1024, 2048> {
+    Agent::new(Board::default(), "1.2.3", COMMANDS)
+        .unwrap()
+        .frozen_when(|board| board.frozen)
+        .disabled_when(|board, command| board.disabled == command)
+}
+
+/// What the agent answers to one request, as text.
+#[track_caller]
+fn answer(request: &str) -> String {
+    String::from_utf8(exchange(&mut agent(), request.as_bytes())).unwrap()
+}
+
+#[test]
+fn own_commands() {
+    assert_eq!(answer(r#"{"execute": "guest-ping"}"#), "{\"return\": {}}\n");
+    assert_eq!(answer(r#"{"execute": "guest-ping", "arguments": {}, "id": null}"#), "{\"return\": {}, \"id\": null}\n");
+    assert_eq!(answer(r#"{"execute": "guest-sync", "arguments": {"id": -1}}"#), "{\"return\": -1}\n");
+    let delimited = r#"{"execute": "guest-sync-delimited", "arguments": {"id": 9223372036854775807}, "id": [1, {}]}"#;
+    assert_eq!(
+        exchange(&mut agent(), delimited.as_bytes()),
+        b"\xFF{\"return\": 9223372036854775807, \"id\": [1,{}]}\n"
+    );
+}
+
+#[test]
+fn the_sentinel_only_in_front_of_a_successful_response() {
+    for (arguments, desc) in [
+        ("{}", "Parameter 'id' is missing"),
+        (r#"{"id": "1"}"#, "Invalid parameter type for 'id', expected: integer"),
+        (r#"{"id": 1.0}"#, "Invalid parameter type for 'id', expected: integer"),
+        (r#"{"id": 9223372036854775808}"#, "Invalid parameter type for 'id', expected: integer"),
+        (r#"{"id": null}"#, "Invalid parameter type for 'id', expected: integer"),
+        (r#"{"id": 1, "x": 2}"#, "Parameter 'x' is unexpected"),
+        (r#"{"x": 2}"#, "Parameter 'id' is missing"),
+    ] {
+        let request = format!("{{\"execute\": \"guest-sync-delimited\", \"arguments\": {arguments}, \"id\": 5}}");
+        assert_eq!(answer(&request), error_with_id("5", "GenericError", desc), "{request}");
+        let next = exchange(&mut agent(), format!("{request}{{\"execute\": \"guest-ping\"}}").as_bytes());
+        assert!(next.ends_with(b"}\n{\"return\": {}}\n") && !next.contains(&0xFF), "nothing stays pending");
+    }
+}
+
+#[test]
+fn info_lists_what_there_is() {
+    let info: serde_json::Value = serde_json::from_str(&answer(r#"{"execute": "guest-info"}"#)).unwrap();
+    let info = &info["return"];
+    assert_eq!(info["version"], "1.2.3");
+    let listed = info["supported_commands"].as_array().unwrap();
+    assert_eq!(listed.len(), 4 + COMMANDS.len());
+    let entry = |name: &str| listed.iter().find(|entry| entry["name"] == name).unwrap();
+    assert_eq!(entry("guest-sync-delimited")["success-response"], true);
+    assert_eq!(entry("guest-shutdown")["success-response"], false);
+    assert_eq!(entry("guest-shutdown")["enabled"], true);
+}
+
+/// QEMU 7.2, qapi/qmp-dispatch.c; the order where several things are wrong is design.
+#[test]
+fn envelope() {
+    for (request, response) in [
+        ("[]", error("GenericError", "QMP input must be a JSON object")),
+        ("true", error("GenericError", "QMP input must be a JSON object")),
+        ("\"execute\"", error("GenericError", "QMP input must be a JSON object")),
+        ("-1.5e3 ", error("GenericError", "QMP input must be a JSON object")),
+        ("{}", error("GenericError", "QMP input lacks member 'execute'")),
+        (r#"{"id": 1}"#, error_with_id("1", "GenericError", "QMP input lacks member 'execute'")),
+        (r#"{"execute": 1}"#, error("GenericError", "QMP input member 'execute' must be a string")),
+        (
+            r#"{"execute": null, "arguments": 1, "x": 1}"#,
+            error("GenericError", "QMP input member 'execute' must be a string"),
+        ),
+        (
+            r#"{"x": 1, "arguments": [], "execute": "x"}"#,
+            error("GenericError", "QMP input member 'arguments' must be an object"),
+        ),
+        (r#"{"b": 1, "id": 2, "a": 1}"#, error_with_id("2", "GenericError", "QMP input member 'b' is unexpected")),
+        (r#"{"execute": "guest-ping", "return": 1}"#, error("GenericError", "QMP input member 'return' is unexpected")),
+        (
+            r#"{"a":1,"b":1,"execute":"guest-ping","arguments":{},"id":1}"#,
+            error_with_id("1", "GenericError", "QMP input member 'a' is unexpected"),
+        ),
+        (r#"{"id":1,"execute":"guest-ping","id":1}"#, error("GenericError", "JSON parse error, duplicate key")),
+        (r#"{"id":1,"execute":"guest-ping","\u0069d":1}"#, error("GenericError", "JSON parse error, duplicate key")),
+        (
+            r#"{"x":1,"y":1,"z":1,"execute":"guest-ping","x":1}"#,
+            error("GenericError", "JSON parse error, duplicate key"),
+        ),
+        (
+            r#"{"execute":"guest-ping","execute":"guest-ping","id":1}"#,
+            error("GenericError", "JSON parse error, duplicate key"),
+        ),
+        (r#"{"execute": ""}"#, error("CommandNotFound", "The command  has not been found")),
+        (r#"{"execute": "Guest-ping"}"#, error("CommandNotFound", "The command Guest-ping has not been found")),
+        (
+            r#"{"execute": "\"é\u0000", "id": "a"}"#,
+            error_with_id("\"a\"", "CommandNotFound", r#"The command \"\u00E9\u0000 has not been found"#),
+        ),
+        (r#"{"exec\u0075te": "guest\u002dping", "i\u0064": {"a": 1}}"#, "{\"return\": {}, \"id\": {\"a\":1}}\n".into()),
+        (
+            r#"{"execute": "guest-ping", "arguments": {"x": {"y": [1]}}}"#,
+            error("GenericError", "Parameter 'x' is unexpected"),
+        ),
+        (
+            r#"{"execute": "guest-ping", "arguments": {"y": 1, "x": 1}}"#,
+            error("GenericError", "Parameter 'y' is unexpected"),
+        ),
+        (
+            r#"{"execute": "guest-ping", "arguments": {"y": 1, "y": 1}, "id": 1}"#,
+            error("GenericError", "JSON parse error, duplicate key"),
+        ),
+        (
+            r#"{"execute": "guest-sync", "arguments": {"id": 1, "\u0069d": 1}, "id": 1}"#,
+            error("GenericError", "JSON parse error, duplicate key"),
+        ),
+    ] {
+        assert_eq!(answer(request), response, "{request}");
+    }
+}
+
+/// Rule 7: two agents on a line, or an echoing line, must fall silent.
+#[test]
+fn a_response_is_never_answered() {
+    for response in [
+        "{\"return\": {}}",
+        r#"{"error": {"class": "GenericError", "desc": "x"}, "id": 1}"#,
+        r#"{"id": 1, "x": 1, "y": 2, "z": 3, "return": 5, "return": 6}"#,
+        r#"{"re\u0074urn": 5}"#,
+    ] {
+        assert_eq!(answer(response), "", "{response}");
+    }
+}
+
+#[test]
+fn argument_errors_name_the_place() {
+    let vcpus = |list: &str| answer(&format!("{{\"execute\": \"guest-set-vcpus\", \"arguments\": {list}}}"));
+    let generic = |desc| error("GenericError", desc);
+    assert_eq!(vcpus("{}"), generic("Parameter 'vcpus' is missing"));
+    assert_eq!(vcpus(r#"{"vcpus": {}}"#), generic("Invalid parameter type for 'vcpus', expected: array"));
+    assert_eq!(vcpus(r#"{"vcpus": [5]}"#), generic("Invalid parameter type for 'vcpus[0]', expected: object"));
+    assert_eq!(vcpus(r#"{"vcpus": [{"logical-id": 0}]}"#), generic("Parameter 'vcpus[0].online' is missing"));
+    let good = r#"{"logical-id": 0, "online": true}"#;
+    assert_eq!(
+        vcpus(&format!("{{\"vcpus\": [{good}, {good}, {{\"logical-id\": 0, \"online\": 1}}]}}")),
+        generic("Invalid parameter type for 'vcpus[2].online', expected: boolean")
+    );
+    assert_eq!(
+        vcpus(&format!("{{\"vcpus\": [{good}, {{\"logical-id\": 0, \"online\": false, \"can,\\\"\": [[1]]}}]}}")),
+        generic(r#"Parameter 'vcpus[1].can,\"' is unexpected"#)
+    );
+    assert_eq!(vcpus(&format!("{{\"x\": [{{}}], \"vcpus\": [{good}]}}")), generic("Parameter 'x' is unexpected"));
+    assert_eq!(vcpus(&format!("{{\"vcpus\": [{good}, {good}]}}")), "{\"return\": 2}\n");
+    assert_eq!(vcpus(r#"{"vcpus": []}"#), "{\"return\": 0}\n");
+    let blocks = |index: &str| {
+        answer(&format!(
+            "{{\"execute\": \"guest-set-memory-blocks\", \"arguments\": {{\"mem-blks\": [{{\"phys-index\": {index}}}]}}}}"
+        ))
+    };
+    for wrong in ["\"x\"", "-1", "1.0", "18446744073709551616", "null"] {
+        assert_eq!(blocks(wrong), generic("Parameter 'mem-blks[0].phys-index' expects uint64"));
+    }
+    assert_eq!(blocks("18446744073709551615"), "{\"return\": 18446744073709551615}\n");
+    assert_eq!(blocks("-0"), "{\"return\": 0}\n");
+    let exec = |arguments: &str| answer(&format!("{{\"execute\": \"guest-exec\", \"arguments\": {arguments}}}"));
+    assert_eq!(
+        exec(r#"{"path": "/b\u0069n", "arg": ["a", 1]}"#),
+        generic("Invalid parameter type for 'arg[1]', expected: string")
+    );
+    assert_eq!(exec(r#"{"arg": null, "path": "é\n"}"#), generic("Invalid parameter type for 'arg', expected: array"));
+    assert_eq!(
+        exec(r#"{"capture-output": true, "path": "é\n"}"#),
+        "{\"return\": {\"path\": \"\\u00E9\\n\", \"capture\": true}}\n"
+    );
+}
+
+/// Arguments beyond the 32nd are unexpected whatever they are called.
+#[test]
+fn as_many_arguments_as_can_be_counted() {
+    let request = |unknown: usize| {
+        let members: String = (0..unknown).map(|number| format!("\"x{number}\": {number}, ")).collect();
+        answer(&format!("{{\"execute\": \"guest-sync\", \"arguments\": {{{members}\"id\": 1}}}}"))
+    };
+    assert_eq!(request(0), "{\"return\": 1}\n");
+    for unknown in [1, 31, 32, 33] {
+        assert_eq!(request(unknown), error("GenericError", "Parameter 'x0' is unexpected"));
+    }
+}
+
+#[test]
+fn values_in_the_reference_spelling() {
+    assert_eq!(
+        answer(r#"{"execute": "test-values"}"#),
+        concat!(
+            r#"{"return": [null, true, -9223372036854775808, 18446744073709551615, "#,
+            r#""a\"\\/\b\f\n\r\t\u0000\u001F ~\u007F\u00E9\u4E2D\uD83D\uDE00", "0a", [], {"n\u00E9": [-7]}]}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn commands_without_success_response() {
+    let mut agent = agent();
+    let both = br#"{"execute": "guest-shutdown", "id": 1}{"execute": "guest-ping"}"#;
+    assert_eq!(exchange(&mut agent, both), b"{\"return\": {}}\n");
+    assert_eq!(agent.state().shutdowns, 1);
+    assert_eq!(
+        answer(r#"{"execute": "guest-shutdown", "arguments": {"mode": "sideways"}, "id": 1}"#),
+        error_with_id("1", "GenericError", "mode is invalid (valid values are: halt|powerdown|reboot")
+    );
+    assert_eq!(
+        answer(r#"{"execute": "guest-exec-status", "arguments": {"pid": 7}, "id": 1}"#),
+        error_with_id("1", "GenericError", "PID 7 does not exist")
+    );
+}
+
+#[test]
+fn frozen_and_disabled() {
+    let mut agent = agent();
+    agent.state_mut().disabled = "guest-shutdown";
+    let shutdown = br#"{"execute": "guest-shutdown", "arguments": {"mode": 5}, "id": 1}"#;
+    assert_eq!(
+        exchange(&mut agent, shutdown),
+        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled").as_bytes()
+    );
+    agent.state_mut().frozen = true;
+    assert_eq!(
+        exchange(&mut agent, shutdown),
+        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled: the agent is in frozen state")
+            .as_bytes()
+    );
+    assert_eq!(exchange(&mut agent, br#"{"execute": "guest-fsfreeze-status"}"#), b"{\"return\": \"frozen\"}\n");
+    assert_eq!(exchange(&mut agent, br#"{"execute": "guest-ping"}"#), b"{\"return\": {}}\n");
+    let info: serde_json::Value =
+        serde_json::from_slice(&exchange(&mut agent, br#"{"execute": "guest-info"}"#)).unwrap();
+    let enabled: Vec<_> =
+        info["return"]["supported_commands"].as_array().unwrap().iter().filter(|c| c["enabled"] == true).collect();
+    assert_eq!(enabled.len(), 4 + 1);
+    agent.state_mut().frozen = false;
+    agent.state_mut().disabled = "";
+    assert_eq!(
+        exchange(&mut agent, shutdown),
+        error_with_id("1", "GenericError", "Invalid parameter type for 'mode', expected: string").as_bytes()
+    );
+}
+
+mod limits {
+    use super::*;
+
+    const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
+
+    #[test]
+    fn guest_info_just_fits_or_the_agent_is_refused() {
+        const COMMANDS: &[Command<()>] = &[
+            Command::new("a\"\\\n\u{1}\u{7f}é中😀", |_, call| call.respond()?.empty()),
+            Command::new("guest-shutdown", |_, call| call.respond()?.empty()).no_success_response(),
+        ];
+        const SIZE: usize = guest_info_size("1.0.0-é", COMMANDS);
+        let agent: Result<Agent<(), 64, SIZE>, _> = Agent::new((), "1.0.0-é", COMMANDS);
+        let mut agent = agent.unwrap().frozen_when(|()| true);
+        let info = exchange(&mut agent, br#"{"execute": "guest-info"}"#);
+        assert_eq!(info.len(), SIZE, "exact, with all commands disabled");
+        serde_json::from_slice::<serde_json::Value>(&info).unwrap();
+        let refused = Agent::<_, 64, { SIZE - 1 }>::new((), "1.0.0-é", COMMANDS).unwrap_err();
+        assert_eq!(refused.needed, SIZE);
+        assert_eq!(refused.to_string(), format!("the response to guest-info needs a transmit buffer of {SIZE} bytes"));
+    }
+
+    /// An agent whose `TX` is the least that compiles: whatever has no length of its own fits it.
+    #[test]
+    fn fixed_responses_fit_the_smallest_buffer() {
+        const LEAST: usize = guest_info_size::<()>("", &[]);
+        let mut agent: Agent<(), 2048, LEAST> = Agent::new((), "", &[]).unwrap();
+        let long_string = format!("\"{}\"", "x".repeat(2048));
+        for (request, response) in [
+            ("x{", error("GenericError", "JSON parse error, expecting value")),
+            (",{{", error("GenericError", "JSON parse error, invalid syntax")),
+            (&"[".repeat(66), error("GenericError", "JSON nesting depth limit exceeded")),
+            (&long_string, error("GenericError", "JSON token size limit exceeded")),
+            (
+                r#"{"execute":"","arguments":1}"#,
+                error("GenericError", "QMP input member 'arguments' must be an object"),
+            ),
+            (
+                r#"{"execute":"guest-sync","arguments":{"id":""}}"#,
+                error("GenericError", "Invalid parameter type for 'id', expected: integer"),
+            ),
+        ] {
+            agent.reset();
+            let answer = exchange(&mut agent, request.as_bytes());
+            assert!(answer.ends_with(response.as_bytes()), "{request}");
+        }
+        assert!(error("CommandNotFound", DOES_NOT_FIT).len() <= LEAST);
+    }
+
+    #[test]
+    fn a_response_that_just_fits_and_one_that_does_not() {
+        let long = |length: usize, id: &str| {
+            answer(&format!("{{\"execute\": \"test-long\", \"arguments\": {{\"length\": {length}}}{id}}}"))
+        };
+        let frame = "{\"return\": \"\"}\n".len();
+        assert_eq!(long(2048 - frame, "").len(), 2048);
+        assert_eq!(long(2049 - frame, ""), error("GenericError", DOES_NOT_FIT));
+        assert_eq!(long(2049 - frame, ", \"id\": 7"), error_with_id("7", "GenericError", DOES_NOT_FIT));
+        let with_id = frame + ", \"id\": 7".len();
+        assert_eq!(long(2048 - with_id, ", \"id\": 7").len(), 2048);
+        assert_eq!(long(2049 - with_id, ", \"id\": 7"), error_with_id("7", "GenericError", DOES_NOT_FIT));
+    }
+
+    /// A description or an `id` that does not fit: the `id` is kept as long as anything fits beside it.
+    #[test]
+    fn an_error_that_does_not_fit() {
+        const SIZE: usize = guest_info_size::<()>("1", &[]);
+        let mut agent: Agent<(), 2048, SIZE> = Agent::new((), "1", &[]).unwrap();
+        let mut ask = |name: usize, id: usize| {
+            let request = format!("{{\"execute\": \"{}\", \"id\": \"{}\"}}", "n".repeat(name), "i".repeat(id));
+            String::from_utf8(exchange(&mut agent, request.as_bytes())).unwrap()
+        };
+        let id = |id: usize| format!("\"{}\"", "i".repeat(id));
+        let not_found = |name: usize| format!("The command {} has not been found", "n".repeat(name));
+        let room = SIZE - error_with_id("\"\"", "CommandNotFound", &not_found(0)).len();
+        assert_eq!(ask(room, 0), error_with_id("\"\"", "CommandNotFound", &not_found(room)));
+        assert_eq!(ask(room, 1), error_with_id("\"i\"", "CommandNotFound", DOES_NOT_FIT));
+        let room = SIZE - error_with_id("\"\"", "CommandNotFound", DOES_NOT_FIT).len();
+        assert_eq!(ask(600, room), error_with_id(&id(room), "CommandNotFound", DOES_NOT_FIT));
+        assert_eq!(ask(600, room + 1), error("CommandNotFound", DOES_NOT_FIT));
+        assert_eq!(ask(3, 600), error("CommandNotFound", &not_found(3)));
+    }
+
+    #[test]
+    fn a_request_that_just_fits_and_one_that_does_not() {
+        let mut agent: Agent<(), 64, 512> = Agent::new((), "1.0.0", &[]).unwrap();
+        let ping = |id: usize| format!("{{\"execute\":\"guest-ping\",\"id\":\"{}\"}}\n", "i".repeat(id));
+        let room = 64 - (ping(0).len() - 1);
+        assert!(exchange(&mut agent, ping(room).as_bytes()).starts_with(b"{\"return\": {}, \"id\": \"iii"));
+        assert_eq!(
+            exchange(&mut agent, ping(room + 1).as_bytes()),
+            error("GenericError", "JSON token size limit exceeded").as_bytes()
+        );
+        let spaced = ping(room).replace(',', " \t\r\n, ");
+        assert!(exchange(&mut agent, spaced.as_bytes()).starts_with(b"{\"return\""), "whitespace takes no room");
+    }
+}
+
+mod back_pressure {
+    use super::*;
+
+    #[test]
+    fn the_next_outcome_waits_and_no_byte_is_taken() {
+        let mut agent = agent();
+        for byte in br#"{"execute": "guest-sync", "arguments": {"id": 1}}"# {
+            agent.push(*byte).unwrap();
+        }
+        for byte in b" \xFF{\"return\": 5} {\"execute\": \"guest-ping\"}" {
+            agent.push(*byte).expect("taken while the first response drains");
+        }
+        assert_eq!(agent.push(b' '), Err(nb::Error::WouldBlock));
+        let mut more: &[u8] = b"{\"execute\": \"guest-ping\", \"id\": 2}";
+        assert_eq!(agent.push_slice(&mut more), Err(nb::Error::WouldBlock));
+        assert_eq!(more.len(), 34, "nothing was taken");
+        assert_eq!(agent.transmit(), b"{\"return\": 1}\n");
+        agent.transmitted(13);
+        assert_eq!(agent.transmit(), b"\n");
+        assert_eq!(agent.push(b' '), Err(nb::Error::WouldBlock));
+        agent.transmitted(1);
+        assert_eq!(agent.transmit(), b"{\"return\": {}}\n", "served without a further byte");
+        assert_eq!(agent.push_slice(&mut more), Ok(()));
+        agent.transmitted(usize::MAX);
+        assert_eq!(agent.transmit(), b"{\"return\": {}, \"id\": 2}\n");
+    }
+
+    /// `}{` while a response drains: the error waits, and the byte that broke the frame has begun the next one.
+    #[test]
+    fn a_break_that_begins_a_frame_waits_and_may_be_lost() {
+        let begin = |agent: &mut Agent<Board, 1024, 2048>| {
+            let mut bytes: &[u8] = b"{\"execute\": \"guest-ping\"}{\"a\": {} {";
+            agent.push_slice(&mut bytes).unwrap();
+            assert_eq!(agent.push(b' '), Err(nb::Error::WouldBlock));
+        };
+        let broken = error("GenericError", "JSON parse error, invalid syntax");
+        let mut agent = agent();
+        begin(&mut agent);
+        agent.transmitted(usize::MAX);
+        assert_eq!(agent.transmit(), broken.as_bytes());
+        agent.transmitted(usize::MAX);
+        assert_eq!(exchange(&mut agent, b"\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
+
+        begin(&mut agent);
+        agent.lost();
+        agent.transmitted(usize::MAX);
+        assert_eq!(agent.transmit(), broken.as_bytes());
+        agent.transmitted(usize::MAX);
+        assert_eq!(agent.transmit(), error("GenericError", "JSON parse error, bytes were lost").as_bytes());
+        agent.transmitted(usize::MAX);
+        assert_eq!(exchange(&mut agent, b"\"execute\": \"guest-ping\"}"), b"", "the frame was lost");
+    }
+
+    #[test]
+    fn a_command_without_response_does_not_hold_up_the_next_error() {
+        let mut agent = agent();
+        let mut bytes: &[u8] = br#"{"execute": "guest-ping"}{"execute": "guest-shutdown"}"#;
+        agent.push_slice(&mut bytes).unwrap();
+        assert_eq!(agent.state().shutdowns, 0, "not before the response has gone");
+        agent.transmitted(usize::MAX);
+        assert_eq!((agent.transmit(), agent.state().shutdowns), (&b""[..], 1));
+        assert_eq!(agent.push(b' '), Ok(()));
+    }
+
+    #[test]
+    fn reset_drops_what_was_for_another_client() {
+        let mut agent = agent();
+        let mut bytes: &[u8] = br#"{"execute": "guest-ping"}{"execute": "guest-shutdown"}"#;
+        agent.push_slice(&mut bytes).unwrap();
+        agent.transmitted(3);
+        agent.reset();
+        assert_eq!((agent.transmit(), agent.state().shutdowns), (&b""[..], 0));
+        assert_eq!(exchange(&mut agent, b"{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
+    }
+}
