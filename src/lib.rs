@@ -10,7 +10,7 @@
     clippy::string_slice,
     clippy::arithmetic_side_effects
 )]
-//! x
+#![doc = include_str!("../README.md")]
 
 mod agent;
 mod decoder;

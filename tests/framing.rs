@@ -1,0 +1,285 @@
+//! The framing rules of the front page, a table each. What is due is written `frame`, `Error` or `FF`, with `|` between.
+
+use guestwire::{Decoder, Event, FrameError, MAX_DEPTH};
+
+/// What becomes of `bytes` in a decoder of 64 bytes.
+fn outcome(bytes: &[u8]) -> String {
+    outcome_in(&mut Decoder::<64>::new(), bytes)
+}
+
+fn outcome_in<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) -> String {
+    let mut outcomes = Vec::new();
+    for byte in bytes {
+        match decoder.push(*byte) {
+            Ok(None) => {}
+            Ok(Some(Event::Sentinel)) => outcomes.push("FF".to_owned()),
+            Ok(Some(Event::Frame(frame))) => outcomes.push(frame.as_bytes().escape_ascii().to_string()),
+            Err(error) => outcomes.push(format!("{error:?}")),
+        }
+    }
+    outcomes.join(" | ").replace("\\\"", "\"").replace("\\\\", "\\")
+}
+
+#[track_caller]
+fn check<B: AsRef<[u8]>>(cases: &[(B, &str)]) {
+    for (bytes, due) in cases {
+        assert_eq!(outcome(bytes.as_ref()), *due, "{}", bytes.as_ref().escape_ascii());
+    }
+}
+
+#[test]
+fn rule_1_a_frame_is_one_value() {
+    check(&[
+        (r#"{"a":[1,{}]}"#, r#"{"a":[1,{}]}"#),
+        (r#"{}[]"x"true false"#, r#"{} | [] | "x" | true | false"#),
+        (" \t\r\n{ \t\r\n\"a\" \n:\r 1 , \"b\":\t[ ] } \n", r#"{"a":1,"b":[]}"#),
+        ("\"a b\"", "\"a b\""),
+        ("truenull", "true | null"),
+        ("1", ""),
+        ("1 ", "1"),
+        ("-0.5e+10\n2\t3\r", "-0.5e+10 | 2 | 3"),
+        ("0e5 ", "0e5"),
+        ("12", ""),
+        ("1\"a\"", "Syntax"),
+        ("1,{}", "Syntax | {}"),
+        ("tru{}", "Syntax | {}"),
+        ("01 {}", "Syntax | {}"),
+    ]);
+}
+
+#[test]
+fn rule_1_numbers() {
+    for good in
+        ["0", "-0", "7", "-10", "0.0", "1.25", "1e5", "1E-5", "0.1e+09", "123456789012345678901234567890", "1e999"]
+    {
+        assert_eq!(outcome(format!("{good} ").as_bytes()), good);
+        assert_eq!(outcome(format!("[{good},{good}]").as_bytes()), format!("[{good},{good}]"));
+        assert_eq!(outcome(format!("{{\"a\":{good}}}").as_bytes()), format!("{{\"a\":{good}}}"));
+    }
+    for bad in
+        ["+1", ".5", "1.", "1.e1", "1e", "1e+", "--1", "00", "-", "-a", "0x1", "1_0", "NaN", "Infinity", "-Infinity"]
+    {
+        assert_eq!(outcome(format!("[{bad}]").as_bytes()), "Syntax", "{bad}");
+    }
+}
+
+#[test]
+fn rule_2_the_sentinel_drops_what_is_pending() {
+    for pending in [
+        "",
+        "{",
+        "{\"a",
+        "{\"a\\",
+        "{\"a\\u12",
+        "\"\u{e9}",
+        "[1",
+        "[1.",
+        "tr",
+        "-",
+        "1",
+        "[[[",
+        "{\"a\":[]",
+        "{\"\\ud800\\u",
+    ] {
+        assert_eq!(outcome(&[pending.as_bytes(), b"\xFF{}"].concat()), "FF | {}", "{pending}");
+    }
+    check(&[
+        (&b"\xFF\xFF\xFF"[..], "FF | FF | FF"),
+        (b"x\xFFx\xFF", "Noise | FF | Noise | FF"),
+        (b"{,\xFF1 ", "Syntax | FF | 1"),
+        (b"\xEF\xBB\xFF{}", "FF | {}"),
+        (b"\"\xE4\xB8\xFF{}", "FF | {}"),
+        (b"{\"a\":1,\xFF\"b\" ", "FF | \"b\""),
+    ]);
+}
+
+#[test]
+fn rule_3_noise_between_frames_is_one_error() {
+    check(&[
+        (&b"login: root\n{}"[..], "Noise | {}"),
+        (b",:}]\0\x01\xFE {} ", "Noise | {}"),
+        (b"}[1]", "Noise | [1]"),
+        (b"{}x1 \"a\" true [2]", "{} | Noise | [2]"),
+        (b"\xEF\xBB\xBF{}", "{}"),
+        (b"\n\xEF\xBB\xBF \xEF\xBB\xBF1 ", "1"),
+        (b"\xEF\xBB{}", "Noise | {}"),
+        (b"\xEF{}", "Noise | {}"),
+        (b"\xEFx[]", "Noise | []"),
+        (b"\xEF\xEF\xBB\xBF{}", "Noise | {}"),
+        (b"True", "Noise"),
+        (b"'a'", "Noise"),
+        (b"\x7F\x80\xC0", "Noise"),
+    ]);
+}
+
+#[test]
+fn rule_4_a_broken_frame_is_one_error_and_nothing_in_it_is_served() {
+    check(&[
+        (r#"{"execute": @ {"execute":"x"}, "id": {"execute":"x"} "#, "Syntax"),
+        ("{,{\"a\":1}", "Syntax"),
+        ("{a:1}\n{}", "Syntax | {}"),
+        ("[1,]{}", "Syntax | {}"),
+        ("{\"a\":1,}{}", "Syntax | {}"),
+        ("{\"a\" 1}{}", "Syntax | {}"),
+        ("[1 2]{}", "Syntax | {}"),
+        ("[}{}", "Syntax | {}"),
+        ("{]{}", "Syntax | {}"),
+        ("{\"a\":1]{}", "Syntax | {}"),
+    ]);
+}
+
+/// `}{` and `]{` have no place in JSON, whatever stands between that is not printable.
+#[test]
+fn rule_4_a_closer_then_a_brace_begins_the_next_frame() {
+    check(&[
+        (&b"{\"a\":{}{}"[..], "Syntax | {}"),
+        (b"{\"a\":[] \t\r\n{}", "Syntax | {}"),
+        (b"{\"a\":[]\0{}", "Syntax | {}"),
+        (b"[[]\x7F\x80\xFE{}", "Syntax | {}"),
+        (b"{,]{}", "Syntax | {}"),
+        (b"{,} \0\xFE\x7F\n{}", "Syntax | {}"),
+        // With something printable between, it is not the boundary.
+        (b"{,}x{}", "Syntax"),
+        (b"{,}{,}", "Syntax | Syntax"),
+        (b"{\"a\":{}x{}{}", "Syntax | {}"),
+        (b"[[],!{}", "Syntax"),
+        // What the string of the frame holds does not count, what was dropped does.
+        (b"{\"}\0{}", "Syntax"),
+        (b"{\"}\0{}{}", "Syntax | {}"),
+        (b"{,\"}{}", "Syntax | {}"),
+        // `[` begins none.
+        (b"{,}[{}", "Syntax"),
+        (b"{,}[1]{}", "Syntax | {}"),
+        // The breaking byte counts.
+        (b"{\"\\}{}", "Syntax | {}"),
+        (b"1{}", "Syntax | {}"),
+        (b"-[1]", "Syntax | [1]"),
+        (b"\"\x01[1]", "Syntax | [1]"),
+    ]);
+}
+
+#[test]
+fn rule_4_strings() {
+    for good in [
+        "\"\"",
+        "\"\u{7f}\"",
+        "\"é中😀\u{fffe}\u{10ffff}\"",
+        r#""\"\\\/\b\f\n\r\t""#,
+        r#""\u0000\uABcd\ud7ff\ue000\uFFFF""#,
+        r#""\ud800\udc00\uDBFF\uDFFF""#,
+    ] {
+        assert_eq!(outcome_in(&mut Decoder::<64>::new(), good.as_bytes()), {
+            good.as_bytes().escape_ascii().to_string().replace("\\\"", "\"").replace("\\\\", "\\")
+        });
+    }
+    for bad in [
+        &b"\x00"[..],
+        b"\x1f",
+        b"\n",
+        b"\t",
+        b"\\x",
+        b"\\'",
+        b"\\u12g",
+        b"\\U",
+        b"\\a",
+        b"\\\n",
+        br"\ud800x",
+        br"\ud800\n",
+        br"\ud800\u0",
+        br"\ud800\ud8",
+        br"\ud800\ue",
+        br"\udc",
+        br"\uDF",
+        b"\x80",
+        b"\xBF",
+        b"\xC0",
+        b"\xC1",
+        b"\xC3\x28",
+        b"\xE0\x9F",
+        b"\xE2\x28",
+        b"\xE2\x82\x28",
+        b"\xED\xA0",
+        b"\xF0\x8F",
+        b"\xF0\x90\x28",
+        b"\xF0\x90\x80\x28",
+        b"\xF4\x90",
+        b"\xF5",
+        b"\xF8",
+        b"\xFE",
+    ] {
+        let mut decoder = Decoder::<64>::new();
+        let open = [b"[\"", &bad[..bad.len() - 1]].concat();
+        assert_eq!(outcome_in(&mut decoder, &open), "", "{} may still become a string", open.escape_ascii());
+        assert_eq!(decoder.push(*bad.last().unwrap()), Err(FrameError::Syntax), "at its last byte");
+    }
+}
+
+#[test]
+fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
+    let four = |bytes: &[u8]| outcome_in(&mut Decoder::<4>::new(), bytes);
+    assert_eq!(four(b"[12]"), "[12]");
+    assert_eq!(four(b"[123] {}"), "Overflow | {}");
+    assert_eq!(four(b"[ 1 , 2 ]"), "Overflow");
+    assert_eq!(four(b"[ 1    2 ]"), "Syntax");
+    assert_eq!(four(b"1234 12345 1 "), "1234 | Overflow | 1");
+    assert_eq!(four(b"\"12\"\"123\"true"), "\"12\" | Overflow | true");
+    assert_eq!(four(b"false true"), "Overflow | true");
+    // Its tail is never taken for a frame, and a break after it overflowed is no second error.
+    assert_eq!(four(br#"{"a":{},"b":{}}{}"#), "Overflow | {}");
+    assert_eq!(four(b"[12345,,{}]{}"), "Overflow | {}");
+    assert_eq!(four(b"123456x{}"), "Overflow | {}");
+    assert_eq!(four(b"{\"a\":[]{}"), "Overflow | {}");
+    // The breaking byte itself takes no room.
+    assert_eq!(four(b"[123,,"), "Overflow");
+    assert_eq!(four(b"[12,,"), "Syntax");
+    assert_eq!(four(b"[12345\xFFx{}"), "FF | Noise | {}");
+    assert_eq!(four(&[&b"[12345,"[..], &b"[".repeat(MAX_DEPTH)].concat()), "Overflow");
+    assert_eq!(outcome_in(&mut Decoder::<1>::new(), b"1 {} 2 "), "1 | Overflow | 2");
+    let longest = [&b"\""[..], &b"x".repeat(65533), b"\""].concat();
+    let mut decoder = Box::new(Decoder::<65535>::new());
+    assert_eq!(outcome_in(&mut decoder, &longest).len(), 65535);
+    assert_eq!(outcome_in(&mut decoder, &[&b"\"x"[..], &longest[1..]].concat()), "Overflow");
+}
+
+#[test]
+fn rule_5_nesting_has_a_limit() {
+    let mut decoder = Decoder::<256>::new();
+    let mut deep = |open: &str, close: &str, depth: usize| {
+        decoder.reset();
+        let frame = [open.repeat(depth), close.repeat(depth)].concat();
+        let outcome = outcome_in(&mut decoder, frame.as_bytes());
+        if outcome == frame { "whole".to_owned() } else { outcome }
+    };
+    assert_eq!(deep("[", "]", MAX_DEPTH), "whole");
+    assert_eq!(deep("[", "]", MAX_DEPTH + 1), "TooDeep");
+    assert_eq!(deep("{\"\":", "}", MAX_DEPTH), "Syntax");
+    let object = |depth: usize| format!("{}{{}}{}", "{\"\":".repeat(depth - 1), "}".repeat(depth - 1));
+    let mut decoder = Decoder::<512>::new();
+    assert_eq!(outcome_in(&mut decoder, object(MAX_DEPTH).as_bytes()), object(MAX_DEPTH));
+    let deeper = format!("{}{{}}", object(MAX_DEPTH + 1));
+    assert_eq!(outcome_in(&mut decoder, deeper.as_bytes()), "TooDeep | {}", "one error, then the next frame");
+}
+
+#[test]
+fn rule_6_reset_and_lost() {
+    let lost = |before: &[u8], after: &[u8]| {
+        let mut decoder = Decoder::<64>::new();
+        let before = outcome_in(&mut decoder, before);
+        let lost = decoder.lost().map_or_else(|error| format!("{error:?}"), |()| "-".to_owned());
+        format!("{before} / {lost} / {}", outcome_in(&mut decoder, after))
+    };
+    assert_eq!(lost(b"", b"{} {}"), " / - / {}");
+    assert_eq!(lost(b"{\"a\":", b"{\"x\":{}},\"b\":{}}\n{}"), " / Lost / {}");
+    assert_eq!(lost(b"1", b"2 {}{}"), " / Lost / {}");
+    assert_eq!(lost(b"{}\n", b"{}{}"), "{} / - / {}");
+    assert_eq!(lost(b"#noise", b"{}{}"), "Noise / - / {}");
+    assert_eq!(lost(b"{,}", b"{}{}"), "Syntax / - / {}", "the closer before does not count");
+    assert_eq!(lost(b"\xEF\xBB", b"\xBF{}{}"), " / - / {}");
+    assert_eq!(lost(b"{\"a", b"\"}\xFF{}"), " / Lost / FF | {}");
+    let mut decoder = Decoder::<4>::new();
+    assert_eq!(outcome_in(&mut decoder, b"[1234"), "");
+    assert_eq!(decoder.lost(), Err(FrameError::Lost), "of a frame that overflowed, too");
+    assert_eq!(decoder.lost(), Ok(()));
+    decoder.reset();
+    assert_eq!(outcome_in(&mut decoder, b"{}"), "{}");
+}
