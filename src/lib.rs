@@ -20,6 +20,7 @@ mod lexer;
 mod message;
 mod nesting;
 mod text;
+mod transmit;
 mod value;
 
 pub use agent::{Agent, Call, Command, CommandError, Handler, Responded, Responder, guest_info_size};
@@ -27,7 +28,9 @@ pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
 pub use error::{DoesNotFit, FrameError, TransmitTooSmall};
 pub use lexer::SENTINEL;
-pub use message::{Argument, ArgumentError, Arguments, Parameter, Request, RequestError, RequestFault};
+pub use message::{
+    Argument, ArgumentError, Arguments, Outcome, Parameter, Request, RequestError, RequestFault, Response,
+};
 pub use nesting::MAX_DEPTH;
 pub use text::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};

@@ -12,6 +12,7 @@ use crate::decoder::{Decoder, Event, Frame, Signal};
 use crate::error::TransmitTooSmall;
 use crate::message::{ArgumentError, Request, RequestFault};
 use crate::text::Text;
+use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
 ///
@@ -40,9 +41,7 @@ pub struct Agent<S: 'static, const RX: usize, const TX: usize> {
     /// Outcomes that want an answer, while the answer before is being transmitted. Two, for the byte that breaks a
     /// frame may begin another, and [`lost`](Self::lost) may then end that one.
     waiting: [Signal; 2],
-    transmit: [u8; TX],
-    transmitted: usize,
-    length: usize,
+    transmit: Transmit<TX>,
 }
 
 /// Commands and the state they work on.
@@ -93,9 +92,7 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
             guest: Guest { state, version, commands, is_frozen: |_| false, is_disabled: |_, _| false },
             decoder: Decoder::new(),
             waiting: [Signal::Nothing; 2],
-            transmit: [0; TX],
-            transmitted: 0,
-            length: 0,
+            transmit: Transmit::new(),
         })
     }
 
@@ -153,14 +150,14 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
 
     /// The bytes to be transmitted next. Empty when there is nothing to say.
     pub fn transmit(&self) -> &[u8] {
-        self.transmit.get(self.transmitted..self.length).unwrap_or_default()
+        self.transmit.pending()
     }
 
     /// Says that the first `count` bytes of [`transmit`](Self::transmit) have gone; more than there are is all of them.
     ///
     /// With the last of them the request that waits, if one does, is served.
     pub fn transmitted(&mut self, count: usize) {
-        self.transmitted = self.transmitted.saturating_add(count).min(self.length);
+        self.transmit.advance(count);
         while self.is_waiting() && self.transmit().is_empty() {
             let [signal, next] = self.waiting;
             self.waiting = [next, Signal::Nothing];
@@ -173,8 +170,7 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
     pub fn reset(&mut self) {
         self.decoder.reset();
         self.waiting = [Signal::Nothing; 2];
-        self.length = 0;
-        self.transmitted = 0;
+        self.transmit.clear();
     }
 
     /// For bytes known to be missing: see [`Decoder::lost`]. A request that was open is answered with an error.
@@ -210,14 +206,12 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
     }
 
     fn serve(&mut self, signal: Signal) {
-        self.transmitted = 0;
-        self.length = match self.decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => self.guest.answer(&frame, &mut self.transmit),
+        let Self { guest, decoder, transmit, .. } = self;
+        transmit.replace(|transmit| match decoder.event(signal) {
+            Ok(Some(Event::Frame(frame))) => guest.answer(&frame, transmit),
             Ok(_) => 0,
-            Err(broken) => {
-                error(&mut self.transmit, None, ErrorClass::GenericError, |text| text.write_str(broken.desc()))
-            }
-        };
+            Err(broken) => error(transmit, None, ErrorClass::GenericError, |text| text.write_str(broken.desc())),
+        });
     }
 }
 

@@ -1,0 +1,166 @@
+//! Requests: the envelope around a command and its arguments.
+
+use core::fmt::{self, Write};
+
+use super::arguments::Arguments;
+use super::{DUPLICATE_KEY, members, write_text};
+use crate::decoder::Frame;
+use crate::text::Text;
+use crate::value::{Kind, Value};
+
+/// A frame that asks for a command to be run.
+///
+/// ```
+/// use guestwire::{Decoder, Event, Request};
+///
+/// let mut decoder: Decoder<128> = Decoder::new();
+/// let mut bytes: &[u8] = br#"{"execute": "guest-sync", "arguments": {"id": 7}, "id": "a"}"#;
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let mut request = Request::parse(&frame).expect("it is a request");
+/// assert_eq!(request.command, "guest-sync");
+/// assert_eq!(request.arguments.integer("id"), Ok(7));
+/// assert_eq!(request.id.expect("it has an id").as_bytes(), b"\"a\"");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The command's name: `execute`.
+    pub command: Text<'a>,
+    /// The command's `arguments`, none if the request has no such member.
+    pub arguments: Arguments<'a>,
+    /// Any value. It goes back to the client with the response.
+    pub id: Option<Value<'a>>,
+}
+
+impl<'a> Request<'a> {
+    /// Checks the envelope: an object with `execute`, and at most `arguments` and `id` beside it.
+    ///
+    /// # Errors
+    /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
+    pub fn parse(frame: &Frame<'a>) -> Result<Self, RequestError<'a>> {
+        let mut envelope = Envelope::default();
+        for (name, value) in members(frame).ok_or(RequestError::NOT_AN_OBJECT)? {
+            envelope.note(name, value);
+        }
+        envelope.check()
+    }
+}
+
+/// The members of a request as they were met.
+#[derive(Default)]
+struct Envelope<'a> {
+    execute: Option<Value<'a>>,
+    arguments: Option<Value<'a>>,
+    id: Option<Value<'a>>,
+    unexpected: Option<Text<'a>>,
+    response: bool,
+    duplicate: bool,
+}
+
+impl<'a> Envelope<'a> {
+    fn note(&mut self, name: Text<'a>, value: Value<'a>) {
+        let member = if name == "execute" {
+            &mut self.execute
+        } else if name == "arguments" {
+            &mut self.arguments
+        } else if name == "id" {
+            &mut self.id
+        } else {
+            self.response |= name == "return" || name == "error";
+            self.duplicate |= self.unexpected == Some(name);
+            self.unexpected.get_or_insert(name);
+            return;
+        };
+        self.duplicate |= member.replace(value).is_some();
+    }
+
+    fn check(self) -> Result<Request<'a>, RequestError<'a>> {
+        let refuse = |fault| Err(RequestError { fault, id: self.id });
+        if self.response && self.execute.is_none() {
+            return refuse(RequestFault::Response);
+        }
+        if self.duplicate {
+            return Err(RequestError { fault: RequestFault::DuplicateKey, id: None });
+        }
+        let command = match self.execute.map(|execute| execute.string()) {
+            Some(None) => return refuse(RequestFault::ExecuteType),
+            Some(command) => command,
+            None => None,
+        };
+        if self.arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
+            return refuse(RequestFault::ArgumentsType);
+        }
+        if let Some(name) = self.unexpected {
+            return refuse(RequestFault::Unexpected(name));
+        }
+        match command {
+            Some(command) => Ok(Request { command, arguments: Arguments::of(self.arguments), id: self.id }),
+            None => refuse(RequestFault::LacksExecute),
+        }
+    }
+}
+
+/// Why a frame is no request, and the `id` to answer with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestError<'a> {
+    /// What is wrong.
+    pub fault: RequestFault<'a>,
+    /// The frame's `id`, where the reference agent sends it back.
+    pub id: Option<Value<'a>>,
+}
+
+/// What is wrong with a frame that should be a request. Prints as the reference agent says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestFault<'a> {
+    /// It is a response: it has `return` or `error` and no `execute`. It must not be answered.
+    Response,
+    /// It is no object.
+    NotAnObject,
+    /// A member stands in it twice.
+    DuplicateKey,
+    /// `execute` is no string.
+    ExecuteType,
+    /// `arguments` is no object.
+    ArgumentsType,
+    /// A member of this name does not belong there.
+    Unexpected(Text<'a>),
+    /// There is no `execute`.
+    LacksExecute,
+}
+
+impl RequestError<'_> {
+    const NOT_AN_OBJECT: Self = Self { fault: RequestFault::NotAnObject, id: None };
+}
+
+impl RequestFault<'_> {
+    pub(crate) fn describe(&self, text: &mut impl Write) -> fmt::Result {
+        let words = match *self {
+            Self::Response => "QMP input is a response",
+            Self::NotAnObject => "QMP input must be a JSON object",
+            Self::DuplicateKey => DUPLICATE_KEY,
+            Self::ExecuteType => "QMP input member 'execute' must be a string",
+            Self::ArgumentsType => "QMP input member 'arguments' must be an object",
+            Self::LacksExecute => "QMP input lacks member 'execute'",
+            Self::Unexpected(name) => {
+                text.write_str("QMP input member '")?;
+                write_text(text, name)?;
+                "' is unexpected"
+            }
+        };
+        text.write_str(words)
+    }
+}
+
+impl fmt::Display for RequestFault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.describe(f)
+    }
+}
+
+impl fmt::Display for RequestError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.describe(f)
+    }
+}
+
+impl core::error::Error for RequestError<'_> {}

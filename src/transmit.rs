@@ -1,0 +1,36 @@
+//! One buffer of bytes on their way out.
+
+/// A message being transmitted, and how much of it has gone.
+#[derive(Clone, Debug)]
+pub(crate) struct Transmit<const N: usize> {
+    buffer: [u8; N],
+    gone: usize,
+    length: usize,
+}
+
+impl<const N: usize> Transmit<N> {
+    pub(crate) const fn new() -> Self {
+        Self { buffer: [0; N], gone: 0, length: 0 }
+    }
+
+    /// Puts a message in the place of whatever was there: `write` is given the buffer and returns the length.
+    pub(crate) fn replace(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
+        self.length = write(&mut self.buffer).min(N);
+        self.gone = 0;
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.gone = 0;
+        self.length = 0;
+    }
+
+    /// What has still to go.
+    pub(crate) fn pending(&self) -> &[u8] {
+        self.buffer.get(self.gone..self.length).unwrap_or_default()
+    }
+
+    /// The next `count` bytes have gone; more than there are is all of them.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.gone = self.gone.saturating_add(count).min(self.length);
+    }
+}
