@@ -13,6 +13,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod client;
 mod decoder;
 mod encoder;
 mod error;
@@ -24,6 +25,7 @@ mod transmit;
 mod value;
 
 pub use agent::{Agent, Call, Command, CommandError, Handler, Responded, Responder, guest_info_size};
+pub use client::{Client, ClientError, Execute, ExecuteError, Reply};
 pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
 pub use error::{DoesNotFit, FrameError, TransmitTooSmall};
