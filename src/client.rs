@@ -15,7 +15,7 @@ use crate::value::Value;
 /// The host end of the wire.
 ///
 /// `RX` is the longest response in bytes, whitespace between tokens not counted, 1 to 65535. `TX` is the longest
-/// request, LF and sentinel counted, at least 81.
+/// request, LF and sentinel counted, at least 80.
 ///
 /// All I/O is the caller's, and so are time-outs: there is no clock inside. What a caller does:
 ///
@@ -49,6 +49,10 @@ pub struct Client<const RX: usize, const TX: usize> {
     decoder: Decoder<RX>,
     transmit: Transmit<TX>,
 }
+
+/// With the sentinel and LF.
+const LONGEST_SYNC: usize =
+    r#"_{"execute": "guest-sync-delimited", "arguments": {"id": -9223372036854775808}}_"#.len();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -167,7 +171,7 @@ impl<'a> From<&'a str> for Execute<'a> {
 impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// A client out of step.
     pub const fn new() -> Self {
-        const { assert!(TX >= 81, "the transmit buffer of a Client holds at least 81 bytes, for guest-sync-delimited") };
+        const { assert!(TX >= LONGEST_SYNC, "TX is too small for a Client: it must hold guest-sync-delimited, 80 bytes") };
         Self { state: State::OutOfStep, decoder: Decoder::new(), transmit: Transmit::new() }
     }
 
