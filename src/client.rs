@@ -51,8 +51,7 @@ pub struct Client<const RX: usize, const TX: usize> {
 }
 
 /// With the sentinel and LF.
-const LONGEST_SYNC: usize =
-    r#"_{"execute": "guest-sync-delimited", "arguments": {"id": -9223372036854775808}}_"#.len();
+const LONGEST_SYNC: usize = r#"_{"execute": "guest-sync-delimited", "arguments": {"id": -9223372036854775808}}_"#.len();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

@@ -169,7 +169,9 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// [`FrameError::Lost`] if a frame was open.
     pub fn lost(&mut self) -> Result<(), FrameError> {
-        if self.parser.lexer.lost() { Err(FrameError::Lost) } else { Ok(()) }
+        let open = self.parser.lexer.is_open();
+        self.parser.lexer.lost();
+        if open { Err(FrameError::Lost) } else { Ok(()) }
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
@@ -208,9 +210,19 @@ impl<const N: usize> Clone for Decoder<N> {
     }
 }
 
+/// Shows what the decoder's behaviour depends on: its state, and the frame that is open.
 impl<const N: usize> fmt::Debug for Decoder<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Decoder").field("lexer", &self.parser.lexer).finish_non_exhaustive()
+        let Parser { lexer, room, separators, text } = &self.parser;
+        let mut shown = f.debug_struct("Decoder");
+        shown.field("lexer", lexer);
+        if lexer.is_open() {
+            shown
+                .field("room", room)
+                .field("separators", separators)
+                .field("text", &format_args!("{}", text.escape_ascii()));
+        }
+        shown.finish()
     }
 }
 

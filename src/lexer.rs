@@ -200,12 +200,15 @@ impl Lexer {
         Step::Inside
     }
 
-    /// Bytes are missing here, so that whatever comes may be the middle of something. Returns whether a frame was open.
-    pub(crate) fn lost(&mut self) -> bool {
+    /// Whether a frame has begun and neither ended nor broken.
+    pub(crate) const fn is_open(&self) -> bool {
         use State::*;
-        let open = !matches!(self.state, Start | BomBb | BomBf | Noise | Dropped | DroppedCloser);
-        *self = Self { state: Dropped, ..Self::new() };
-        open
+        !matches!(self.state, Start | BomBb | BomBf | Noise | Dropped | DroppedCloser)
+    }
+
+    /// Bytes are missing here, so that whatever comes may be the middle of something.
+    pub(crate) fn lost(&mut self) {
+        *self = Self { state: State::Dropped, ..Self::new() };
     }
 
     /// value = false / null / true / object / array / number / string
@@ -334,7 +337,7 @@ impl Lexer {
 
     #[cold]
     fn too_deep(&mut self) -> Step {
-        *self = Self { state: State::Dropped, ..Self::new() };
+        self.lost();
         Step::Broken(FrameError::TooDeep)
     }
 

@@ -1,7 +1,9 @@
 //! One buffer of bytes on their way out.
 
+use core::fmt;
+
 /// A message being transmitted, and how much of it has gone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Transmit<const N: usize> {
     buffer: [u8; N],
     gone: usize,
@@ -32,5 +34,11 @@ impl<const N: usize> Transmit<N> {
     /// The next `count` bytes have gone; more than there are is all of them.
     pub(crate) fn advance(&mut self, count: usize) {
         self.gone = self.gone.saturating_add(count).min(self.length);
+    }
+}
+
+impl<const N: usize> fmt::Debug for Transmit<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.pending().escape_ascii())
     }
 }

@@ -3,7 +3,7 @@
 mod command;
 
 use core::convert::Infallible;
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 pub use command::{Call, Command, CommandError, Handler, Responded, Responder};
 use command::{ErrorClass, error};
@@ -34,7 +34,7 @@ use crate::transmit::Transmit;
 /// agent.transmitted(14);
 /// # Ok::<(), guestwire::TransmitTooSmall<()>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Agent<S: 'static, const RX: usize, const TX: usize> {
     guest: Guest<S>,
     decoder: Decoder<RX>,
@@ -45,7 +45,7 @@ pub struct Agent<S: 'static, const RX: usize, const TX: usize> {
 }
 
 /// Commands and the state they work on.
-#[derive(Debug)]
+#[derive(Clone)]
 struct Guest<S: 'static> {
     state: S,
     version: &'static str,
@@ -212,6 +212,18 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
             Ok(_) => 0,
             Err(broken) => error(transmit, None, ErrorClass::GenericError, |text| text.write_str(broken.desc())),
         });
+    }
+}
+
+/// Shows what the agent's behaviour depends on, but for the commands.
+impl<S: fmt::Debug, const RX: usize, const TX: usize> fmt::Debug for Agent<S, RX, TX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent")
+            .field("state", &self.guest.state)
+            .field("decoder", &self.decoder)
+            .field("waiting", &self.waiting.map(|signal| self.decoder.event(signal)))
+            .field("transmit", &self.transmit)
+            .finish_non_exhaustive()
     }
 }
 

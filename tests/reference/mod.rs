@@ -1,0 +1,318 @@
+//! The framing rules again, slowly and from their words: the whole input at once, serde_json judging each candidate.
+//!
+//! Nothing is shared with the crate, so that what a test expects does not come from what it tests.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use serde_json::Value;
+
+/// What happens on a line.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    Bytes(&'a [u8]),
+    Lost,
+    Reset,
+}
+
+/// What a decoder owes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    Sentinel,
+    /// Without the whitespace between tokens.
+    Frame(Vec<u8>),
+    Error(Fault),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Noise,
+    Syntax,
+    TooDeep,
+    Overflow,
+    Lost,
+}
+
+const MAX_DEPTH: usize = 64;
+
+/// What is due, each with the index of the byte that it is due at, for `Lost` of the byte that comes next.
+pub fn due(inputs: &[Input<'_>], capacity: usize) -> Vec<(usize, Due)> {
+    let mut line = Line { due: Vec::new(), capacity, offset: 0 };
+    let mut piece = Vec::new();
+    let mut mode = Mode::Between;
+    for input in inputs.iter().chain(&[Input::Reset]) {
+        match input {
+            Input::Bytes(bytes) => piece.extend_from_slice(bytes),
+            Input::Reset => {
+                line.stretch(&std::mem::take(&mut piece), mode);
+                mode = Mode::Between;
+            }
+            Input::Lost => {
+                if line.stretch(&std::mem::take(&mut piece), mode) {
+                    line.due.push((line.offset, Due::Error(Fault::Lost)));
+                }
+                mode = Mode::Dropped { closer: false };
+            }
+        }
+    }
+    line.due
+}
+
+pub fn due_bytes(bytes: &[u8], capacity: usize) -> Vec<(usize, Due)> {
+    due(&[Input::Bytes(bytes)], capacity)
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Between,
+    /// Rule 3: up to `{` or `[`.
+    Noise,
+    /// Rule 4: up to a `{` behind a closer.
+    Dropped {
+        closer: bool,
+    },
+    Frame,
+}
+
+struct Line {
+    due: Vec<(usize, Due)>,
+    capacity: usize,
+    offset: usize,
+}
+
+impl Line {
+    /// Bytes with nothing missing between them. Returns whether a frame is open at their end.
+    fn stretch(&mut self, bytes: &[u8], mut mode: Mode) -> bool {
+        // Rule 2: what is between two sentinels knows nothing of what is not.
+        let mut open = false;
+        for (index, part) in bytes.split(|byte| *byte == 0xFF).enumerate() {
+            if index > 0 {
+                self.due.push((self.offset, Due::Sentinel));
+                self.offset += 1;
+                mode = Mode::Between;
+            }
+            open = self.part(part, mode);
+            self.offset += part.len();
+        }
+        open
+    }
+
+    fn part(&mut self, bytes: &[u8], mut mode: Mode) -> bool {
+        let mut at = 0;
+        loop {
+            let rest = &bytes[at..];
+            match mode {
+                Mode::Between => match rest {
+                    [] | [0xEF] | [0xEF, 0xBB] => return false,
+                    [byte, ..] if is_whitespace(*byte) => at += 1,
+                    [0xEF, 0xBB, 0xBF, ..] => at += 3,
+                    [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => mode = Mode::Frame,
+                    _ => {
+                        at += match rest {
+                            [0xEF, 0xBB, ..] => 2,
+                            [0xEF, ..] => 1,
+                            _ => 0,
+                        };
+                        self.error(at, Fault::Noise);
+                        mode = Mode::Noise;
+                    }
+                },
+                Mode::Noise => match rest.iter().position(|byte| matches!(byte, b'{' | b'[')) {
+                    None => return false,
+                    Some(start) => (at, mode) = (at + start, Mode::Frame),
+                },
+                Mode::Dropped { closer } => match rest {
+                    [] => return false,
+                    [b'{', ..] if closer => mode = Mode::Frame,
+                    [byte, ..] => {
+                        let closer = is_closer(*byte) || closer && !is_printable(*byte);
+                        (at, mode) = (at + 1, Mode::Dropped { closer });
+                    }
+                },
+                Mode::Frame => match judge(rest) {
+                    Judgement::Open => return true,
+                    Judgement::Whole { length, due_at } => {
+                        let text = without_whitespace(&rest[..length]);
+                        let fits = text.len() <= self.capacity;
+                        let due = if fits { Due::Frame(text) } else { Due::Error(Fault::Overflow) };
+                        self.due.push((self.offset + at + due_at, due));
+                        (at, mode) = (at + length, Mode::Between);
+                    }
+                    Judgement::Broken { at: broken, fault } => {
+                        let before = &rest[..broken];
+                        let fits = without_whitespace(before).len() <= self.capacity;
+                        self.error(at + broken, if fits { fault } else { Fault::Overflow });
+                        at += broken;
+                        mode = match scan(before) {
+                            Scan { depth: 0, .. } => Mode::Noise,
+                            Scan { in_string: true, .. } => Mode::Dropped { closer: false },
+                            _ => {
+                                let last = before.iter().rev().find(|byte| is_printable(**byte));
+                                Mode::Dropped { closer: last.is_some_and(|byte| is_closer(*byte)) }
+                            }
+                        };
+                    }
+                },
+            }
+        }
+    }
+
+    fn error(&mut self, at: usize, fault: Fault) {
+        self.due.push((self.offset + at, Due::Error(fault)));
+    }
+}
+
+fn is_whitespace(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+fn is_closer(byte: u8) -> bool {
+    matches!(byte, b'}' | b']')
+}
+
+fn is_printable(byte: u8) -> bool {
+    (0x21..=0x7E).contains(&byte)
+}
+
+enum Judgement {
+    /// There is a continuation that makes it a value.
+    Open,
+    /// Its first `length` bytes are a value, which is known at byte `due_at`.
+    Whole {
+        length: usize,
+        due_at: usize,
+    },
+    Broken {
+        at: usize,
+        fault: Fault,
+    },
+}
+
+/// The candidate that starts at the first byte.
+fn judge(bytes: &[u8]) -> Judgement {
+    let is_number = matches!(bytes[0], b'-' | b'0'..=b'9');
+    // Once a text is whole or broken it stays so, however it goes on: the shortest such prefix can be searched for.
+    let over = |length: usize| match status(&bytes[..length]) {
+        Status::Whole => !is_number,
+        Status::Open => false,
+        Status::Broken => true,
+    };
+    let mut end = 1;
+    while end < bytes.len() && !over(end) {
+        end *= 2;
+    }
+    let lengths: Vec<usize> = (1..=end.min(bytes.len())).collect();
+    let length = 1 + lengths.partition_point(|length| !over(*length));
+    let deep = scan(&bytes[..length.min(bytes.len())]).too_deep;
+    if let Some(at) = deep.filter(|at| at + 1 < length || length > bytes.len()) {
+        return Judgement::Broken { at, fault: Fault::TooDeep };
+    }
+    if length > bytes.len() {
+        return Judgement::Open;
+    }
+    let last = bytes[length - 1];
+    match status(&bytes[..length]) {
+        Status::Whole => Judgement::Whole { length, due_at: length - 1 },
+        // Rule 1: whitespace ends a number, and is none of it.
+        _ if is_number && is_whitespace(last) && matches!(status(&bytes[..length - 1]), Status::Whole) => {
+            Judgement::Whole { length: length - 1, due_at: length - 1 }
+        }
+        _ => Judgement::Broken { at: length - 1, fault: Fault::Syntax },
+    }
+}
+
+#[derive(Debug)]
+enum Status {
+    Whole,
+    Open,
+    Broken,
+}
+
+/// What serde_json says of a text, and where it looks away, of the ways that the text can go on.
+fn status(text: &[u8]) -> Status {
+    if matches!(text[0], b'-' | b'0'..=b'9') {
+        // serde_json would take whitespace behind a number for part of the text.
+        return if text.last().is_some_and(|last| is_whitespace(*last)) { Status::Broken } else { parse(text) };
+    }
+    let incomplete = match std::str::from_utf8(text) {
+        Ok(_) => false,
+        Err(error) if error.error_len().is_some() => return Status::Broken,
+        Err(_) => true,
+    };
+    let continuations: Vec<&[u8]> = if incomplete {
+        // The rest of a character: the first byte of it decides whether it can be one.
+        vec![b"\x80", b"\x90", b"\xA0", b"\x80\x80", b"\x90\x80", b"\xA0\x80", b"\x90\x80\x80", b"\x80\x80\x80"]
+    } else if let Some(digits) = unfinished_escape(text) {
+        // serde_json does not look at the digits before there are four.
+        match digits {
+            None => vec![b"n", b"u0000", b"uDC00"],
+            Some(digits) => vec![&b"0000"[digits..], &b"D000"[digits..], &b"D800"[digits..], &b"DC00"[digits..]],
+        }
+    } else {
+        return parse(text);
+    };
+    let goes_on = |continuation: &&[u8]| {
+        let text = [text, continuation].concat();
+        std::str::from_utf8(&text).is_ok() && !matches!(status(&text), Status::Broken)
+    };
+    if continuations.iter().any(goes_on) { Status::Open } else { Status::Broken }
+}
+
+fn parse(text: &[u8]) -> Status {
+    match serde_json::from_slice::<Value>(text) {
+        Ok(_) => Status::Whole,
+        Err(error) if error.is_eof() => Status::Open,
+        Err(_) => Status::Broken,
+    }
+}
+
+/// A text that ends in an escape: without its letter, or with so many hexadecimal digits, less than four.
+fn unfinished_escape(text: &[u8]) -> Option<Option<usize>> {
+    (text.len().saturating_sub(5)..text.len()).find_map(|start| {
+        let (before, escape) = text.split_at(start);
+        let escaped = before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+        match escape {
+            _ if escaped => None,
+            [b'\\'] => Some(None),
+            [b'\\', b'u', digits @ ..] => Some(Some(digits.len())),
+            _ => None,
+        }
+    })
+}
+
+#[derive(Default)]
+struct Scan {
+    depth: usize,
+    in_string: bool,
+    /// Where the first bracket too many opens.
+    too_deep: Option<usize>,
+    whitespace: Vec<usize>,
+}
+
+/// Brackets, quotes and blanks of a text that is not broken.
+fn scan(text: &[u8]) -> Scan {
+    let mut scan = Scan::default();
+    let mut escaped = false;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if scan.in_string => escaped = true,
+            b'"' => scan.in_string = !scan.in_string,
+            _ if scan.in_string => {}
+            b'{' | b'[' => {
+                scan.depth += 1;
+                if scan.depth > MAX_DEPTH {
+                    scan.too_deep.get_or_insert(at);
+                }
+            }
+            b'}' | b']' => scan.depth = scan.depth.saturating_sub(1),
+            _ if is_whitespace(*byte) => scan.whitespace.push(at),
+            _ => {}
+        }
+    }
+    scan
+}
+
+fn without_whitespace(text: &[u8]) -> Vec<u8> {
+    let whitespace = scan(text).whitespace;
+    let kept = |(at, byte): (usize, &u8)| whitespace.binary_search(&at).is_err().then_some(*byte);
+    text.iter().enumerate().filter_map(kept).collect()
+}
