@@ -24,7 +24,7 @@ Exit status: 0 answered, 1 the agent answered with an error, 2 a bad call,
 3 no answer.
 
   client /tmp/guest.sock guest-ping
-  client /tmp/guest.sock guest-exec '{\"path\": \"/bin/ls\", \"capture-output\": true}'
+  client /tmp/guest.sock guest-shutdown '{\"mode\": \"reboot\"}'
 ";
 
 #[cfg(not(unix))]
@@ -257,10 +257,11 @@ mod unix {
                     Err(error) => return Err(Waited::Failed(error.into())),
                     Ok(_) => {}
                 }
-                let count = self.port.read(&mut buffer).map_err(Waited::Failed)?;
-                if count == 0 {
-                    return Err(Waited::Ended);
-                }
+                let count = match self.port.read(&mut buffer) {
+                    Ok(0) => return Err(Waited::Ended),
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(Waited::Ended),
+                    read => read.map_err(Waited::Failed)?,
+                };
                 self.trace('<', &buffer[..count]);
                 // One request at a time: what is behind its reply is an LF, or stale.
                 let mut bytes = &buffer[..count];

@@ -1,0 +1,235 @@
+//! A guest agent as a program, to try the protocol with.
+//!
+//!     cargo run --example agent -- --listen /tmp/guest.sock      (and in another terminal:)
+//!     cargo run --example client -- /tmp/guest.sock guest-info
+//!     echo '{"execute": "guest-ping"}' | cargo run --example agent -- --stdio
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+use std::time::UNIX_EPOCH;
+
+use guestwire::{Agent, Command, CommandError};
+
+const HELP: &str = "\
+A small QEMU guest agent.
+
+Usage: agent --stdio            requests on standard input, responses on standard
+                                output; ends at the end of input
+       agent --listen PATH      a unix socket, for one client at a time
+       agent --device PATH      a serial or virtio port, such as
+                                /dev/virtio-ports/org.qemu.guest_agent.0
+
+  -h, --help                    this text
+  -V, --version                 the version
+
+Exit status: 0 done, 1 something failed, 2 a bad call.
+";
+
+/// What commands work on: nothing, here.
+struct Host;
+
+const COMMANDS: &[Command<Host>] = &[
+    Command::new("guest-get-time", |_, call| {
+        let response = call.respond()?;
+        let since_1970 = UNIX_EPOCH.elapsed().map_err(|_| CommandError::Failed("the clock is before 1970"))?;
+        response.integer(since_1970.as_nanos() as i64)
+    }),
+    Command::new("guest-get-host-name", |_, call| {
+        let response = call.respond()?;
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
+        response.object(|host| host.member("host-name").string(name.trim_end()))
+    }),
+    Command::new("guest-shutdown", |_, mut call| {
+        let mode = call.arguments.optional_string("mode")?;
+        let response = call.respond()?;
+        let mode = match mode {
+            None => "powerdown",
+            Some(mode) => *["halt", "powerdown", "reboot"]
+                .iter()
+                .find(|known| mode == **known)
+                .ok_or(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"))?,
+        };
+        eprintln!("agent: {mode} was asked for; this example does not do it");
+        response.empty()
+    })
+    .no_success_response(),
+];
+
+/// As much as an agent can take and say.
+type HostAgent = Agent<Host, 65535, 65535>;
+
+enum Mode {
+    Stdio,
+    Listen(String),
+    Device(String),
+    Help,
+    Version,
+}
+
+fn main() -> ExitCode {
+    let mode = match parse() {
+        Ok(mode) => mode,
+        Err(error) => {
+            eprintln!("agent: {error}. Try --help.");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = new_agent().and_then(|mut agent| match &mode {
+        Mode::Stdio => serve(&mut agent, &mut io::stdin().lock(), &mut io::stdout().lock()).map(|_| ()),
+        Mode::Listen(path) => port::listen(&mut agent, path),
+        Mode::Device(path) => port::device(&mut agent, path),
+        Mode::Help => write!(io::stdout(), "{HELP}"),
+        Mode::Version => writeln!(io::stdout(), "agent {}", env!("CARGO_PKG_VERSION")),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse() -> Result<Mode, lexopt::Error> {
+    use lexopt::prelude::*;
+    let mut parser = lexopt::Parser::from_env();
+    let mut mode = None;
+    while let Some(argument) = parser.next()? {
+        let next = match argument {
+            Long("stdio") => Mode::Stdio,
+            Long("listen") => Mode::Listen(parser.value()?.string()?),
+            Long("device") => Mode::Device(parser.value()?.string()?),
+            Short('h') | Long("help") => return Ok(Mode::Help),
+            Short('V') | Long("version") => return Ok(Mode::Version),
+            _ => return Err(argument.unexpected()),
+        };
+        if mode.replace(next).is_some() {
+            return Err("only one of --stdio, --listen and --device can be given".into());
+        }
+    }
+    mode.ok_or_else(|| "one of --stdio, --listen and --device is needed".into())
+}
+
+fn new_agent() -> io::Result<Box<HostAgent>> {
+    let agent = Agent::new(Host, env!("CARGO_PKG_VERSION"), COMMANDS);
+    agent.map(Box::new).map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Serves what comes until the input ends. An agent never takes more than it has answered.
+fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        let count = match input.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let mut bytes = &buffer[..count];
+        loop {
+            // WouldBlock: a request waits for the response before it to be written, which it is now.
+            let taken = agent.push_slice(&mut bytes);
+            output.write_all(agent.transmit())?;
+            output.flush()?;
+            agent.transmitted(agent.transmit().len());
+            if taken.is_ok() && agent.transmit().is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod port {
+    use std::io;
+
+    pub fn listen(_: &mut super::HostAgent, _: &str) -> io::Result<()> {
+        Err(io::Error::other("--listen needs Unix; --stdio works here"))
+    }
+
+    pub fn device(_: &mut super::HostAgent, _: &str) -> io::Result<()> {
+        Err(io::Error::other("--device needs Unix; --stdio works here"))
+    }
+}
+
+#[cfg(unix)]
+mod port {
+    use std::fs::{File, remove_file};
+    use std::io;
+    use std::os::unix::fs::FileTypeExt;
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use rustix::fs::Mode;
+    use rustix::process::umask;
+    use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+
+    use super::{HostAgent, serve};
+
+    pub fn listen(agent: &mut HostAgent, path: &str) -> io::Result<()> {
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+        remove_stale(path).map_err(named)?;
+        // From its first moment on the socket is its owner's alone.
+        let before = umask(Mode::from_raw_mode(0o177));
+        let listener = UnixListener::bind(path);
+        umask(before);
+        let listener = listener.map_err(named)?;
+        eprintln!("agent: listening on {path}");
+        loop {
+            let (client, _) = listener.accept().map_err(named)?;
+            eprintln!("agent: a client is here");
+            agent.reset();
+            match serve(agent, &mut &client, &mut &client) {
+                Ok(()) => eprintln!("agent: the client is gone"),
+                Err(error) => eprintln!("agent: the client is gone: {error}"),
+            }
+        }
+    }
+
+    /// Removes the socket of an agent that has died; one that lives, or another kind of file, is left alone.
+    fn remove_stale(path: &str) -> io::Result<()> {
+        match std::fs::symlink_metadata(path) {
+            Err(_) => Ok(()),
+            Ok(file) if !file.file_type().is_socket() => {
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, "is there, and is no socket"))
+            }
+            Ok(_) => match UnixStream::connect(path) {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_file(path),
+                _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent listens there")),
+            },
+        }
+    }
+
+    /// A virtio port reads as ended while no host is connected, and a serial adapter may go away: both come back.
+    pub fn device(agent: &mut HostAgent, path: &str) -> io::Result<()> {
+        let mut port = open(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+        eprintln!("agent: serving {path}");
+        loop {
+            agent.reset();
+            let served = serve(agent, &mut &port, &mut &port);
+            match served {
+                Ok(()) => sleep(Duration::from_millis(100)),
+                Err(error) => {
+                    eprintln!("agent: {path}: {error}; opening it again");
+                    port = loop {
+                        sleep(Duration::from_secs(1));
+                        if let Ok(port) = open(path) {
+                            break port;
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    /// A terminal is set raw: bytes as they are, nothing echoed.
+    fn open(path: &str) -> io::Result<File> {
+        let port = File::options().read(true).write(true).open(path)?;
+        if isatty(&port) {
+            let mut settings = tcgetattr(&port)?;
+            settings.make_raw();
+            tcsetattr(&port, OptionalActions::Now, &settings)?;
+        }
+        Ok(port)
+    }
+}
