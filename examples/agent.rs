@@ -13,8 +13,8 @@ use guestwire::{Agent, Command, CommandError};
 const HELP: &str = "\
 A small QEMU guest agent.
 
-Usage: agent --stdio            requests on standard input, responses on standard
-                                output; ends at the end of input
+Usage: agent --stdio            requests on standard input, responses on
+                                standard output; ends at the end of input
        agent --listen PATH      a unix socket, for one client at a time
        agent --device PATH      a serial or virtio port, such as
                                 /dev/virtio-ports/org.qemu.guest_agent.0
