@@ -2,12 +2,12 @@
 //!
 //!     cargo run --example demo
 //!
-//! Each scene shows the bytes that the host sends (`>`) and those that the guest answers (`<`). The sentinel, the byte
-//! 0xFF, is shown as [FF].
+//! Shows the bytes that the host sends (`>`) and those that the guest sends (`<`), with the sentinel, the byte 0xFF, as
+//! [FF], and what the host makes of them (`=`).
 
 use std::io::{IsTerminal, stdout};
 
-use guestwire::{Agent, Command};
+use guestwire::{Agent, Client, Command, Execute};
 
 struct Board {
     seconds: i64,
@@ -17,49 +17,135 @@ const COMMANDS: &[Command<Board>] =
     &[Command::new("guest-get-time", |board: &mut Board, call| call.respond()?.integer(board.seconds * 1_000_000_000))];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let screen = Screen { colour: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() };
-    // Small buffers, so that a frame can be too long for them: 128 bytes for a request, 512 for a response.
-    let mut agent: Agent<Board, 128, 512> = Agent::new(Board { seconds: 1_795_441_277 }, "1.0.0", COMMANDS)?;
-    let mut say = |title: &str, sent: &[u8]| {
-        screen.title(title);
-        screen.bytes('>', sent);
-        let mut bytes = sent;
-        let mut silent = true;
-        while !bytes.is_empty() || !agent.transmit().is_empty() {
-            // WouldBlock: a request waits until the response before it has gone, which it does below.
-            let _ = agent.push_slice(&mut bytes);
-            if !agent.transmit().is_empty() {
-                screen.bytes('<', agent.transmit());
-                agent.transmitted(agent.transmit().len());
-                silent = false;
+    // Small buffers, so that a frame can be too long: 128 bytes for a request, 512 for a response.
+    let guest: Agent<Board, 128, 512> = Agent::new(Board { seconds: 1_795_441_277 }, "1.0.0", COMMANDS)?;
+    let mut line = Line { host: Client::new(), guest, screen: Screen::new() };
+
+    line.scene("A client dies in mid-request. Half a request stays in the guest.");
+    line.disturb(br#"{"execute":"guest-get-ti"#);
+
+    line.scene("The next one sends the sentinel first. It flushes the half, and the answer\nstarts with a sentinel too: what comes before it is stale.");
+    line.synchronize(7301);
+    line.scene("In step: requests and responses, one to one.");
+    line.execute("guest-ping");
+    line.execute("guest-get-time");
+
+    line.scene("A command that the guest does not have is an error, and the step is kept.");
+    line.execute("guest-get-users");
+
+    line.scene("A frame that is too long for the guest's 128 bytes is one error, too.");
+    line.execute(&"long-".repeat(24));
+
+    line.scene("A line fault breaks a frame: one error, and nothing in the frame is run.\nNobody has asked, so the host is out of step and says so.");
+    line.disturb(br#"{"execute":guest-exec,"arguments":{"execute":"guest-get-time"}}"#);
+    line.execute("guest-ping");
+
+    line.scene("The sentinel again, with a fresh id.");
+    line.synchronize(9954);
+
+    line.scene("A response is late. The host gives up, and does not take it for the next one's.");
+    let late = line.time_out("guest-get-time");
+    line.synchronize_past(4410, &late);
+    line.execute("guest-ping");
+    Ok(())
+}
+
+/// Both ends, and all that crosses between them.
+struct Line {
+    host: Client<512, 256>,
+    guest: Agent<Board, 128, 512>,
+    screen: Screen,
+}
+
+impl Line {
+    fn scene(&self, title: &str) {
+        println!("\n{}", self.screen.paint("1", title));
+    }
+
+    /// Bytes that are not the host's.
+    fn disturb(&mut self, bytes: &[u8]) {
+        self.screen.bytes('>', bytes);
+        let answer = self.answer(bytes);
+        self.hear(&answer);
+    }
+
+    fn synchronize(&mut self, id: i64) {
+        self.synchronize_past(id, b"");
+    }
+
+    fn synchronize_past(&mut self, id: i64, stale: &[u8]) {
+        self.host.synchronize(id);
+        let request = self.request();
+        if !stale.is_empty() {
+            self.screen.bytes('<', stale);
+        }
+        let mut answer = stale.to_vec();
+        answer.extend(self.answer(&request));
+        self.hear(&answer);
+    }
+
+    fn execute(&mut self, command: &str) {
+        match self.host.execute(Execute::new(command), |_| Ok(())) {
+            Ok(()) => {
+                let request = self.request();
+                let answer = self.answer(&request);
+                self.hear(&answer);
+            }
+            Err(error) => self.screen.verdict(&format!("not sent: {error}")),
+        }
+    }
+
+    /// Sends, and returns the response that comes too late.
+    fn time_out(&mut self, command: &str) -> Vec<u8> {
+        if self.host.execute(Execute::new(command), |_| Ok(())).is_err() {
+            return Vec::new();
+        }
+        let request = self.request();
+        self.screen.verdict("nothing comes");
+        self.host.timed_out();
+        let mut bytes = &request[..];
+        let _ = self.guest.push_slice(&mut bytes);
+        let late = self.guest.transmit().to_vec();
+        self.guest.transmitted(late.len());
+        late
+    }
+
+    fn request(&mut self) -> Vec<u8> {
+        let request = self.host.transmit().to_vec();
+        self.host.transmitted(request.len());
+        self.screen.bytes('>', &request);
+        request
+    }
+
+    fn answer(&mut self, mut bytes: &[u8]) -> Vec<u8> {
+        let mut answer = Vec::new();
+        loop {
+            // WouldBlock: a request waits until the response before it has gone, which it does here.
+            let taken = self.guest.push_slice(&mut bytes);
+            if !self.guest.transmit().is_empty() {
+                self.screen.bytes('<', self.guest.transmit());
+                answer.extend_from_slice(self.guest.transmit());
+                self.guest.transmitted(usize::MAX);
+            }
+            if taken.is_ok() && self.guest.transmit().is_empty() {
+                return answer;
             }
         }
-        if silent {
-            screen.silence();
-        }
-    };
+    }
 
-    say("A client dies in mid-request. Half a request stays on the line.", br#"{"execute":"guest-get-ti"#);
-    say(
-        "The next client sends the sentinel first: the half is gone, and the answer\nstarts with a sentinel too, so that stale bytes in front of it can be told apart.",
-        b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":1795441277004}}\n",
-    );
-    say(
-        "In step. A ping, and a command of this guest's own, in one write.",
-        b"{\"execute\":\"guest-ping\"}\n{\"execute\":\"guest-get-time\",\"id\":\"t1\"}\n",
-    );
-    say("A command that the guest does not have.", b"{\"execute\":\"guest-get-users\"}\n");
-    say(
-        "A broken frame is one error, and nothing inside it is run.",
-        b"{\"execute\":guest-exec,\"arguments\":{\"execute\":\"guest-shutdown\"}}\n",
-    );
-    say("The next good request is served, without any sentinel.", b"{\"execute\":\"guest-ping\"}\n");
-    say(
-        "A frame that is too long for the guest's 128 bytes is one error too.",
-        format!("{{\"execute\":\"guest-ping\",\"id\":\"{}\"}}\n", "long ".repeat(24)).as_bytes(),
-    );
-    say("And again the next good request is served.", b"{\"execute\":\"guest-ping\"}\n");
-    Ok(())
+    fn hear(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match self.host.push_slice(&mut bytes) {
+                Ok(None) => {}
+                Ok(Some(guestwire::Reply::Synchronized)) => self.screen.verdict("in step"),
+                Ok(Some(guestwire::Reply::Return(value))) => {
+                    self.screen.verdict(&format!("returned {}", value.as_bytes().escape_ascii()));
+                }
+                Ok(Some(guestwire::Reply::Error { class, .. })) => self.screen.verdict(&format!("refused: {class}")),
+                Err(error) => self.screen.verdict(&format!("out of step: {error}")),
+            }
+        }
+    }
 }
 
 /// Writes for people: in colour on a terminal, plainly into a pipe.
@@ -68,21 +154,32 @@ struct Screen {
 }
 
 impl Screen {
-    fn title(&self, title: &str) {
-        println!("\n{}", self.paint("1", title));
-    }
-
-    fn silence(&self) {
-        println!("{}", self.paint("2", "  (silence: nothing to answer yet)"));
+    fn new() -> Self {
+        Self { colour: stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() }
     }
 
     fn bytes(&self, direction: char, bytes: &[u8]) {
         let colour = if direction == '>' { "36" } else { "32" };
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let text = line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\n", "");
-            let text = text.replace("\\xff", &self.paint("1;31", "[FF]"));
-            println!("  {} {text}", self.paint(colour, &direction.to_string()));
+            let text = line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\n", "");
+            let (mut shown, mut rest) = (String::new(), text.as_str());
+            // Lines of 80 columns, the rest below.
+            while rest.len() > 74 {
+                let (head, tail) = rest.split_at(74);
+                shown += &format!("{head}\n    ");
+                rest = tail;
+            }
+            shown += rest;
+            println!("  {} {}", self.paint(colour, &direction.to_string()), self.sentinel(&shown));
         }
+    }
+
+    fn verdict(&self, verdict: &str) {
+        println!("  {} {}", self.paint("35", "="), self.paint("35", verdict));
+    }
+
+    fn sentinel(&self, text: &str) -> String {
+        text.replace("\\xff", &self.paint("1;31", "[FF]"))
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
