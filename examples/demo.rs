@@ -163,9 +163,10 @@ impl Screen {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\n", "");
             let (mut shown, mut rest) = (String::new(), text.as_str());
-            // Lines of 80 columns, the rest below.
+            // Lines of 80 columns, broken at a space where there is one, the rest below.
             while rest.len() > 74 {
-                let (head, tail) = rest.split_at(74);
+                let end = rest[..74].rfind(' ').map_or(74, |space| space + 1);
+                let (head, tail) = rest.split_at(end);
                 shown += &format!("{head}\n    ");
                 rest = tail;
             }

@@ -46,7 +46,15 @@ fn the_demo_is_readable_without_a_terminal() {
     assert!(demo.status.success());
     let shown = String::from_utf8(demo.stdout).unwrap();
     assert!(shown.contains("[FF]{\"return\": ") && !shown.contains('\x1b'));
-    assert!(shown.contains("CommandNotFound") && shown.contains("JSON token size limit exceeded"));
+    assert!(shown.lines().all(|line| line.chars().count() <= 80));
+    let unwrapped = shown.replace("\n    ", "");
+    for desc in [
+        "The command guest-get-users has not been found",
+        "JSON token size limit exceeded",
+        "JSON parse error, invalid syntax",
+    ] {
+        assert!(unwrapped.contains(desc), "{desc}");
+    }
 }
 
 #[test]
