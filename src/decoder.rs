@@ -4,7 +4,7 @@ use core::fmt;
 
 use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
 
-use crate::error::FrameError;
+use crate::error::{FrameError, PollError};
 use crate::lexer::{Lexer, Step};
 use crate::value::Value;
 
@@ -147,6 +147,39 @@ impl<const N: usize> Decoder<N> {
         self.event(signal)
     }
 
+    /// Takes bytes from `read` until one of them leads to an event or an error, or there are none.
+    ///
+    /// `embedded_hal_nb::serial::Read` fits: `decoder.poll(|| uart.read())`. Every byte that `read` gives is taken.
+    ///
+    /// ```
+    /// use guestwire::{Decoder, Event};
+    ///
+    /// let mut decoder: Decoder<64> = Decoder::new();
+    /// let mut uart = b"{} ".iter();
+    /// let mut read = || uart.next().copied().ok_or(nb::Error::<()>::WouldBlock);
+    /// assert!(matches!(decoder.poll(&mut read), Ok(Event::Frame(_))));
+    /// assert_eq!(decoder.poll(&mut read), Err(nb::Error::WouldBlock));
+    /// ```
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or that of a frame: just go on after those.
+    pub fn poll<E>(
+        &mut self,
+        mut read: impl FnMut() -> nb::Result<u8, E>,
+    ) -> nb::Result<Event<'_>, PollError<FrameError, E>> {
+        let signal = loop {
+            match self.step(read().map_err(|error| error.map(PollError::Port))?) {
+                Signal::Nothing => {}
+                signal => break signal,
+            }
+        };
+        match self.event(signal) {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(nb::Error::WouldBlock),
+            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
+        }
+    }
+
     /// Takes bytes until one of them leads to an event or an error, and moves the start of the slice past it.
     ///
     /// # Errors
@@ -158,7 +191,8 @@ impl<const N: usize> Decoder<N> {
 
     /// For a port that was closed or opened: a new peer, a new decoder.
     pub fn reset(&mut self) {
-        *self = Self::new();
+        // Not `Self::new()`: N bytes would cross the stack. What is left in the buffer is dead without an open frame.
+        self.parser.lexer = Lexer::new();
     }
 
     /// For bytes known to be missing (an overrun, a framing error, a break, a time-out in mid-frame).
