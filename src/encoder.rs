@@ -182,6 +182,18 @@ impl ValueEncoder<'_> {
         self.close(start, written, b"]")
     }
 
+    /// Writes a number that prints as JSON.
+    #[cfg(feature = "serde")]
+    pub(crate) fn number(self, value: impl fmt::Debug) -> Result<(), DoesNotFit> {
+        self.in_pieces(b"", |text| write!(text, "{value:?}"), b"")
+    }
+
+    /// Writes the start of a value, which whoever asks for it ends.
+    #[cfg(feature = "serde")]
+    pub(crate) fn raw(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        self.open(text)
+    }
+
     fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
         let start = *self.output.length;
         let written = self.open(text);
@@ -214,6 +226,51 @@ impl ValueEncoder<'_> {
             *self.output.length = start;
         }
         written
+    }
+}
+
+/// An array or an object that is begun and ended by separate calls, as serde wants it. Dropped, it stays half written.
+#[cfg(feature = "serde")]
+pub(crate) struct ContainerEncoder<'e> {
+    output: Output<'e>,
+    close: &'static [u8],
+}
+
+#[cfg(feature = "serde")]
+impl<'e> ContainerEncoder<'e> {
+    pub(crate) fn begin(mut place: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Result<Self, DoesNotFit> {
+        place.open(open)?;
+        Ok(Self { output: place.output, close })
+    }
+
+    pub(crate) fn element(&mut self) -> ValueEncoder<'_> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Element }
+    }
+
+    pub(crate) fn member<'m>(&'m mut self, name: &'m str) -> ValueEncoder<'m> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Member(name) }
+    }
+
+    /// Writes a member's name, which is whatever `write` writes, and tells whether that is a string.
+    pub(crate) fn name<E: From<DoesNotFit>>(
+        &mut self,
+        write: impl FnOnce(ValueEncoder<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.output.place(Place::Element)?;
+        let start = *self.output.length;
+        write(self.value())?;
+        let is_string = self.output.buffer.get(start) == Some(&b'"');
+        self.output.put(b": ")?;
+        Ok(is_string)
+    }
+
+    /// The value behind a name.
+    pub(crate) fn value(&mut self) -> ValueEncoder<'_> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Top }
+    }
+
+    pub(crate) fn end(mut self) -> Result<(), DoesNotFit> {
+        self.output.put(self.close)
     }
 }
 

@@ -21,6 +21,8 @@ mod error;
 mod lexer;
 mod message;
 mod nesting;
+#[cfg(feature = "serde")]
+mod serde;
 mod text;
 mod transmit;
 mod value;
