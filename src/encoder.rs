@@ -5,6 +5,7 @@
 
 use core::fmt::{self, Write};
 
+use crate::base64;
 use crate::decimal;
 use crate::error::DoesNotFit;
 use crate::lexer::SENTINEL;
@@ -157,6 +158,11 @@ impl ValueEncoder<'_> {
         self.in_pieces(b"\"", |text| write!(text, "{value}"), b"\"")
     }
 
+    /// Writes a string, which is whatever the closure writes.
+    pub fn text(self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), DoesNotFit> {
+        self.in_pieces(b"\"", |text| write(text), b"\"")
+    }
+
     /// Writes a value of a frame as it was received.
     pub fn received(self, value: Value<'_>) -> Result<(), DoesNotFit> {
         self.json(value.as_bytes())
@@ -180,6 +186,21 @@ impl ValueEncoder<'_> {
         let start = *self.output.length;
         let written = self.open(b"[").and_then(|()| elements(&mut ArrayEncoder { output: self.output.reborrow() }));
         self.close(start, written, b"]")
+    }
+
+    /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
+    /// start so far behind that what is written does not catch up.
+    pub(crate) fn base64_of(mut self, from: usize, count: usize) -> Result<(), DoesNotFit> {
+        let start = *self.output.length;
+        let written = self.open(b"\"").and_then(|()| {
+            let end = from.saturating_add(count);
+            (from..end).step_by(3).try_for_each(|at| {
+                let group = self.output.buffer.get(at..end.min(at.saturating_add(3))).unwrap_or_default();
+                let digits = base64::digits(group);
+                self.output.put(&digits)
+            })
+        });
+        self.close(start, written, b"\"")
     }
 
     /// Writes a number that prints as JSON.

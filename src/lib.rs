@@ -13,7 +13,9 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod base64;
 mod client;
+pub mod commands;
 mod decimal;
 mod decoder;
 mod encoder;

@@ -39,7 +39,7 @@ pub struct Arguments<'a> {
 
 /// What happens to members that nobody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Others {
+enum Others {
     /// They are unexpected, in a request.
     Refused,
     /// They are a newer agent's, in a response.
@@ -241,7 +241,6 @@ pub struct Argument<'a> {
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
 impl<'a> Argument<'a> {
     /// What a command returned, to be read as if it were an argument.
-    #[cfg_attr(not(feature = "serde"), expect(dead_code))]
     pub(crate) const fn returned(value: Value<'a>) -> Self {
         Self { root: value, value, others: Others::Ignored }
     }
@@ -252,9 +251,9 @@ impl<'a> Argument<'a> {
         Self { value, ..*self }
     }
 
-    #[cfg(feature = "serde")]
-    pub(crate) const fn others(&self) -> Others {
-        self.others
+    /// Whether it counts as absent: `null` in a response.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.others == Others::Ignored && self.value.kind() == Kind::Null
     }
 
     /// A whole number from -2^63 to 2^63 - 1.

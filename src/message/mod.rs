@@ -4,8 +4,6 @@ mod arguments;
 mod request;
 mod response;
 
-#[cfg(feature = "serde")]
-pub(crate) use arguments::Others;
 pub use arguments::{Argument, ArgumentError, Arguments, Parameter};
 pub use request::{Request, RequestError, RequestFault};
 pub use response::{ErrorResponse, Response};

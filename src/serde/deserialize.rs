@@ -6,7 +6,7 @@ use serde_core::de::value::BorrowedStrDeserializer;
 use serde_core::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use serde_core::forward_to_deserialize_any;
 
-use crate::message::{Argument, ArgumentError, Arguments, Others};
+use crate::message::{Argument, ArgumentError, Arguments};
 use crate::text::Text;
 use crate::value::{Kind, Members};
 
@@ -140,7 +140,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 
     fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        if self.0.others() == Others::Ignored && self.0.value().kind() == Kind::Null {
+        if self.0.is_absent() {
             return visitor.visit_none();
         }
         visitor.visit_some(self)
