@@ -314,10 +314,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
                 verdict => break verdict,
             }
         };
-        match self.reply(verdict) {
-            Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
-            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
-        }
+        self.polled(verdict)
     }
 
     /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
@@ -328,7 +325,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.poll(write)
     }
 
-    fn step(&mut self, byte: u8) -> Verdict {
+    pub(crate) fn step(&mut self, byte: u8) -> Verdict {
         match self.state {
             State::OutOfStep => Verdict::GoOn,
             State::Sentinel { id } => {
@@ -361,7 +358,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     /// The reply that a verdict stands for. That of a response stays until the next byte is taken.
-    fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
+    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
         match verdict {
             Verdict::GoOn => Ok(None),
             Verdict::Synchronized => Ok(Some(Reply::Synchronized)),
@@ -373,6 +370,13 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
                 _ => Ok(None),
             },
             Verdict::Error(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn polled<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, PollError<ClientError, E>> {
+        match self.reply(verdict) {
+            Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
+            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
         }
     }
 
@@ -415,12 +419,20 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Takes note that bytes are missing: a client in step no longer is, and one that synchronizes drops what may be
     /// half a frame. To be called after an overrun or a framing error.
     pub fn lost(&mut self) {
+        let _ = self.step_lost();
+    }
+
+    pub(crate) fn step_lost(&mut self) -> Verdict {
         let _ = self.decoder.lost();
         match self.state {
             State::SynchronizedId { id } => self.state = State::Sentinel { id },
-            State::InStep | State::Response { .. } => self.reset(),
+            State::InStep | State::Response { .. } => {
+                self.reset();
+                return Verdict::Error(ClientError::Broken(FrameError::Lost));
+            }
             State::OutOfStep | State::Sentinel { .. } | State::PlainId { .. } => {}
         }
+        Verdict::GoOn
     }
 
     /// Whether the request has gone, but for its LF: an agent may answer before that.
@@ -496,7 +508,7 @@ impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
 
 /// What a byte led to. It borrows nothing, so that the reply can be made of it behind the loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     GoOn,
     Synchronized,
     Response,
