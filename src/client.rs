@@ -7,6 +7,7 @@ use crate::decoder::{Decoder, Event, Signal};
 use crate::encoder::{Encoder, ObjectEncoder};
 use crate::error::{DoesNotFit, FrameError, PollError};
 use crate::lexer::SENTINEL;
+use crate::log::{debug, warn};
 use crate::message::{ErrorResponse, Response};
 use crate::transmit::Transmit;
 use crate::value::Value;
@@ -85,6 +86,7 @@ enum State {
 ///
 /// It borrows the client: copy what you need out of it before you go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reply<'a> {
     /// Both ends are in step.
     Synchronized,
@@ -106,6 +108,7 @@ pub enum Reply<'a> {
 /// assert!(!client.is_in_step());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClientError {
     /// A response is longer than `RX`. The request is over, and the client stays in step.
@@ -127,6 +130,7 @@ pub enum ClientError {
 /// assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ExecuteError {
     /// The client is out of step: synchronize first.
@@ -150,6 +154,7 @@ pub enum ExecuteError {
 /// # Ok::<(), guestwire::ExecuteError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Execute<'a> {
     command: &'a str,
     id: Option<i64>,
@@ -491,6 +496,12 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         match next {
             State::OutOfStep => self.reset(),
             next => self.state = next,
+        }
+        match verdict {
+            Verdict::Synchronized => debug!("in step"),
+            Verdict::Error(ClientError::ResponseTooLong) => warn!("response too long"),
+            Verdict::Error(error) => warn!("out of step: {}", error),
+            Verdict::GoOn | Verdict::Response => {}
         }
         verdict
     }

@@ -20,6 +20,7 @@ mod encoder;
 mod error;
 mod io;
 mod lexer;
+mod log;
 mod message;
 mod nesting;
 mod text;

@@ -14,6 +14,7 @@ use core::fmt;
 /// # assert!(is_worth_another_try(&IoError::<()>::Ended));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum IoError<E> {
     /// The stream ended: a read or a write of no bytes. It may begin again, as a virtio port does when a host connects.
     Ended,
