@@ -5,7 +5,7 @@ use core::fmt;
 
 use crate::decoder::{Decoder, Event, Signal};
 use crate::encoder::{Encoder, ValueEncoder};
-use crate::error::{DoesNotFit, FrameError};
+use crate::error::{DoesNotFit, FrameError, PollError};
 use crate::lexer::SENTINEL;
 use crate::message::{Outcome, Response};
 use crate::text::Text;
@@ -254,23 +254,58 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Reply<'_>>, ClientError> {
+        let verdict = self.step_slice(bytes);
+        self.reply(verdict)
+    }
+
+    /// Takes bytes from `read` until they make a reply or an error, or there are none.
+    ///
+    /// `embedded_hal_nb::serial::Read` fits: `client.poll_read(|| uart.read())`. Every byte that `read` gives is taken.
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or [`ClientError`].
+    pub fn poll_read<E>(
+        &mut self,
+        mut read: impl FnMut() -> nb::Result<u8, E>,
+    ) -> nb::Result<Reply<'_>, PollError<ClientError, E>> {
+        let verdict = loop {
+            let byte = read().map_err(|error| error.map(PollError::Port))?;
+            match self.step_slice(&mut core::slice::from_ref(&byte)) {
+                Verdict::GoOn => {}
+                verdict => break verdict,
+            }
+        };
+        match self.reply(verdict) {
+            Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
+            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
+        }
+    }
+
+    /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
+    ///
+    /// # Errors
+    /// The port's own. That `write` would block is none.
+    pub fn poll_write<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+        self.transmit.poll(write)
+    }
+
+    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
         let mut verdict = Verdict::GoOn;
         while verdict == Verdict::GoOn && !bytes.is_empty() {
-            verdict = match self.state {
-                State::OutOfStep => {
-                    *bytes = &[];
-                    Verdict::GoOn
-                }
-                State::Sentinel { id } => {
-                    self.skip_to_sentinel(bytes, id);
-                    Verdict::GoOn
-                }
+            match self.state {
+                State::OutOfStep => *bytes = &[],
+                State::Sentinel { id } => self.skip_to_sentinel(bytes, id),
                 _ => {
                     let signal = self.decoder.step_slice(bytes);
-                    self.judge(signal)
+                    verdict = self.judge(signal);
                 }
-            };
+            }
         }
+        verdict
+    }
+
+    /// The reply that a verdict stands for. That of a response stays until the next byte is taken.
+    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
         match verdict {
             Verdict::GoOn => Ok(None),
             Verdict::Synchronized => Ok(Some(Reply::Synchronized)),
@@ -308,6 +343,21 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     pub fn reset(&mut self) {
         self.state = State::OutOfStep;
         self.transmit.clear();
+    }
+
+    /// For bytes known to be missing (an overrun, a framing error): a response that was awaited, or whatever it is that
+    /// came, can no longer be told.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] with [`FrameError::Lost`] if the client was in step. It is no longer.
+    pub fn lost(&mut self) -> Result<(), ClientError> {
+        let in_step = self.is_in_step();
+        self.state = match self.state {
+            State::SynchronizedId { id } => State::Sentinel { id },
+            state if !in_step => state,
+            _ => State::OutOfStep,
+        };
+        if in_step { Err(ClientError::Broken(FrameError::Lost)) } else { Ok(()) }
     }
 
     /// For a line that ended: as [`reset`](Self::reset), and says whether that was the answer, to a request for a
@@ -371,7 +421,7 @@ impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
 
 /// What a byte led to. It borrows nothing, so that the reply can be made of it behind the loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+pub(crate) enum Verdict {
     GoOn,
     Synchronized,
     Response,

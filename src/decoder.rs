@@ -2,10 +2,8 @@
 
 use core::fmt;
 
-use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
-
-use crate::error::FrameError;
-use crate::lexer::{Lexer, Step};
+use crate::error::{FrameError, PollError};
+use crate::lexer::{Lexer, Recovery, Step};
 use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -23,8 +21,9 @@ use crate::value::Value;
 /// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
 /// assert_eq!(frame.as_bytes(), b"{\"execute\":\"guest-ping\"}");
 /// ```
+#[derive(Clone)]
 pub struct Decoder<const N: usize> {
-    parser: Parser<OwnedVecStorage<u8, N>>,
+    parser: Parser<[u8; N]>,
 }
 
 /// What a decoder saw.
@@ -84,10 +83,13 @@ impl Separators {
     }
 
     fn note(&mut self, at: u16) {
-        if let Some(next) = self.at.get_mut(usize::from(self.count)) {
-            *next = at;
+        match self.at.get_mut(usize::from(self.count)) {
+            Some(next) => {
+                *next = at;
+                self.count = self.count.wrapping_add(1);
+            }
+            None => self.count = u8::MAX,
         }
-        self.count = self.count.saturating_add(1);
     }
 
     /// The colons and commas in their order. `None`: there are more than were noted.
@@ -113,11 +115,13 @@ enum Room {
 }
 
 /// The decoder without its size, so that there is one copy of its code for all of them.
-struct Parser<S: VecStorage<u8> + ?Sized> {
+#[derive(Clone)]
+struct Parser<B: ?Sized> {
     lexer: Lexer,
     room: Room,
     separators: Separators,
-    text: VecInner<u8, u16, S>,
+    length: u16,
+    buffer: B,
 }
 
 /// What a decoder takes beside its `N` bytes, on the targets that it is made for.
@@ -133,7 +137,8 @@ impl<const N: usize> Decoder<N> {
                 lexer: Lexer::new(),
                 room: Room::Enough,
                 separators: Separators::new(),
-                text: heapless::Vec::new(),
+                length: 0,
+                buffer: [0; N],
             },
         }
     }
@@ -147,6 +152,39 @@ impl<const N: usize> Decoder<N> {
         self.event(signal)
     }
 
+    /// Takes bytes from `read` until one of them leads to an event or an error, or there are none.
+    ///
+    /// `embedded_hal_nb::serial::Read` fits: `decoder.poll(|| uart.read())`. Every byte that `read` gives is taken.
+    ///
+    /// ```
+    /// use guestwire::{Decoder, Event};
+    ///
+    /// let mut decoder: Decoder<64> = Decoder::new();
+    /// let mut uart = b"{} ".iter();
+    /// let mut read = || uart.next().copied().ok_or(nb::Error::<()>::WouldBlock);
+    /// assert!(matches!(decoder.poll(&mut read), Ok(Event::Frame(_))));
+    /// assert_eq!(decoder.poll(&mut read), Err(nb::Error::WouldBlock));
+    /// ```
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or that of a frame: just go on after those.
+    pub fn poll<E>(
+        &mut self,
+        mut read: impl FnMut() -> nb::Result<u8, E>,
+    ) -> nb::Result<Event<'_>, PollError<FrameError, E>> {
+        let signal = loop {
+            match self.step(read().map_err(|error| error.map(PollError::Port))?) {
+                Signal::Nothing => {}
+                signal => break signal,
+            }
+        };
+        match self.event(signal) {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(nb::Error::WouldBlock),
+            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
+        }
+    }
+
     /// Takes bytes until one of them leads to an event or an error, and moves the start of the slice past it.
     ///
     /// # Errors
@@ -158,7 +196,8 @@ impl<const N: usize> Decoder<N> {
 
     /// For a port that was closed or opened: a new peer, a new decoder.
     pub fn reset(&mut self) {
-        *self = Self::new();
+        // Not `Self::new()`: N bytes would cross the stack. What is left in the buffer is dead without an open frame.
+        self.parser.lexer = Lexer::new();
     }
 
     /// For bytes known to be missing (an overrun, a framing error, a break, a time-out in mid-frame).
@@ -175,13 +214,17 @@ impl<const N: usize> Decoder<N> {
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
-        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        let parser: &mut Parser<[u8]> = &mut self.parser;
         parser.step(byte)
     }
 
     pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
-        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        let parser: &mut Parser<[u8]> = &mut self.parser;
         parser.step_slice(bytes)
+    }
+
+    fn text(&self) -> &[u8] {
+        self.parser.buffer.get(..usize::from(self.parser.length)).unwrap_or_default()
     }
 
     /// The event that a signal stands for. That of a frame stays until the next byte is taken.
@@ -189,9 +232,7 @@ impl<const N: usize> Decoder<N> {
         match signal {
             Signal::Nothing => Ok(None),
             Signal::Sentinel => Ok(Some(Event::Sentinel)),
-            Signal::Frame => {
-                Ok(Some(Event::Frame(Frame { text: &self.parser.text, separators: &self.parser.separators })))
-            }
+            Signal::Frame => Ok(Some(Event::Frame(Frame { text: self.text(), separators: &self.parser.separators }))),
             Signal::Error(error) => Err(error),
         }
     }
@@ -203,54 +244,96 @@ impl<const N: usize> Default for Decoder<N> {
     }
 }
 
-impl<const N: usize> Clone for Decoder<N> {
-    fn clone(&self) -> Self {
-        let Parser { lexer, room, separators, ref text } = self.parser;
-        Self { parser: Parser { lexer, room, separators, text: text.clone() } }
-    }
-}
-
 /// Shows what the decoder's behaviour depends on: its state, and the frame that is open.
 impl<const N: usize> fmt::Debug for Decoder<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parser { lexer, room, separators, text } = &self.parser;
+        let Parser { lexer, room, separators, .. } = &self.parser;
         let mut shown = f.debug_struct("Decoder");
         shown.field("lexer", lexer);
         if lexer.is_open() {
             shown
                 .field("room", room)
                 .field("separators", separators)
-                .field("text", &format_args!("{}", text.escape_ascii()));
+                .field("text", &format_args!("{}", self.text().escape_ascii()));
         }
         shown.finish()
     }
 }
 
-impl Parser<ViewVecStorage<u8>> {
+impl Parser<[u8]> {
+    #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
-            Step::Skip => Signal::Nothing,
-            Step::Inside => {
-                self.store(byte);
-                Signal::Nothing
-            }
+            Step::Inside => self.store(byte),
+            Step::Skip => {}
             Step::Separator => {
-                self.separators.note(self.text.len() as u16);
+                self.separators.note(self.length);
                 self.store(byte);
-                Signal::Nothing
             }
-            Step::Begin => {
-                self.begin(byte);
-                Signal::Nothing
-            }
+            Step::Begin => self.begin(byte),
             Step::End => {
                 self.store(byte);
-                self.frame()
+                return self.frame();
             }
-            Step::EndBefore => self.frame(),
-            Step::Sentinel => Signal::Sentinel,
-            Step::Broken(error) => self.broken(error),
-            Step::BrokenBegin(error) => {
+            Step::EndBefore => return self.frame(),
+            Step::Misfit => return self.recover(byte),
+        }
+        Signal::Nothing
+    }
+
+    /// The same for each byte, with the lexer in registers, and the frame's bytes stored a run at a time.
+    fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
+        let mut lexer = self.lexer;
+        let mut rest = *bytes;
+        // Of the rest, how many bytes are known to be the frame's, and not stored yet.
+        let mut run = 0;
+        let signal = loop {
+            run = lexer.skip_run(rest, run);
+            let Some((stored, &[byte, ref behind @ ..])) = rest.split_at_checked(run) else {
+                self.store_run(rest);
+                self.lexer = lexer;
+                rest = &[];
+                break Signal::Nothing;
+            };
+            match lexer.step(byte) {
+                Step::Inside => run = run.wrapping_add(1),
+                Step::Skip => {
+                    self.store_run(stored);
+                    (rest, run) = (behind, 0);
+                }
+                Step::Separator => {
+                    self.separators.note(self.length.wrapping_add(run as u16));
+                    run = run.wrapping_add(1);
+                }
+                Step::Begin => {
+                    self.begin(byte);
+                    (rest, run) = (behind, 0);
+                }
+                step => {
+                    self.store_run(stored);
+                    self.lexer = lexer;
+                    rest = behind;
+                    break match step {
+                        Step::End => {
+                            self.store(byte);
+                            self.frame()
+                        }
+                        Step::EndBefore => self.frame(),
+                        _ => self.recover(byte),
+                    };
+                }
+            }
+        };
+        *bytes = rest;
+        signal
+    }
+
+    #[cold]
+    fn recover(&mut self, byte: u8) -> Signal {
+        match self.lexer.recover(byte) {
+            Recovery::Sentinel => Signal::Sentinel,
+            Recovery::Broken(error) => self.broken(error),
+            Recovery::BrokenBegin(error) => {
                 let signal = self.broken(error);
                 self.begin(byte);
                 signal
@@ -258,27 +341,35 @@ impl Parser<ViewVecStorage<u8>> {
         }
     }
 
-    fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
-        while let Some((&byte, rest)) = bytes.split_first() {
-            *bytes = rest;
-            let signal = self.step(byte);
-            if signal != Signal::Nothing {
-                return signal;
+    fn store_run(&mut self, run: &[u8]) {
+        let start = usize::from(self.length);
+        match self.buffer.get_mut(start..start.wrapping_add(run.len())) {
+            Some(place) => {
+                place.iter_mut().zip(run).for_each(|(place, byte)| *place = *byte);
+                self.length = self.length.wrapping_add(run.len() as u16);
             }
+            None => self.room = Room::Exceeded,
         }
-        Signal::Nothing
+    }
+
+    fn clear(&mut self) {
+        self.room = Room::Enough;
+        self.separators = Separators::new();
+        self.length = 0;
     }
 
     fn begin(&mut self, byte: u8) {
-        self.room = Room::Enough;
-        self.separators = Separators::new();
-        self.text.clear();
+        self.clear();
         self.store(byte);
     }
 
     fn store(&mut self, byte: u8) {
-        if self.text.push(byte).is_err() {
-            self.room = Room::Exceeded;
+        match self.buffer.get_mut(usize::from(self.length)) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.room = Room::Exceeded,
         }
     }
 

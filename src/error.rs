@@ -48,6 +48,26 @@ impl fmt::Display for FrameError {
 
 impl Error for FrameError {}
 
+/// What can go wrong where bytes come from a port: with the protocol, or with the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PollError<P, E> {
+    /// What the bytes say is wrong.
+    Protocol(P),
+    /// The port's own error.
+    Port(E),
+}
+
+impl<P: fmt::Display, E: fmt::Display> fmt::Display for PollError<P, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(error) => error.fmt(f),
+            Self::Port(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<P: fmt::Debug + fmt::Display, E: fmt::Debug + fmt::Display> Error for PollError<P, E> {}
+
 /// What was to be written does not fit the slice it was to be written to. The slice's earlier content is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DoesNotFit;

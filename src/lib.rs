@@ -28,7 +28,7 @@ pub use agent::{Agent, Call, Command, CommandError, Handler, Responded, Responde
 pub use client::{Client, ClientError, Execute, ExecuteError, Reply};
 pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
-pub use error::{DoesNotFit, FrameError, TransmitTooSmall};
+pub use error::{DoesNotFit, FrameError, PollError, TransmitTooSmall};
 pub use lexer::SENTINEL;
 pub use message::{
     Argument, ArgumentError, Arguments, Outcome, Parameter, Request, RequestError, RequestFault, Response,

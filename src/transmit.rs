@@ -31,6 +31,18 @@ impl<const N: usize> Transmit<N> {
         self.buffer.get(self.gone..self.length).unwrap_or_default()
     }
 
+    /// Gives bytes to `write` until it would block. A byte that it did not take is given again next time.
+    pub(crate) fn poll<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+        while let [byte, ..] = *self.pending() {
+            match write(byte) {
+                Ok(()) => self.advance(1),
+                Err(nb::Error::WouldBlock) => break,
+                Err(nb::Error::Other(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// The next `count` bytes have gone; more than there are is all of them.
     pub(crate) fn advance(&mut self, count: usize) {
         self.gone = self.gone.saturating_add(count).min(self.length);

@@ -148,6 +148,60 @@ impl<S, const RX: usize, const TX: usize> Agent<S, RX, TX> {
         Ok(())
     }
 
+    /// Takes bytes from `read` until there are none, or there is a response to transmit.
+    ///
+    /// `embedded_hal_nb::serial::Read` fits: `agent.poll_read(|| uart.read())`. Every byte that `read` gives is taken;
+    /// while a request waits, none is asked for.
+    ///
+    /// ```
+    /// # fn uart() -> impl FnMut() -> nb::Result<u8, ()> {
+    /// #     let mut bytes = br#"{"execute": "guest-ping"}"#.iter();
+    /// #     move || bytes.next().copied().ok_or(nb::Error::WouldBlock)
+    /// # }
+    /// # let mut read = uart();
+    /// # let mut sent = Vec::new();
+    /// # let mut write = |byte| { sent.push(byte); nb::Result::<(), ()>::Ok(()) };
+    /// # let mut agent: guestwire::Agent<(), 256, 512> = guestwire::Agent::new((), "1.0.0", &[]).expect("it fits");
+    /// # for _ in 0..2 {
+    /// agent.poll_read(|| read())?;
+    /// agent.poll_write(|byte| write(byte))?;
+    /// # }
+    /// # assert_eq!(sent, b"{\"return\": {}}\n");
+    /// # Ok::<(), ()>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The port's own. That `read` would block is none.
+    pub fn poll_read<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
+        while !self.is_waiting() {
+            let had_nothing_to_say = self.transmit().is_empty();
+            match read() {
+                Ok(byte) => {
+                    let signal = self.decoder.step(byte);
+                    self.take(signal);
+                }
+                Err(nb::Error::WouldBlock) => break,
+                Err(nb::Error::Other(error)) => return Err(error),
+            }
+            if had_nothing_to_say && !self.transmit().is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives bytes to `write` until it would block or all have gone, and then serves the request that waits.
+    ///
+    /// A byte that `write` did not take is given again next time.
+    ///
+    /// # Errors
+    /// The port's own. That `write` would block is none.
+    pub fn poll_write<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+        let written = self.transmit.poll(write);
+        self.transmitted(0);
+        written
+    }
+
     /// The bytes to be transmitted next. Empty when there is nothing to say.
     pub fn transmit(&self) -> &[u8] {
         self.transmit.pending()
