@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 
-use gungraun::Callgrind;
-use gungraun::prelude::*;
 use guestwire_benches::growth::{of_depth, of_length};
 use guestwire_benches::ours::{self, Guest, LARGE, Listed, SMALL};
 use guestwire_benches::workloads::{self, Workload};
 use guestwire_benches::{TUNABLES, Tally};
+use gungraun::Callgrind;
+use gungraun::prelude::*;
 
 // What is made and checked outside the benches' functions is not counted.
 
@@ -157,8 +157,7 @@ library_benchmark_group!(name = client_, benchmarks = [client_skip, client]);
 library_benchmark_group!(name = encoder, benchmarks = [encoder_guest_info, encoder_text]);
 
 main!(
-    config = LibraryBenchmarkConfig::default()
-        .env(TUNABLES.0, TUNABLES.1)
-        .tool(Callgrind::with_args(["--cache-sim=no"])),
+    config =
+        LibraryBenchmarkConfig::default().env(TUNABLES.0, TUNABLES.1).tool(Callgrind::with_args(["--cache-sim=no"])),
     library_benchmark_groups = [decoder, agent, client_, encoder]
 );

@@ -2,11 +2,11 @@
 
 use std::hint::black_box;
 
-use gungraun::Callgrind;
-use gungraun::prelude::*;
 use guestwire_benches::peers;
 use guestwire_benches::workloads::{self, Workload};
 use guestwire_benches::{TUNABLES, Tally};
+use gungraun::Callgrind;
+use gungraun::prelude::*;
 
 fn all_frames((workload, tally): (Workload, Tally)) {
     assert_eq!(tally, workload.tally_of_wire(), "all frames, and all of each");
@@ -31,12 +31,11 @@ macro_rules! count {
 
 count!(
     picojson_by_byte picojson_by_slice serde_json_core_typed serde_json_ignored serde_json_value serde_json_typed
-    sonic_rs_typed
+    sonic_rs_ignored sonic_rs_typed
 );
 
 main!(
-    config = LibraryBenchmarkConfig::default()
-        .env(TUNABLES.0, TUNABLES.1)
-        .tool(Callgrind::with_args(["--cache-sim=no"])),
+    config =
+        LibraryBenchmarkConfig::default().env(TUNABLES.0, TUNABLES.1).tool(Callgrind::with_args(["--cache-sim=no"])),
     library_benchmark_groups = [peers_]
 );

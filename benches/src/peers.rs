@@ -220,6 +220,11 @@ fn sonic_rs_typed_as<R: Read>(workload: &Workload) -> Tally {
     each(workload, |frame| sonic_rs::from_slice(frame).is_ok_and(|message| R::is_read(&message)))
 }
 
+/// Looked through only.
+pub fn sonic_rs_ignored(workload: &Workload) -> Tally {
+    each(workload, |frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok())
+}
+
 fn each(workload: &Workload, mut is_read: impl FnMut(&[u8]) -> bool) -> Tally {
     let mut tally = Tally::default();
     for frame in workload.frames() {
@@ -228,4 +233,33 @@ fn each(workload: &Workload, mut is_read: impl FnMut(&[u8]) -> bool) -> Tally {
         tally.bytes += frame.len();
     }
     tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the report says the peers check and do not check.
+    #[test]
+    fn what_is_checked() {
+        const NOT_UTF8: &[u8] = b"{\"a\":\"\xC0\x80\"}";
+        const NO_VALUE: &[u8] = br#"{"a":tru@e}"#;
+        const NO_ESCAPE: &[u8] = br#"{"a":"\x"}"#;
+
+        #[derive(Debug, Deserialize)]
+        struct Nothing {}
+
+        let refused = |read: fn(&[u8]) -> bool| [NOT_UTF8, NO_VALUE, NO_ESCAPE].map(|frame| !read(frame));
+        assert_eq!(refused(|frame| serde_json::from_slice::<IgnoredAny>(frame).is_ok()), [false, true, true]);
+        assert_eq!(refused(|frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok()), [true, true, true]);
+        assert_eq!(refused(|frame| serde_json_core::from_slice::<Nothing>(frame).is_ok()), [true, false, false]);
+        assert_eq!(refused(|frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok()), [true, true, true]);
+        assert_eq!(refused(picojson_reads), [true, true, true]);
+    }
+
+    fn picojson_reads(frame: &[u8]) -> bool {
+        let mut scratch = [0; 64];
+        let mut parser = PushParser::<_, DefaultConfig>::new(Depth::default(), &mut scratch);
+        parser.write(frame).is_ok() && parser.finish().is_ok()
+    }
 }

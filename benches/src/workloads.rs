@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use guestwire::SENTINEL;
+
 const LENGTH: usize = 1 << 20;
 
 /// The response of qemu-ga 7.2.22 to `guest-info`, with its LF, as recorded.
@@ -9,8 +11,6 @@ pub const GUEST_INFO: &[u8] = include_bytes!("guest-info.json");
 
 /// The buffer of what one read of a port gives.
 pub const READ: usize = 4096;
-
-pub const SENTINEL: u8 = 0xFF;
 
 pub struct Workload {
     pub wire: Vec<u8>,
