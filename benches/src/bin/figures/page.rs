@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use guestwire_benches::TUNABLES;
 use guestwire_benches::growth::{DEPTHS, LENGTHS};
 
 use crate::budgets::BUDGETS;
@@ -157,8 +158,8 @@ A link is {size} bytes, and {resident} in memory when there are 100 000 of them.
 Each is about 1 MiB, generated or recorded, and the same on every run. \"By slice\" means slices of 4 KiB, as a read gives
 them. Every bench checks what came of it: the frames' number and length, an agent's responses byte for byte. Nothing is
 inlined by hand: `push` and `push_slice` are called from another crate, with cargo's release profile and no LTO.
-glibc is told not to copy with `rep movsb`, which Valgrind counts as one instruction a byte
-(`{tunable}`).
+glibc is told not to copy and clear with `rep`, which Valgrind counts as one instruction a byte on machines that glibc
+thinks it is good for (`{variable}={tunable}`).
 ",
         gungraun = version("gungraun")?,
         rustc = made_with.rustc,
@@ -178,7 +179,8 @@ glibc is told not to copy with `rep movsb`, which Valgrind counts as one instruc
         links = links(results),
         size = results.links.size,
         resident = results.links.resident,
-        tunable = guestwire_benches::TUNABLES.1,
+        variable = TUNABLES.0,
+        tunable = TUNABLES.1,
     )?;
     Ok(page)
 }
