@@ -38,8 +38,8 @@ impl Part {
 
     pub fn measure(self, results: &mut Results) -> Outcome<()> {
         match self {
-            Self::Instructions => results.instructions = instructions(self.name())?,
-            Self::Peers => results.peers = instructions(self.name())?,
+            Self::Instructions => results.instructions = instructions()?,
+            Self::Peers => results.peers = counts("peers", &["--features", "peers"])?,
             Self::Time => results.nanoseconds = nanoseconds()?,
             Self::Links => results.links = links()?,
         }
@@ -48,10 +48,16 @@ impl Part {
     }
 }
 
+/// What guestwire takes.
+pub fn instructions() -> Outcome<BTreeMap<String, Count>> {
+    counts("instructions", &[])
+}
+
 /// Counts what a gungraun bench does, by `function.case`.
-pub fn instructions(bench: &str) -> Outcome<BTreeMap<String, Count>> {
-    let features = if bench == "peers" { "peers" } else { "" };
-    let arguments = ["bench", "--bench", bench, "--features", features, "--", "--output-format=json", "--parallel=2"];
+fn counts(bench: &str, features: &[&str]) -> Outcome<BTreeMap<String, Count>> {
+    let mut arguments = vec!["bench", "--bench", bench];
+    arguments.extend_from_slice(features);
+    arguments.extend(["--", "--output-format=json", "--parallel=2"]);
     let lines = cargo(&arguments, &[])?;
     let bytes = Bytes::new();
     lines.lines().map(|line| counted(line, &bytes)).collect()
@@ -166,7 +172,7 @@ fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome<String> {
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        return Err(format!("cargo {} failed, see above", arguments.join(" ")).into());
+        return Err(format!("cargo {} failed: see above, and --help for what it needs", arguments.join(" ")).into());
     }
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 const STYLE: &str = "\
-.page{fill:#ffffff}.text{fill:#1f2328}.faint{fill:#59636e}.grid{stroke:#d1d9e0}
+.page{fill:#ffffff}.text{fill:#1f2328}.value{fill:#1f2328;stroke:#ffffff;stroke-width:4;paint-order:stroke}.faint{fill:#59636e}.grid{stroke:#d1d9e0}
 .ours{fill:#0969da;stroke:#0969da}.other{fill:#bc4c00;stroke:#bc4c00}.peer{fill:#59636e;stroke:#59636e}
-@media (prefers-color-scheme:dark){.page{fill:#0d1117}.text{fill:#f0f6fc}.faint{fill:#9198a1}.grid{stroke:#3d444d}
+@media (prefers-color-scheme:dark){.page{fill:#0d1117}.text{fill:#f0f6fc}.value{fill:#f0f6fc;stroke:#0d1117}.faint{fill:#9198a1}.grid{stroke:#3d444d}
 .ours{fill:#4493f8;stroke:#4493f8}.other{fill:#f0883e;stroke:#f0883e}.peer{fill:#9198a1;stroke:#9198a1}}";
 
 #[derive(Clone, Copy)]
@@ -178,8 +178,8 @@ impl Dots<'_> {
                     if number % 2 == 0 {
                         picture.text(16.0, y - 5.0, "start", "text", name);
                     }
+                    picture.text(x_at(value) + 9.0, y - 5.0, "start", "value", &figure(value));
                     picture.dot((x_at(value), y - 9.5), *colour);
-                    picture.text(x_at(value) + 9.0, y - 5.0, "start", "text", &figure(value));
                 }
             }
         }
