@@ -59,7 +59,7 @@ impl<'a> Frame<'a> {
 
     /// The frame's value.
     pub const fn value(&self) -> Value<'a> {
-        Value::root(self.text)
+        Value::new(self.text)
     }
 
     /// Where its members stand, if it is an object with few of them.
@@ -98,8 +98,9 @@ impl Separators {
     }
 }
 
-/// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Parser::event`] makes an event of it.
+/// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Decoder::event`] makes an event of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)] // so that nothing is 0, and an agent's memory starts as zeros
 pub(crate) enum Signal {
     Nothing,
     Sentinel,
@@ -223,7 +224,18 @@ impl<const N: usize> Decoder<N> {
         parser.step_slice(bytes)
     }
 
-    fn text(&self) -> &[u8] {
+    /// Whether a frame has begun and neither ended nor broken.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.parser.lexer.is_open()
+    }
+
+    /// Whether the last frame ended, so that the next byte may begin another.
+    pub(crate) const fn is_between(&self) -> bool {
+        self.parser.lexer.is_between()
+    }
+
+    /// The frame, or as much of it as has come and fits.
+    pub(crate) fn text(&self) -> &[u8] {
         self.parser.buffer.get(..usize::from(self.parser.length)).unwrap_or_default()
     }
 

@@ -254,6 +254,11 @@ impl Lexer {
         !matches!(self.state, Start | BomBb | BomBf | Noise | Dropped | DroppedCloser)
     }
 
+    /// Whether the last frame ended, so that the next byte may begin another.
+    pub(crate) const fn is_between(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
     /// Goes on behind a byte that the grammar has no place for. If it broke the frame, it is also the first of the bytes
     /// that are dropped, or of the next frame.
     #[cold]
