@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use guestwire_benches::growth::{of_depth, of_length};
-use guestwire_benches::ours::{self, Guest, LARGE, Listed, SMALL};
+use guestwire_benches::ours::{self, BoardAgent, LARGE, Listed, SMALL};
 use guestwire_benches::workloads::{self, Workload};
 use guestwire_benches::{TUNABLES, Tally};
 use gungraun::Callgrind;
@@ -65,13 +65,13 @@ fn decoder_by_slice<const N: usize>(workload: Workload) -> (Workload, Tally) {
 
 struct Line {
     wire: Vec<u8>,
-    agent: Guest,
+    agent: BoardAgent,
     sent: Vec<u8>,
 }
 
 fn line() -> Line {
     let Workload { wire, .. } = workloads::requests();
-    Line { sent: Vec::with_capacity(wire.len()), wire, agent: ours::guest() }
+    Line { sent: Vec::with_capacity(wire.len()), wire, agent: ours::agent() }
 }
 
 fn all_responses(line: Line) {

@@ -1,6 +1,8 @@
 //! guestwire at work, called as its users call it.
 
-use guestwire::{Agent, Client, Command, Decoder, Encoder, Event, Reply};
+use std::hint::black_box;
+
+use guestwire::{Agent, Client, Command, Decoder, Encoder, Event, Guest, Reply};
 
 use crate::Tally;
 use crate::workloads::{FIRST_PID, FIRST_TIME, GUEST_INFO, READ, SYNC_ID};
@@ -38,38 +40,41 @@ pub struct Board {
     pid: i64,
 }
 
-const COMMANDS: &[Command<Board>] = &[
-    Command::new("guest-get-time", |board, call| {
-        let response = call.respond()?;
-        let time = board.time;
-        board.time += 1;
-        response.integer(time)
-    }),
-    Command::new("guest-exec", |board: &mut Board, mut call| {
-        let path = call.arguments.string("path")?;
-        let mut count = 0;
-        if let Some(arguments) = call.arguments.optional_array("arg")? {
-            for argument in arguments {
-                count += usize::from(argument.string()? != "");
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| {
+            let response = call.respond()?;
+            let time = board.time;
+            board.time += 1;
+            response.integer(time)
+        }),
+        Command::new("guest-exec", |board, mut call| {
+            let path = call.arguments.string("path")?;
+            let mut count = 0;
+            if let Some(arguments) = call.arguments.optional_array("arg")? {
+                for argument in arguments {
+                    count += usize::from(argument.string()? != "");
+                }
             }
-        }
-        let capture = call.arguments.optional_boolean("capture-output")?;
-        let response = call.respond()?;
-        assert!(path == "/bin/ls" && count == 2 && capture == Some(true), "the request was read wrongly");
-        let pid = board.pid;
-        board.pid += 1;
-        response.object(|process| process.member("pid").integer(pid))
-    }),
-];
+            let capture = call.arguments.optional_boolean("capture-output")?;
+            let response = call.respond()?;
+            assert!(path == "/bin/ls" && count == 2 && capture == Some(true), "the request was read wrongly");
+            let pid = board.pid;
+            board.pid += 1;
+            response.object(|process| process.member("pid").integer(pid))
+        }),
+    ];
+}
 
-pub type Guest = Agent<Board, 256, 640>;
+pub type BoardAgent = Agent<Board, 256, 640>;
 
-pub fn guest() -> Guest {
-    Agent::new(Board { time: FIRST_TIME, pid: FIRST_PID }, "1.0.0", COMMANDS).expect("640 bytes hold guest-info")
+pub const fn agent() -> BoardAgent {
+    Agent::new(Board { time: FIRST_TIME, pid: FIRST_PID })
 }
 
 /// Puts all responses into `sent`, which has room for them.
-pub fn agent_by_byte(agent: &mut Guest, wire: &[u8], sent: &mut Vec<u8>) {
+pub fn agent_by_byte(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     for &byte in wire {
         agent.push(byte).expect("every response is taken before the next byte");
         send(agent, sent);
@@ -77,7 +82,7 @@ pub fn agent_by_byte(agent: &mut Guest, wire: &[u8], sent: &mut Vec<u8>) {
 }
 
 /// The same.
-pub fn agent_by_slice(agent: &mut Guest, wire: &[u8], sent: &mut Vec<u8>) {
+pub fn agent_by_slice(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     for mut bytes in wire.chunks(READ) {
         loop {
             let taken = agent.push_slice(&mut bytes);
@@ -90,7 +95,7 @@ pub fn agent_by_slice(agent: &mut Guest, wire: &[u8], sent: &mut Vec<u8>) {
     }
 }
 
-fn send(agent: &mut Guest, sent: &mut Vec<u8>) {
+fn send(agent: &mut BoardAgent, sent: &mut Vec<u8>) {
     while !agent.transmit().is_empty() {
         sent.extend_from_slice(agent.transmit());
         agent.transmitted(agent.transmit().len());
@@ -117,19 +122,24 @@ pub fn client_replies(wire: &[u8]) -> Tally {
     let mut client: Client<4096, 256> = Client::new();
     let mut tally = Tally::default();
     client.synchronize(1);
+    client.transmitted(client.transmit().len());
     client.push_slice(&mut &b"\xFF{\"return\": 1}\n"[..]).expect("it is the response");
-    client.execute("guest-info", |_| Ok(())).expect("in step");
+    ask(&mut client);
     for mut bytes in wire.chunks(READ) {
         while !bytes.is_empty() {
             if let Some(reply) = client.push_slice(&mut bytes).expect("the responses are in order") {
                 let Reply::Return(value) = reply else { panic!("it is a return value") };
                 tally.count(value.as_bytes());
-                client.transmitted(client.transmit().len());
-                client.execute("guest-info", |_| Ok(())).expect("the response has come");
+                ask(&mut client);
             }
         }
     }
     tally
+}
+
+fn ask(client: &mut Client<4096, 256>) {
+    client.execute("guest-info").expect("the response before has come");
+    client.transmitted(black_box(client.transmit()).len());
 }
 
 pub struct Listed {
