@@ -111,7 +111,7 @@ fn all_returned((workload, tally): (Workload, Tally)) {
 
 #[library_benchmark]
 #[bench::w3(args = (workloads::guest_info()), teardown = all_returned)]
-fn client(workload: Workload) -> (Workload, Tally) {
+fn client_replies(workload: Workload) -> (Workload, Tally) {
     let tally = ours::client_replies(black_box(&workload.wire));
     (workload, tally)
 }
@@ -153,11 +153,11 @@ fn encoder_text(mut encoding: Encoding) -> Encoding {
 
 library_benchmark_group!(name = decoder, benchmarks = [decoder_by_byte, decoder_by_slice]);
 library_benchmark_group!(name = agent, benchmarks = [agent_by_byte, agent_by_slice]);
-library_benchmark_group!(name = client_, benchmarks = [client_skip, client]);
+library_benchmark_group!(name = client, benchmarks = [client_skip, client_replies]);
 library_benchmark_group!(name = encoder, benchmarks = [encoder_guest_info, encoder_text]);
 
 main!(
     config =
         LibraryBenchmarkConfig::default().env(TUNABLES.0, TUNABLES.1).tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [decoder, agent, client_, encoder]
+    library_benchmark_groups = [decoder, agent, client, encoder]
 );

@@ -25,7 +25,7 @@ macro_rules! count {
                 (workload, tally)
             }
         )*
-        library_benchmark_group!(name = peers_, benchmarks = [$($peer),*]);
+        library_benchmark_group!(name = readers, benchmarks = [$($peer),*]);
     };
 }
 
@@ -37,5 +37,5 @@ count!(
 main!(
     config =
         LibraryBenchmarkConfig::default().env(TUNABLES.0, TUNABLES.1).tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [peers_]
+    library_benchmark_groups = [readers]
 );

@@ -62,7 +62,7 @@ impl Guest for Board {
             assert!(path == "/bin/ls" && count == 2 && capture == Some(true), "the request was read wrongly");
             let pid = board.pid;
             board.pid += 1;
-            response.object(|process| process.member("pid").integer(pid))
+            response.object(|started| started.member("pid").integer(pid))
         }),
     ];
 }

@@ -241,7 +241,7 @@ fn rest(results: &Results) -> Outcome<String> {
         ("agent, request to response, W1, by byte", "agent_by_byte.w1"),
         ("agent, request to response, W1, by slice", "agent_by_slice.w1"),
         ("client, dropping stale bytes, W4", "client_skip.w4"),
-        ("client, `guest-info` asked and read, W3", "client.w3"),
+        ("client, `guest-info` asked and read, W3", "client_replies.w3"),
         ("encoder, the response to `guest-info`", "encoder_guest_info.w3"),
         ("encoder, 48 KiB of base64", "encoder_text.w2"),
         ("encoder, the texts of W5, escaped to ASCII", "encoder_text.w5"),
