@@ -30,6 +30,7 @@ use crate::value::Value;
 /// # Ok::<(), guestwire::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
     length: usize,
@@ -94,6 +95,7 @@ impl<'b> Encoder<'b> {
 /// # Errors
 /// Every method gives [`DoesNotFit`] if the value does not fit.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]
 pub struct ValueEncoder<'e> {
     output: Output<'e>,
@@ -101,6 +103,7 @@ pub struct ValueEncoder<'e> {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Place<'e> {
     Top,
     Element,
@@ -297,6 +300,7 @@ impl<'e> ContainerEncoder<'e> {
 
 /// The members of an object being written. See [`Encoder`] for an example.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ObjectEncoder<'e> {
     output: Output<'e>,
 }
@@ -333,6 +337,7 @@ impl ObjectEncoder<'_> {
 /// # Ok::<(), guestwire::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ArrayEncoder<'e> {
     output: Output<'e>,
 }
@@ -346,6 +351,7 @@ impl ArrayEncoder<'_> {
 
 /// The slice and how much of it is written.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Output<'e> {
     buffer: &'e mut [u8],
     length: &'e mut usize,

@@ -145,6 +145,7 @@ object! {
 
 /// What an offset counts from: on the wire `set`, `cur` or `end`, or 0, 1 or 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Whence {
     /// The file's start.
     Set,

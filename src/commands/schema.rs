@@ -152,6 +152,7 @@ macro_rules! object {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name $(<$a>)? {
             $(
                 #[doc = concat!("`", $wire, "`")]
@@ -240,6 +241,7 @@ macro_rules! choices {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $choice:ident = $wire:literal,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub enum $name {
             $(
                 #[doc = concat!("`", $wire, "`")]

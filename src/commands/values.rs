@@ -173,6 +173,7 @@ impl<'a, T: Parse<'a>> Parse<'a> for List<'a, T> {
 
 /// Bytes, which travel as base64: some that are here, or some that were received.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Bytes<'a> {
     /// Bytes that are here.
     Plain(&'a [u8]),
@@ -182,6 +183,7 @@ pub enum Bytes<'a> {
 
 /// What was received is not base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct NotBase64;
 
 impl<'a> Bytes<'a> {
@@ -232,6 +234,7 @@ impl<'a> Parse<'a> for Bytes<'a> {
 
 /// So many thousandths: a number with a fraction, without floating point. What is less than one is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Thousandths(pub i64);
 
 impl Encode for Thousandths {
@@ -292,6 +295,7 @@ fn thousandths(text: &[u8]) -> Option<i64> {
 
 /// What a command returns that has nothing to say: `{}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Done;
 
 impl Encode for Done {
