@@ -130,6 +130,8 @@ enum Source<'a> {
 
 impl<'a, T> List<'a, T> {
     /// The list whose elements the closure writes. It should write elements of `T`.
+    ///
+    /// A closure that borrows is written where the list is used up, in one expression, or has a name of its own.
     pub const fn of(write: &'a dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>) -> Self {
         Self { source: Source::Written(write), element: PhantomData }
     }
