@@ -450,7 +450,7 @@ fn base64_is_what_the_base64_crate_makes_of_it() {
                 refused += 1;
                 assert_eq!(
                     String::from_utf8(answer).unwrap(),
-                    error("GenericError", "Base64 data is not valid"),
+                    error("GenericError", "Base64 data contains invalid characters"),
                     "{digits}"
                 );
             }

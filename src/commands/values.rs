@@ -205,7 +205,7 @@ impl<'a> Bytes<'a> {
 
 impl fmt::Display for NotBase64 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Base64 data is not valid")
+        f.write_str("Base64 data contains invalid characters")
     }
 }
 
@@ -213,7 +213,7 @@ impl core::error::Error for NotBase64 {}
 
 impl From<NotBase64> for CommandError<'_> {
     fn from(_: NotBase64) -> Self {
-        Self::Failed("Base64 data is not valid")
+        Self::Failed("Base64 data contains invalid characters")
     }
 }
 
