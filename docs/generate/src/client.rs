@@ -10,7 +10,8 @@ use crate::svg::{Graph, Node, Route};
 type TestClient = Client<64, 128>;
 
 /// What can be done with a client, and what can come.
-const ACTIONS: &[(&str, fn(&mut TestClient))] = &[
+type Action = (&'static str, fn(&mut TestClient));
+const ACTIONS: &[Action] = &[
     ("synchronize()", |client| client.synchronize(7)),
     ("synchronize_plain()", |client| client.synchronize_plain(7)),
     ("execute()", |client| execute(client, Execute::new("guest-ping"))),
