@@ -145,3 +145,38 @@ codegen unit. The same programs link only if nothing in them can panic, and ther
 were counted on a Cortex-M3 (mps2-an385) in QEMU, where they do not depend on the host; the worst push is the most that
 any single byte of all inputs, and of 90 000 bytes of broken ones, took.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(value: f64) -> Report {
+        let mut report = Report::default();
+        BUDGETS.iter().for_each(|(title, row, column, _)| report.add(title, row, column, value));
+        report
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let path = std::env::temp_dir().join(format!("sizes-{}.md", std::process::id()));
+        report(61.5).write(&path).unwrap_or_else(|Failure(message)| panic!("{message}"));
+        let read = Report::read(&path).unwrap_or_else(|Failure(message)| panic!("{message}"));
+        std::fs::remove_file(&path).unwrap();
+        assert!(read.figures().eq(report(61.5).figures()));
+    }
+
+    #[test]
+    fn three_percent_more_is_too_much() {
+        assert_eq!(report(20.6).compare(&report(20.0)).len(), 0);
+        assert_eq!(report(20.7).compare(&report(20.0)).len(), BUDGETS.len());
+        assert_eq!(report(20.0).compare(&report(32.0)).len(), 0, "less is fine");
+    }
+
+    #[test]
+    fn a_budget_is_kept_and_a_figure_is_written() {
+        let over = report(33.0).compare(&report(33.0));
+        assert_eq!(over.len(), 3, "32 bytes beyond N on three targets: {over:?}");
+        assert_eq!(Report::default().compare(&report(1.0)).len(), BUDGETS.len(), "nothing measured");
+        assert_eq!(report(1.0).compare(&Report::default()).len(), BUDGETS.len(), "nothing written");
+    }
+}

@@ -51,26 +51,25 @@ const LONG_STRING: [u8; 4000] = {
 #[entry]
 fn main() -> ! {
     let Some(peripherals) = Peripherals::take() else { process::exit(1) };
-    let mut clock = Clock::start(peripherals.SYST);
+    let clock = Clock::start(peripherals.SYST);
     for (name, workload) in WORKLOADS {
-        let by_byte = [push_each::<128>(&mut clock, workload), push_each::<4096>(&mut clock, workload)];
-        let slices = push_slice(&mut clock, workload);
+        let by_byte = [push_each::<128>(&clock, workload), push_each::<4096>(&clock, workload)];
+        let slices = push_slice(&clock, workload);
         for (how, instructions) in
             [("push, N = 128", by_byte[0]), ("push, N = 4096", by_byte[1]), ("push_slice", slices)]
         {
             let tenths = instructions * 10 / workload.len() as u32;
-            println!("instructions a byte/{name}/{how}/{}.{}", tenths / 10, tenths % 10);
+            println!("Instructions a byte/{name}/{how}/{}.{}", tenths / 10, tenths % 10);
         }
     }
-    println!("worst push/of all/push, N = 128/{}", worst_push::<128>(&mut clock));
-    println!("worst push/of all/push, N = 4096/{}", worst_push::<4096>(&mut clock));
-    println!("stack/Agent::push/deepest/{}", deepest_stack());
+    println!("Worst push, instructions/any byte/push, N = 128/{}", worst_push::<128>(&clock));
+    println!("Worst push, instructions/any byte/push, N = 4096/{}", worst_push::<4096>(&clock));
+    println!("Stack, bytes/Agent::push/deepest/{}", deepest_stack());
     process::exit(0)
 }
 
 /// Counts instructions, by way of the time they take.
 struct Clock {
-    timer: SYST,
     /// What counting itself takes.
     own: u32,
 }
@@ -81,12 +80,10 @@ impl Clock {
         timer.set_reload(0xFF_FFFF);
         timer.clear_current();
         timer.enable_counter();
-        let mut clock = Self { timer, own: 0 };
-        clock.own = clock.ticks(|| {});
-        clock
+        Self { own: Self::ticks(|| {}) }
     }
 
-    fn ticks(&mut self, run: impl FnOnce()) -> u32 {
+    fn ticks(run: impl FnOnce()) -> u32 {
         let before = SYST::get_current();
         run();
         let after = SYST::get_current();
@@ -94,8 +91,8 @@ impl Clock {
     }
 
     /// At 25 MHz, 1.6 ticks are 64 ns, an instruction.
-    fn instructions(&mut self, run: impl FnOnce()) -> u32 {
-        let ticks = self.ticks(run) - self.own;
+    fn instructions(&self, run: impl FnOnce()) -> u32 {
+        let ticks = Self::ticks(run) - self.own;
         (ticks * 10 + 8) / 16
     }
 }
@@ -105,12 +102,12 @@ fn push<const N: usize>(decoder: &mut Decoder<N>, byte: u8) {
     let _ = black_box(decoder.push(byte));
 }
 
-fn push_each<const N: usize>(clock: &mut Clock, bytes: &[u8]) -> u32 {
+fn push_each<const N: usize>(clock: &Clock, bytes: &[u8]) -> u32 {
     let mut decoder = Decoder::<N>::new();
     clock.instructions(|| bytes.iter().for_each(|byte| push(&mut decoder, *byte)))
 }
 
-fn push_slice(clock: &mut Clock, mut bytes: &[u8]) -> u32 {
+fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
     let mut decoder = Decoder::<4096>::new();
     clock.instructions(|| {
         while !bytes.is_empty() {
@@ -120,7 +117,7 @@ fn push_slice(clock: &mut Clock, mut bytes: &[u8]) -> u32 {
 }
 
 /// The most that one byte takes, in the workloads and in 200 000 bytes of what a broken line might give.
-fn worst_push<const N: usize>(clock: &mut Clock) -> u32 {
+fn worst_push<const N: usize>(clock: &Clock) -> u32 {
     let mut decoder = Decoder::<N>::new();
     let mut worst = 0;
     let mut count = |byte| worst = worst.max(clock.instructions(|| push(&mut decoder, byte)));
