@@ -71,6 +71,7 @@ pub struct Port {
     /// The count of buffers received when last no event was pending. Only those may be read: what comes later may be
     /// another client's, and the event that says so still unseen.
     readable: u16,
+    host_closed: bool,
 }
 
 impl Port {
@@ -96,14 +97,11 @@ impl Port {
             transmit: Queue::new(transport, TRANSMIT, Direction::ToDevice, transmit),
             reading: None,
             readable: 0,
+            host_closed: false,
         };
         transport.finish();
-        while let Some(buffer) = port.control_receive.fresh() {
-            port.control_receive.give(buffer, usize::MAX);
-        }
-        while let Some(buffer) = port.receive.fresh() {
-            port.receive.give(buffer, usize::MAX);
-        }
+        port.control_receive.give_all();
+        port.receive.give_all();
         port.tell(0, event::DEVICE_READY, 1);
         Some(port)
     }
@@ -118,8 +116,8 @@ impl Port {
         self.transport.acknowledge_interrupt();
     }
 
-    /// What happened at the host's end. What was received before [`PortEvent::Closed`] is dropped: nobody waits for an
-    /// answer.
+    /// What happened at the host's end. What was received before [`PortEvent::Closed`], and until
+    /// [`PortEvent::Opened`], is dropped: nobody waits for an answer.
     pub fn event(&mut self) -> Option<PortEvent> {
         let received = self.receive.device_index();
         while let Some(buffer) = self.control_receive.take() {
@@ -131,16 +129,25 @@ impl Port {
             }
             match (u16::from_le_bytes([event0, event1]), u16::from_le_bytes([value0, value1])) {
                 (event::PORT_ADD, _) => self.tell(PORT, event::PORT_READY, 1),
-                (event::PORT_NAME, _) if self.is_named(&name) => self.tell(PORT, event::PORT_OPEN, 1),
+                (event::PORT_NAME, _) if self.is_named(&name) => self.open(),
                 (event::PORT_OPEN, 0) => {
+                    self.host_closed = true;
                     self.drop_received();
                     return Some(PortEvent::Closed);
                 }
-                (event::PORT_OPEN, _) => return Some(PortEvent::Opened),
+                (event::PORT_OPEN, _) => {
+                    self.host_closed = false;
+                    // QEMU (7.2) does not hand back what it was in the middle of when the host closed.
+                    self.transmit.forget();
+                    return Some(PortEvent::Opened);
+                }
                 _ => {}
             }
         }
         self.readable = received;
+        if self.host_closed {
+            self.drop_received();
+        }
         None
     }
 
@@ -168,7 +175,7 @@ impl Port {
     pub fn send(&mut self, mut bytes: &[u8]) -> usize {
         let mut sent = 0;
         while !bytes.is_empty() {
-            let Some(buffer) = self.transmit.fresh().or_else(|| self.transmit.take()) else { break };
+            let Some(buffer) = self.transmit.free() else { break };
             let room = self.transmit.bytes(buffer);
             let length = bytes.len().min(room.len());
             let (now, later) = bytes.split_at(length);
@@ -178,6 +185,12 @@ impl Port {
             sent += length;
         }
         sent
+    }
+
+    fn open(&mut self) {
+        self.tell(PORT, event::PORT_OPEN, 1);
+        // While the port was closed, its buffers did not make QEMU read what the host may have sent.
+        self.receive.notify();
     }
 
     fn next(&mut self) -> Option<Buffer> {
@@ -197,7 +210,7 @@ impl Port {
 
     fn tell(&mut self, id: u32, event: u16, value: u16) {
         // The device hands a message back at once: there is always room.
-        let Some(buffer) = self.control_transmit.fresh().or_else(|| self.control_transmit.take()) else { return };
+        let Some(buffer) = self.control_transmit.free() else { return };
         let [id0, id1, id2, id3] = id.to_le_bytes();
         let ([event0, event1], [value0, value1]) = (event.to_le_bytes(), value.to_le_bytes());
         *self.control_transmit.bytes(buffer) = [id0, id1, id2, id3, event0, event1, value0, value1];

@@ -5,7 +5,7 @@ use core::sync::atomic::{Ordering, fence};
 
 use crate::transport::Transport;
 
-/// What driver and device share: `N` descriptors, a power of two, and as many buffers of `B` bytes.
+/// What driver and device share: `N` descriptors, a power of two up to 32, and as many buffers of `B` bytes.
 #[repr(C, align(64))]
 pub(crate) struct Shared<const N: usize, const B: usize> {
     descriptors: [Descriptor; N],
@@ -48,7 +48,7 @@ struct UsedElement {
 
 impl<const N: usize, const B: usize> Shared<N, B> {
     pub(crate) const fn new() -> Self {
-        assert!(N.is_power_of_two());
+        assert!(N.is_power_of_two() && N <= 32);
         Self {
             descriptors: [Descriptor { address: 0, length: 0, flags: 0, next: 0 }; N],
             available: Available { flags: 0, index: 0, ring: [0; N] },
@@ -72,8 +72,8 @@ pub(crate) struct Queue<const N: usize, const B: usize> {
     transport: Transport,
     number: u32,
     direction: Direction,
-    /// Buffers never given to the device.
-    fresh: u16,
+    /// Which buffers the device has, one bit each.
+    given: u32,
     available: u16,
     used: u16,
 }
@@ -96,19 +96,32 @@ impl<const N: usize, const B: usize> Queue<N, B> {
             (&raw const shared.descriptors, &raw const shared.available, &raw const shared.used);
         transport.start_queue(number, N as u32, [descriptors as u64, available as u64, used as u64]);
         let shared = NonNull::from(shared);
-        Self { shared, transport, number, direction, fresh: N as u16, available: 0, used: 0 }
+        Self { shared, transport, number, direction, given: 0, available: 0, used: 0 }
     }
 
-    /// A buffer that was never given to the device.
-    pub(crate) fn fresh(&mut self) -> Option<Buffer> {
-        self.fresh = self.fresh.checked_sub(1)?;
-        Some(Buffer { id: self.fresh, length: 0 })
+    /// A buffer that the device does not have.
+    pub(crate) fn free(&mut self) -> Option<Buffer> {
+        while self.take().is_some() {}
+        let id = self.given.trailing_ones() as u16;
+        (usize::from(id) < N).then_some(Buffer { id, length: 0 })
+    }
+
+    /// Hands all buffers of a new queue to the device, to be filled.
+    pub(crate) fn give_all(&mut self) {
+        (0..N as u16).for_each(|id| self.give(Buffer { id, length: 0 }, usize::MAX));
+    }
+
+    /// All buffers are free again, whatever the device does.
+    pub(crate) fn forget(&mut self) {
+        while self.take().is_some() {}
+        self.given = 0;
     }
 
     /// Hands a buffer to the device: for it to read `length` bytes from, or to fill.
     pub(crate) fn give(&mut self, buffer: Buffer, length: usize) {
         let slot = usize::from(buffer.id) % N;
         let shared = self.shared.as_ptr();
+        self.given |= 1 << slot;
         self.available = self.available.wrapping_add(1);
         // SAFETY: `shared` is a static's, and nobody else of ours has a pointer to it. The device reads a descriptor
         // only after the index that hands it over, which is written last.
@@ -123,6 +136,11 @@ impl<const N: usize, const B: usize> Queue<N, B> {
             (&raw mut (*shared).available.index).write_volatile(self.available);
         }
         fence(Ordering::SeqCst);
+        self.notify();
+    }
+
+    /// Makes the device look at the queue.
+    pub(crate) fn notify(&self) {
         self.transport.notify(self.number);
     }
 
@@ -136,7 +154,9 @@ impl<const N: usize, const B: usize> Queue<N, B> {
         // SAFETY: as in `give`; the device has written this element before its index.
         let element = unsafe { (&raw const (*shared).used.ring[usize::from(self.used) % N]).read_volatile() };
         self.used = self.used.wrapping_add(1);
-        Some(Buffer { id: element.id as u16, length: (element.length as usize).min(B) })
+        let id = element.id as usize % N;
+        self.given &= !(1 << id);
+        Some(Buffer { id: id as u16, length: (element.length as usize).min(B) })
     }
 
     /// How many buffers the device has handed back so far, modulo 2^16.
