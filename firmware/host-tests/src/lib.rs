@@ -135,11 +135,15 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // `timeout` hands SIGTERM on to QEMU.
-        if let (Ok(None), Some(pid)) = (self.child.try_wait(), rustix::process::Pid::from_raw(self.child.id() as i32)) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-            let _ = self.child.wait();
-        }
+        terminate(&mut self.child);
+    }
+}
+
+/// Ends what runs under `timeout`, which hands the signal on.
+pub fn terminate(child: &mut Child) {
+    if let (Ok(None), Some(pid)) = (child.try_wait(), rustix::process::Pid::from_raw(child.id() as i32)) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = child.wait();
     }
 }
 
