@@ -4,7 +4,7 @@ use crate::{Line, SENTINEL};
 
 /// Asks everything that leaves the guest as it is.
 #[track_caller]
-pub fn is_healthy(line: &mut Line, machine: &str) {
+pub fn answers_all_commands(line: &mut Line, machine: &str) {
     let mut answers = |request: &str, response: &str| assert_eq!(line.ask(request), response, "{request}");
     let empty = r#"{"return": {}}"#;
     answers(r#"{"execute":"guest-ping"}"#, empty);

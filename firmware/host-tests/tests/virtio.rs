@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use host_tests::healthy::is_healthy;
+use host_tests::healthy::answers_all_commands;
 use host_tests::{Guest, Line, SENTINEL, build, client, succeeds};
 
 /// What `-device virtserialport` sits on.
@@ -18,22 +18,57 @@ fn aarch64(qemu_options: &str) -> Guest {
     Guest::boot("virt-aarch64", &elf, qemu_options)
 }
 
+fn riscv(qemu_options: &str) -> Guest {
+    let elf = build("virt-riscv", "riscv32imac-unknown-none-elf", "virt-riscv", &[]);
+    Guest::boot("virt-riscv", &elf, qemu_options)
+}
+
 const PING: &str = r#"{"execute":"guest-ping"}"#;
 const PONG: &str = r#"{"return": {}}"#;
 
 #[test]
 #[ignore = "needs qemu-system-aarch64: apt install qemu-system-arm"]
-fn aarch64_answers() {
-    for options in [OLD, NEW] {
-        let guest = aarch64(options);
-        let mut line = guest.connect();
-        is_healthy(&mut line, "aarch64");
-        keeps_time(&mut line);
-        drop(line);
-        survives_dead_clients(&guest);
-        survives_clients_that_do_not_read(&guest);
-        answers_back_to_back(&guest, 10_000);
-    }
+fn aarch64_is_healthy() {
+    [OLD, NEW].into_iter().for_each(|device| is_healthy(&aarch64(device), "aarch64"));
+}
+
+#[test]
+#[ignore = "needs qemu-system-riscv32: apt install qemu-system-misc"]
+fn riscv_is_healthy() {
+    [OLD, NEW].into_iter().for_each(|device| is_healthy(&riscv(device), "riscv32"));
+}
+
+#[test]
+#[ignore = "needs qemu-system-aarch64: apt install qemu-system-arm"]
+fn aarch64_shuts_down_and_reboots() {
+    shuts_down_and_reboots(aarch64(OLD));
+}
+
+#[test]
+#[ignore = "needs qemu-system-riscv32: apt install qemu-system-misc"]
+fn riscv_shuts_down_and_reboots() {
+    shuts_down_and_reboots(riscv(OLD));
+}
+
+fn is_healthy(guest: &Guest, machine: &str) {
+    let mut line = guest.connect();
+    answers_all_commands(&mut line, machine);
+    keeps_time(&mut line);
+    drop(line);
+    survives_dead_clients(guest);
+    survives_clients_that_do_not_read(guest);
+    answers_back_to_back(guest, 10_000);
+}
+
+fn shuts_down_and_reboots(mut guest: Guest) {
+    let mut line = guest.connect();
+    assert_eq!(line.ask(r#"{"execute":"guest-fsfreeze-freeze"}"#), r#"{"return": 0}"#);
+    line.send(br#"{"execute":"guest-fsfreeze-thaw"}{"execute":"guest-shutdown","arguments":{"mode":"reboot"}}"#);
+    assert_eq!(line.receive(), r#"{"return": 0}"#);
+    guest.wait_for_log("the agent is ready", 2);
+    assert_eq!(line.ask(PING), PONG);
+    line.send(br#"{"execute":"guest-shutdown"}"#);
+    assert!(guest.ends_well());
 }
 
 /// The host's time at first, then what it is set to.
@@ -143,18 +178,4 @@ fn survives_clients_that_do_not_read(guest: &Guest) {
         drop(deaf);
         next_client_is_in_step(guest);
     }
-}
-
-#[test]
-#[ignore = "needs qemu-system-aarch64: apt install qemu-system-arm"]
-fn aarch64_shuts_down_and_reboots() {
-    let mut guest = aarch64(OLD);
-    let mut line = guest.connect();
-    assert_eq!(line.ask(r#"{"execute":"guest-fsfreeze-freeze"}"#), r#"{"return": 0}"#);
-    line.send(br#"{"execute":"guest-fsfreeze-thaw"}{"execute":"guest-shutdown","arguments":{"mode":"reboot"}}"#);
-    assert_eq!(line.receive(), r#"{"return": 0}"#);
-    guest.wait_for_log("the agent is ready", 2);
-    assert_eq!(line.ask(PING), PONG);
-    line.send(br#"{"execute":"guest-shutdown"}"#);
-    assert!(guest.ends_well());
 }
