@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
 
-use guestwire::{Agent, Command, CommandError};
+use guestwire::{Agent, Command, CommandError, Guest};
 
 const HELP: &str = "\
 A small QEMU guest agent.
@@ -27,6 +27,11 @@ Exit status: 0 done, 1 something failed, 2 a bad call.
 
 /// What commands work on: nothing, here.
 struct Host;
+
+impl Guest for Host {
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [Command<Self>] = COMMANDS;
+}
 
 const COMMANDS: &[Command<Host>] = &[
     Command::new("guest-get-time", |_, call| {
@@ -50,7 +55,7 @@ const COMMANDS: &[Command<Host>] = &[
                 .ok_or(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"))?,
         };
         eprintln!("agent: {mode} was asked for; this example does not do it");
-        response.empty()
+        response.done()
     })
     .no_success_response(),
 ];
@@ -74,13 +79,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let outcome = new_agent().and_then(|mut agent| match &mode {
+    let mut agent: Box<HostAgent> = Box::new(Agent::new(Host));
+    let outcome = match &mode {
         Mode::Stdio => serve(&mut agent, &mut io::stdin().lock(), &mut io::stdout().lock()).map(|_| ()),
         Mode::Listen(path) => port::listen(&mut agent, path),
         Mode::Device(path) => port::device(&mut agent, path),
         Mode::Help => write!(io::stdout(), "{HELP}"),
         Mode::Version => writeln!(io::stdout(), "agent {}", env!("CARGO_PKG_VERSION")),
-    });
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -110,11 +116,6 @@ fn parse() -> Result<Mode, lexopt::Error> {
     mode.ok_or_else(|| "one of --stdio, --listen and --device is needed".into())
 }
 
-fn new_agent() -> io::Result<Box<HostAgent>> {
-    let agent = Agent::new(Host, env!("CARGO_PKG_VERSION"), COMMANDS);
-    agent.map(Box::new).map_err(|error| io::Error::other(error.to_string()))
-}
-
 /// Serves what comes until the input ends. An agent never takes more than it has answered.
 fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut buffer = [0; 4096];
@@ -125,15 +126,14 @@ fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) 
             read => read?,
         };
         let mut bytes = &buffer[..count];
-        loop {
+        while !bytes.is_empty() {
             // WouldBlock: a request waits for the response before it to be written, which it is now.
-            let taken = agent.push_slice(&mut bytes);
-            output.write_all(agent.transmit())?;
-            output.flush()?;
-            agent.transmitted(agent.transmit().len());
-            if taken.is_ok() && agent.transmit().is_empty() {
-                break;
+            let _ = agent.push_slice(&mut bytes);
+            while !agent.transmit().is_empty() {
+                output.write_all(agent.transmit())?;
+                agent.transmitted(agent.transmit().len());
             }
+            output.flush()?;
         }
     }
 }

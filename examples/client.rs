@@ -128,23 +128,23 @@ mod unix {
         let silent = command == "guest-shutdown" || command.starts_with("guest-suspend-");
         let request = Execute::new(command);
         let request = if silent { request.no_success_response() } else { request };
-        let execute = line.client.execute(request, |value| match call.arguments {
-            Some(_) => value.received(arguments),
-            None => Ok(()),
-        });
+        let execute = match call.arguments {
+            Some(_) => line.client.execute_with(request, |members| members.received(arguments)),
+            None => line.client.execute(request),
+        };
         execute.map_err(|error| Failure::BadCall(error.to_string()))?;
         line.send().map_err(|error| Failure::NoAnswer(error.to_string()))?;
         let done = |reply: Reply<'_>| match reply {
             Reply::Return(value) => {
-                println!("{}", String::from_utf8_lossy(value.as_bytes()));
+                println!("{value}");
                 Ok(())
             }
-            Reply::Error { class, desc } => Err(Failure::ErrorResponse(format!("{class}: {desc}"))),
+            Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
             Reply::Synchronized => Ok(()),
         };
         match line.wait(done) {
             Ok(outcome) => outcome,
-            Err(Waited::Ended) if line.client.line_ended() => Ok(()),
+            Err(Waited::Ended) if line.client.success_is_silent() => Ok(()),
             Err(Waited::TimedOut) if silent => {
                 eprintln!("client: no error came; a guest says nothing when it succeeds at {command}");
                 Ok(())

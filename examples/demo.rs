@@ -7,18 +7,21 @@
 
 use std::io::{IsTerminal, stdout};
 
-use guestwire::{Agent, Client, Command, Execute};
+use guestwire::{Agent, Client, Command, Guest};
 
 struct Board {
     seconds: i64,
 }
 
-const COMMANDS: &[Command<Board>] =
-    &[Command::new("guest-get-time", |board: &mut Board, call| call.respond()?.integer(board.seconds * 1_000_000_000))];
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] =
+        &[Command::new("guest-get-time", |board, call| call.respond()?.integer(board.seconds * 1_000_000_000))];
+}
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() {
     // Small buffers, so that a frame can be too long: 128 bytes for a request, 512 for a response.
-    let guest: Agent<Board, 128, 512> = Agent::new(Board { seconds: 1_795_441_277 }, "1.0.0", COMMANDS)?;
+    let guest: Agent<Board, 128, 512> = Agent::new(Board { seconds: 1_795_441_277 });
     let mut line = Line { host: Client::new(), guest, screen: Screen::new() };
 
     line.scene("A client dies in mid-request. Half a request stays in the guest.");
@@ -47,7 +50,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let late = line.time_out("guest-get-time");
     line.synchronize_past(4410, &late);
     line.execute("guest-ping");
-    Ok(())
 }
 
 /// Both ends, and all that crosses between them.
@@ -85,7 +87,7 @@ impl Line {
     }
 
     fn execute(&mut self, command: &str) {
-        match self.host.execute(Execute::new(command), |_| Ok(())) {
+        match self.host.execute(command) {
             Ok(()) => {
                 let request = self.request();
                 let answer = self.answer(&request);
@@ -97,7 +99,7 @@ impl Line {
 
     /// Sends, and returns the response that comes too late.
     fn time_out(&mut self, command: &str) -> Vec<u8> {
-        if self.host.execute(Execute::new(command), |_| Ok(())).is_err() {
+        if self.host.execute(command).is_err() {
             return Vec::new();
         }
         let request = self.request();
@@ -119,18 +121,16 @@ impl Line {
 
     fn answer(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
-        loop {
+        while !bytes.is_empty() {
             // WouldBlock: a request waits until the response before it has gone, which it does here.
-            let taken = self.guest.push_slice(&mut bytes);
-            if !self.guest.transmit().is_empty() {
+            let _ = self.guest.push_slice(&mut bytes);
+            while !self.guest.transmit().is_empty() {
                 self.screen.bytes('<', self.guest.transmit());
                 answer.extend_from_slice(self.guest.transmit());
                 self.guest.transmitted(usize::MAX);
             }
-            if taken.is_ok() && self.guest.transmit().is_empty() {
-                return answer;
-            }
         }
+        answer
     }
 
     fn hear(&mut self, mut bytes: &[u8]) {
@@ -141,7 +141,7 @@ impl Line {
                 Ok(Some(guestwire::Reply::Return(value))) => {
                     self.screen.verdict(&format!("returned {}", value.as_bytes().escape_ascii()));
                 }
-                Ok(Some(guestwire::Reply::Error { class, .. })) => self.screen.verdict(&format!("refused: {class}")),
+                Ok(Some(guestwire::Reply::Error(error))) => self.screen.verdict(&format!("refused: {}", error.class)),
                 Err(error) => self.screen.verdict(&format!("out of step: {error}")),
             }
         }

@@ -4,25 +4,27 @@ use core::error::Error;
 use core::fmt;
 
 use crate::decoder::{Decoder, Event, Signal};
-use crate::encoder::{Encoder, ValueEncoder};
+use crate::encoder::{Encoder, ObjectEncoder};
 use crate::error::{DoesNotFit, FrameError, PollError};
 use crate::lexer::SENTINEL;
-use crate::message::{Outcome, Response};
-use crate::text::Text;
+use crate::message::{ErrorResponse, Response};
 use crate::transmit::Transmit;
 use crate::value::Value;
 
 /// The host end of the wire.
 ///
-/// `RX` is the longest response in bytes, whitespace between tokens not counted, 1 to 65535. `TX` is the longest
-/// request, LF and sentinel counted, at least 80.
+/// `RX` is the longest response in bytes, whitespace between tokens not counted, 31 to 65535. `TX` is the longest
+/// request, LF and sentinel counted, at least 80. Both are checked at compile time.
 ///
 /// All I/O is the caller's, and so are time-outs: there is no clock inside. What a caller does:
 ///
 /// 1. [`synchronize`](Self::synchronize), on every new connection and whenever the client is out of step;
 /// 2. [`execute`](Self::execute), one request at a time;
-/// 3. give what comes to [`push_slice`](Self::push_slice) until it gives a [`Reply`];
-/// 4. when nothing comes for too long, [`timed_out`](Self::timed_out), then 1 again. Do not just send a request again:
+/// 3. send what [`transmit`](Self::transmit) says, and report it with [`transmitted`](Self::transmitted) before giving
+///    the client what came after it: a response to a request that has not left is nobody's;
+/// 4. give what comes to [`push_slice`](Self::push_slice) until it gives a [`Reply`]. Read while you write: an agent may
+///    want to be rid of a response before it takes more;
+/// 5. when nothing comes for too long, [`timed_out`](Self::timed_out), then 1 again. Do not just send a request again:
 ///    the agent may have run it, and its answer may still be on the way.
 ///
 /// ```
@@ -36,8 +38,9 @@ use crate::value::Value;
 /// let mut received: &[u8] = b"of a stale answer\"}\n\xFF{\"return\": 7211}\n";
 /// assert_eq!(client.push_slice(&mut received), Ok(Some(Reply::Synchronized)));
 ///
-/// client.execute("guest-get-time", |_| Ok(()))?;
+/// client.execute("guest-get-time")?;
 /// assert_eq!(client.transmit(), b"{\"execute\": \"guest-get-time\"}\n");
+/// client.transmitted(client.transmit().len());
 /// let mut received: &[u8] = b"{\"return\": 1795441277004000000}\n";
 /// let Ok(Some(Reply::Return(time))) = client.push_slice(&mut received) else { panic!("it was answered") };
 /// assert_eq!(time.integer(), Some(1795441277004000000));
@@ -53,7 +56,10 @@ pub struct Client<const RX: usize, const TX: usize> {
 /// With the sentinel and LF.
 const LONGEST_SYNC: usize = r#"_{"execute": "guest-sync-delimited", "arguments": {"id": -9223372036854775808}}_"#.len();
 
+const LONGEST_SYNC_RESPONSE: usize = r#"{"return":-9223372036854775808}"#.len();
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)] // so that out of step is 0, and a client's memory starts as zeros
 enum State {
     OutOfStep,
     /// Whatever comes is dropped up to the sentinel.
@@ -71,11 +77,13 @@ enum State {
     InStep,
     Response {
         id: Option<i64>,
-        done_at_end: bool,
+        success_is_silent: bool,
     },
 }
 
 /// What came of what was asked.
+///
+/// It borrows the client: copy what you need out of it before you go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// Both ends are in step.
@@ -83,19 +91,26 @@ pub enum Reply<'a> {
     /// The command's return value.
     Return(Value<'a>),
     /// The command was not run, or failed.
-    Error {
-        /// `GenericError`, `CommandNotFound` (not there, or disabled), or another class of an older agent.
-        class: Text<'a>,
-        /// A sentence for people.
-        desc: Text<'a>,
-    },
+    Error(ErrorResponse<'a>),
 }
 
 /// Something came that is no answer to what was asked.
+///
+/// ```
+/// use guestwire::{Client, ClientError};
+///
+/// # let mut client: Client<1024, 256> = Client::new();
+/// # client.synchronize(7);
+/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+/// assert_eq!(client.push_slice(&mut &b"{\"return\": 5}"[..]), Err(ClientError::Unexpected), "nobody asked");
+/// assert!(!client.is_in_step());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The response is longer than `RX`. The request is over, and the client stays in step.
+    /// A response is longer than `RX`. The request is over, and the client stays in step.
+    ///
+    /// Its `id` was not seen: of requests with one, it may answer an earlier one whose response was given up.
     ResponseTooLong,
     /// A broken frame. The client is out of step.
     Broken(FrameError),
@@ -104,6 +119,13 @@ pub enum ClientError {
 }
 
 /// Why a request was not sent.
+///
+/// ```
+/// use guestwire::{Client, ExecuteError};
+///
+/// let mut client: Client<1024, 256> = Client::new();
+/// assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExecuteError {
@@ -118,46 +140,42 @@ pub enum ExecuteError {
 /// A request to be sent, beside its arguments.
 ///
 /// ```
-/// use guestwire::Execute;
+/// use guestwire::{Client, Execute};
 ///
-/// let shutdown = Execute::new("guest-shutdown").no_success_response().id(62);
-/// # let _ = shutdown;
+/// # let mut client: Client<1024, 256> = Client::new();
+/// # client.synchronize(7);
+/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+/// let shutdown = Execute::new("guest-shutdown").no_success_response();
+/// client.execute_with(shutdown, |arguments| arguments.member("mode").string("reboot"))?;
+/// # Ok::<(), guestwire::ExecuteError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Execute<'a> {
     command: &'a str,
     id: Option<i64>,
-    done_at_end: bool,
+    success_is_silent: bool,
 }
 
 impl<'a> Execute<'a> {
     /// A request for a command that responds.
     pub const fn new(command: &'a str) -> Self {
-        Self { command, id: None, done_at_end: false }
+        Self { command, id: None, success_is_silent: false }
     }
 
     /// With an `id`, to be sent back with the response: random, 63 bits, fresh for each request.
     ///
-    /// No response to another request is then ever taken for this one's. Agents before QEMU 3.0 refuse it, so use it
-    /// once a `guest-ping` with one was answered.
+    /// No response to another request is then ever taken for this one's. Agents before QEMU 3.0 refuse it, with an error
+    /// that has no `id` and is therefore [`ClientError::Unexpected`]: use it once a `guest-ping` with one was answered.
     pub const fn id(self, id: i64) -> Self {
         Self { id: Some(id), ..self }
     }
 
     /// For a command that says nothing when it succeeds: `guest-shutdown`, `guest-suspend-*`.
     ///
-    /// It is done when the line ends, which [`Client::line_ended`] tells. Some agents do return `{}`.
+    /// [`Client::success_is_silent`] then tells, when the line ends or nothing comes, that this is what success looks
+    /// like. Some agents do return `{}`.
     pub const fn no_success_response(self) -> Self {
-        Self { done_at_end: true, ..self }
-    }
-}
-
-impl<'a> From<Response<'a>> for Reply<'a> {
-    fn from(response: Response<'a>) -> Self {
-        match response.outcome {
-            Outcome::Return(value) => Self::Return(value),
-            Outcome::Error { class, desc } => Self::Error { class, desc },
-        }
+        Self { success_is_silent: true, ..self }
     }
 }
 
@@ -170,7 +188,10 @@ impl<'a> From<&'a str> for Execute<'a> {
 impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// A client out of step.
     pub const fn new() -> Self {
-        const { assert!(TX >= LONGEST_SYNC, "TX is too small for a Client: it must hold guest-sync-delimited, 80 bytes") };
+        const {
+            assert!(RX >= LONGEST_SYNC_RESPONSE, "RX is too small for a client: it must hold a response of 31 bytes");
+            assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 80 bytes");
+        };
         Self { state: State::OutOfStep, decoder: Decoder::new(), transmit: Transmit::new() }
     }
 
@@ -178,7 +199,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// sentinel and the id that answer it.
     ///
     /// To be called in any state, as often as it takes, each time with another `id`: random, 63 bits. A request that
-    /// was waiting is given up.
+    /// was waiting is abandoned.
     pub fn synchronize(&mut self, id: i64) {
         self.state = State::Sentinel { id };
         self.send_sync("guest-sync-delimited", id);
@@ -196,40 +217,57 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.replace(|transmit| {
             let mut encoder = Encoder::new(transmit);
             let written = encoder.sentinel().and_then(|()| {
-                write_request(&mut encoder, Execute::new(command), |arguments| {
-                    arguments.object(|arguments| arguments.member("id").integer(id))
-                })
+                let arguments = |arguments: &mut ObjectEncoder<'_>| arguments.member("id").integer(id);
+                write_request(&mut encoder, Execute::new(command), Some(arguments))
             });
             written.map_or(0, |()| encoder.as_bytes().len())
         });
     }
 
-    /// Sends a request. `arguments` writes the command's arguments, or nothing if it takes none.
+    /// Sends a request for a command without arguments.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing is sent then.
+    pub fn execute<'e>(&mut self, request: impl Into<Execute<'e>>) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), None::<fn(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>)
+    }
+
+    /// Sends a request with the arguments that the closure writes.
     ///
     /// ```
     /// # use guestwire::{Client, Reply};
     /// # let mut client: Client<1024, 256> = Client::new();
     /// # client.synchronize(7);
     /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
-    /// client.execute("guest-exec-status", |arguments| {
-    ///     arguments.object(|arguments| arguments.member("pid").integer(812))
-    /// })?;
+    /// client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(812))?;
     /// # Ok::<(), guestwire::ExecuteError>(())
     /// ```
     ///
     /// # Errors
     /// [`ExecuteError`]; nothing is sent then.
-    pub fn execute<'e>(
+    pub fn execute_with<'e>(
         &mut self,
         request: impl Into<Execute<'e>>,
-        arguments: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>,
+        arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
+    ) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), Some(arguments))
+    }
+
+    fn send_request(
+        &mut self,
+        request: Execute<'_>,
+        arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
     ) -> Result<(), ExecuteError> {
         match self.state {
+            // What is open was begun before this request, and is not its response.
+            State::InStep if self.decoder.is_open() => {
+                self.reset();
+                return Err(ExecuteError::OutOfStep);
+            }
             State::InStep => {}
             State::Response { .. } => return Err(ExecuteError::Waiting),
             _ => return Err(ExecuteError::OutOfStep),
         }
-        let request = request.into();
         self.transmit.replace(|transmit| {
             let mut encoder = Encoder::new(transmit);
             write_request(&mut encoder, request, arguments).map_or(0, |()| encoder.as_bytes().len())
@@ -237,7 +275,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         if self.transmit().is_empty() {
             return Err(ExecuteError::DoesNotFit);
         }
-        self.state = State::Response { id: request.id, done_at_end: request.done_at_end };
+        self.state = State::Response { id: request.id, success_is_silent: request.success_is_silent };
         Ok(())
     }
 
@@ -246,7 +284,8 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// # Errors
     /// [`ClientError`]: whether the client is still in step stands there.
     pub fn push(&mut self, byte: u8) -> Result<Option<Reply<'_>>, ClientError> {
-        self.push_slice(&mut core::slice::from_ref(&byte))
+        let verdict = self.step(byte);
+        self.reply(verdict)
     }
 
     /// Takes bytes until they make a reply or an error, and moves the start of the slice past them.
@@ -270,7 +309,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     ) -> nb::Result<Reply<'_>, PollError<ClientError, E>> {
         let verdict = loop {
             let byte = read().map_err(|error| error.map(PollError::Port))?;
-            match self.step_slice(&mut core::slice::from_ref(&byte)) {
+            match self.step(byte) {
                 Verdict::GoOn => {}
                 verdict => break verdict,
             }
@@ -289,7 +328,24 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.poll(write)
     }
 
-    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
+    fn step(&mut self, byte: u8) -> Verdict {
+        match self.state {
+            State::OutOfStep => Verdict::GoOn,
+            State::Sentinel { id } => {
+                if byte == SENTINEL {
+                    self.decoder.reset();
+                    self.state = State::SynchronizedId { id };
+                }
+                Verdict::GoOn
+            }
+            _ => {
+                let signal = self.decoder.step(byte);
+                self.judge(signal)
+            }
+        }
+    }
+
+    fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
         let mut verdict = Verdict::GoOn;
         while verdict == Verdict::GoOn && !bytes.is_empty() {
             match self.state {
@@ -305,12 +361,15 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     /// The reply that a verdict stands for. That of a response stays until the next byte is taken.
-    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
+    fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
         match verdict {
             Verdict::GoOn => Ok(None),
             Verdict::Synchronized => Ok(Some(Reply::Synchronized)),
             Verdict::Response => match self.decoder.event(Signal::Frame) {
-                Ok(Some(Event::Frame(frame))) => Ok(Response::parse(&frame).map(Reply::from)),
+                Ok(Some(Event::Frame(frame))) => Ok(Response::parse(&frame).map(|response| match response.outcome {
+                    Ok(value) => Reply::Return(value),
+                    Err(error) => Reply::Error(error),
+                })),
                 _ => Ok(None),
             },
             Verdict::Error(error) => Err(error),
@@ -322,7 +381,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.pending()
     }
 
-    /// Says that the first `count` bytes of [`transmit`](Self::transmit) have gone; more than there are is all of them.
+    /// Reports that the first `count` bytes of [`transmit`](Self::transmit) were sent. A larger count means all of them.
     pub fn transmitted(&mut self, count: usize) {
         self.transmit.advance(count);
     }
@@ -332,40 +391,41 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         matches!(self.state, State::InStep | State::Response { .. })
     }
 
-    /// For a caller that has waited long enough: the link is dirty, and the next thing must be to synchronize.
+    /// Whether silence, or the end of the line, is what success looks like: the request that waits is for a command
+    /// without success response, and has left. To be asked before [`timed_out`](Self::timed_out) and
+    /// [`reset`](Self::reset).
+    pub fn success_is_silent(&self) -> bool {
+        matches!(self.state, State::Response { success_is_silent: true, .. }) && self.has_left()
+    }
+
+    /// Gives up: the link is dirty, and the next thing must be to synchronize. To be called when a reply is overdue.
     ///
     /// The request that was waiting may have been run all the same.
     pub fn timed_out(&mut self) {
         self.reset();
     }
 
-    /// For a port that was closed or opened: the next thing must be to synchronize.
+    /// Forgets what was asked and what is not yet sent: the next thing must be to synchronize. To be called when the port
+    /// opens or closes.
     pub fn reset(&mut self) {
         self.state = State::OutOfStep;
         self.transmit.clear();
     }
 
-    /// For bytes known to be missing (an overrun, a framing error): a response that was awaited, or whatever it is that
-    /// came, can no longer be told.
-    ///
-    /// # Errors
-    /// [`ClientError::Broken`] with [`FrameError::Lost`] if the client was in step. It is no longer.
-    pub fn lost(&mut self) -> Result<(), ClientError> {
-        let in_step = self.is_in_step();
-        self.state = match self.state {
-            State::SynchronizedId { id } => State::Sentinel { id },
-            state if !in_step => state,
-            _ => State::OutOfStep,
-        };
-        if in_step { Err(ClientError::Broken(FrameError::Lost)) } else { Ok(()) }
+    /// Takes note that bytes are missing: a client in step no longer is, and one that synchronizes drops what may be
+    /// half a frame. To be called after an overrun or a framing error.
+    pub fn lost(&mut self) {
+        let _ = self.decoder.lost();
+        match self.state {
+            State::SynchronizedId { id } => self.state = State::Sentinel { id },
+            State::InStep | State::Response { .. } => self.reset(),
+            State::OutOfStep | State::Sentinel { .. } | State::PlainId { .. } => {}
+        }
     }
 
-    /// For a line that ended: as [`reset`](Self::reset), and says whether that was the answer, to a request for a
-    /// command without success response.
-    pub fn line_ended(&mut self) -> bool {
-        let done = matches!(self.state, State::Response { done_at_end: true, .. });
-        self.reset();
-        done
+    /// Whether the request has gone, but for its LF: an agent may answer before that.
+    fn has_left(&self) -> bool {
+        self.transmit().len() <= 1
     }
 
     fn skip_to_sentinel(&mut self, bytes: &mut &[u8], id: i64) {
@@ -384,32 +444,47 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             Ok(Some(Event::Frame(frame))) => Response::parse(&frame),
             _ => None,
         };
-        let (next, verdict) = match (self.state, event) {
-            (state, Ok(None)) => (state, Verdict::GoOn),
-            (State::SynchronizedId { id } | State::PlainId { id }, _) if response.is_some_and(|it| it.returns(id)) => {
+        let (next, verdict) = match (self.state, event, response) {
+            (state, Ok(None), _) => (state, Verdict::GoOn),
+            // Synchronizing.
+            (State::SynchronizedId { id } | State::PlainId { id }, _, Some(response)) if response.synchronizes(id) => {
                 (State::InStep, Verdict::Synchronized)
             }
-            (State::SynchronizedId { id }, Ok(Some(Event::Sentinel))) => (State::SynchronizedId { id }, Verdict::GoOn),
-            (State::SynchronizedId { id }, _) => (State::Sentinel { id }, Verdict::GoOn),
-            (State::PlainId { id }, _) => (State::PlainId { id }, Verdict::GoOn),
-            (State::Response { .. }, Err(FrameError::Overflow)) => {
-                (State::InStep, Verdict::Error(ClientError::ResponseTooLong))
+            (state @ State::SynchronizedId { .. }, Ok(Some(Event::Sentinel)), _) => (state, Verdict::GoOn),
+            (State::SynchronizedId { id }, ..) => (State::Sentinel { id }, Verdict::GoOn),
+            (state @ State::PlainId { .. }, ..) => (state, Verdict::GoOn),
+            // In step.
+            (State::Response { id, .. }, _, Some(response))
+                if response.answers(id) && (id.is_some() || self.has_left()) =>
+            {
+                (State::InStep, Verdict::Response)
             }
-            (_, Err(error)) => (State::OutOfStep, Verdict::Error(ClientError::Broken(error))),
-            (state, Ok(Some(Event::Frame(_)))) => match (state, response) {
-                // Not a response: an echoed request, an event.
-                (state, None) => (state, Verdict::GoOn),
-                (State::Response { id, .. }, Some(response)) if response.answers(id) => {
-                    (State::InStep, Verdict::Response)
+            // A late response to a request that had an id can be mistaken for no other.
+            (state, _, Some(Response { id: Some(_), .. })) => (state, Verdict::GoOn),
+            (_, _, Some(_)) | (_, Ok(Some(Event::Sentinel)), _) => Self::out_of_step(ClientError::Unexpected),
+            // Not a response: an echoed request, an event.
+            (state, Ok(Some(Event::Frame(_))), None) => (state, Verdict::GoOn),
+            (state @ State::Response { .. }, Err(FrameError::Overflow), _) if self.decoder.is_between() => {
+                let text = self.decoder.text();
+                // Of what is too long only the start is known: it may be an echoed request.
+                let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
+                if starts.iter().any(|start| text.starts_with(start)) {
+                    (State::InStep, Verdict::Error(ClientError::ResponseTooLong))
+                } else {
+                    (state, Verdict::GoOn)
                 }
-                // A late response to a request that had an id can be mistaken for no other.
-                (state, Some(response)) if response.id.is_some() => (state, Verdict::GoOn),
-                _ => (State::OutOfStep, Verdict::Error(ClientError::Unexpected)),
-            },
-            (_, Ok(Some(Event::Sentinel))) => (State::OutOfStep, Verdict::Error(ClientError::Unexpected)),
+            }
+            (_, Err(error), _) => Self::out_of_step(ClientError::Broken(error)),
         };
-        self.state = next;
+        match next {
+            State::OutOfStep => self.reset(),
+            next => self.state = next,
+        }
         verdict
+    }
+
+    const fn out_of_step(error: ClientError) -> (State, Verdict) {
+        (State::OutOfStep, Verdict::Error(error))
     }
 }
 
@@ -421,41 +496,24 @@ impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
 
 /// What a byte led to. It borrows nothing, so that the reply can be made of it behind the loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+enum Verdict {
     GoOn,
     Synchronized,
     Response,
     Error(ClientError),
 }
 
-impl Response<'_> {
-    /// Whether it is the response to a synchronization with that id.
-    fn returns(&self, id: i64) -> bool {
-        match self.outcome {
-            Outcome::Return(value) => self.id.is_none() && value.integer() == Some(id),
-            Outcome::Error { .. } => false,
-        }
-    }
-
-    /// Whether it is the response to a request with that `id`, or to one without.
-    fn answers(&self, id: Option<i64>) -> bool {
-        match (id, self.id) {
-            (None, None) => true,
-            (Some(id), Some(received)) => received.integer() == Some(id),
-            _ => false,
-        }
-    }
-}
-
-/// `{"execute": ..., "arguments": ..., "id": ...}` LF. Some agents wait for the LF.
+/// `{"execute": ..., "arguments": {...}, "id": ...}` LF. Some agents wait for the LF.
 fn write_request(
     encoder: &mut Encoder<'_>,
     request: Execute<'_>,
-    arguments: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>,
+    arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
 ) -> Result<(), DoesNotFit> {
     encoder.value().object(|members| {
         members.member("execute").string(request.command)?;
-        arguments(members.member("arguments"))?;
+        if let Some(arguments) = arguments {
+            members.member("arguments").object(arguments)?;
+        }
         match request.id {
             Some(id) => members.member("id").integer(id),
             None => Ok(()),

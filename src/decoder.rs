@@ -2,10 +2,8 @@
 
 use core::fmt;
 
-use heapless::vec::{OwnedVecStorage, VecInner, VecStorage, ViewVecStorage};
-
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, Step};
+use crate::lexer::{Lexer, Recovery, Step};
 use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -23,8 +21,9 @@ use crate::value::Value;
 /// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
 /// assert_eq!(frame.as_bytes(), b"{\"execute\":\"guest-ping\"}");
 /// ```
+#[derive(Clone)]
 pub struct Decoder<const N: usize> {
-    parser: Parser<OwnedVecStorage<u8, N>>,
+    parser: Parser<[u8; N]>,
 }
 
 /// What a decoder saw.
@@ -60,7 +59,7 @@ impl<'a> Frame<'a> {
 
     /// The frame's value.
     pub const fn value(&self) -> Value<'a> {
-        Value::root(self.text)
+        Value::new(self.text)
     }
 
     /// Where its members stand, if it is an object with few of them.
@@ -84,10 +83,13 @@ impl Separators {
     }
 
     fn note(&mut self, at: u16) {
-        if let Some(next) = self.at.get_mut(usize::from(self.count)) {
-            *next = at;
+        match self.at.get_mut(usize::from(self.count)) {
+            Some(next) => {
+                *next = at;
+                self.count = self.count.wrapping_add(1);
+            }
+            None => self.count = u8::MAX,
         }
-        self.count = self.count.saturating_add(1);
     }
 
     /// The colons and commas in their order. `None`: there are more than were noted.
@@ -96,8 +98,9 @@ impl Separators {
     }
 }
 
-/// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Parser::event`] makes an event of it.
+/// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Decoder::event`] makes an event of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)] // so that nothing is 0, and an agent's memory starts as zeros
 pub(crate) enum Signal {
     Nothing,
     Sentinel,
@@ -113,11 +116,13 @@ enum Room {
 }
 
 /// The decoder without its size, so that there is one copy of its code for all of them.
-struct Parser<S: VecStorage<u8> + ?Sized> {
+#[derive(Clone)]
+struct Parser<B: ?Sized> {
     lexer: Lexer,
     room: Room,
     separators: Separators,
-    text: VecInner<u8, u16, S>,
+    length: u16,
+    buffer: B,
 }
 
 /// What a decoder takes beside its `N` bytes, on the targets that it is made for.
@@ -133,7 +138,8 @@ impl<const N: usize> Decoder<N> {
                 lexer: Lexer::new(),
                 room: Room::Enough,
                 separators: Separators::new(),
-                text: heapless::Vec::new(),
+                length: 0,
+                buffer: [0; N],
             },
         }
     }
@@ -209,13 +215,28 @@ impl<const N: usize> Decoder<N> {
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
-        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        let parser: &mut Parser<[u8]> = &mut self.parser;
         parser.step(byte)
     }
 
     pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
-        let parser: &mut Parser<ViewVecStorage<u8>> = &mut self.parser;
+        let parser: &mut Parser<[u8]> = &mut self.parser;
         parser.step_slice(bytes)
+    }
+
+    /// Whether a frame has begun and neither ended nor broken.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.parser.lexer.is_open()
+    }
+
+    /// Whether the last frame ended, so that the next byte may begin another.
+    pub(crate) const fn is_between(&self) -> bool {
+        self.parser.lexer.is_between()
+    }
+
+    /// The frame, or as much of it as has come and fits.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.parser.buffer.get(..usize::from(self.parser.length)).unwrap_or_default()
     }
 
     /// The event that a signal stands for. That of a frame stays until the next byte is taken.
@@ -223,9 +244,7 @@ impl<const N: usize> Decoder<N> {
         match signal {
             Signal::Nothing => Ok(None),
             Signal::Sentinel => Ok(Some(Event::Sentinel)),
-            Signal::Frame => {
-                Ok(Some(Event::Frame(Frame { text: &self.parser.text, separators: &self.parser.separators })))
-            }
+            Signal::Frame => Ok(Some(Event::Frame(Frame { text: self.text(), separators: &self.parser.separators }))),
             Signal::Error(error) => Err(error),
         }
     }
@@ -237,54 +256,96 @@ impl<const N: usize> Default for Decoder<N> {
     }
 }
 
-impl<const N: usize> Clone for Decoder<N> {
-    fn clone(&self) -> Self {
-        let Parser { lexer, room, separators, ref text } = self.parser;
-        Self { parser: Parser { lexer, room, separators, text: text.clone() } }
-    }
-}
-
 /// Shows what the decoder's behaviour depends on: its state, and the frame that is open.
 impl<const N: usize> fmt::Debug for Decoder<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parser { lexer, room, separators, text } = &self.parser;
+        let Parser { lexer, room, separators, .. } = &self.parser;
         let mut shown = f.debug_struct("Decoder");
         shown.field("lexer", lexer);
         if lexer.is_open() {
             shown
                 .field("room", room)
                 .field("separators", separators)
-                .field("text", &format_args!("{}", text.escape_ascii()));
+                .field("text", &format_args!("{}", self.text().escape_ascii()));
         }
         shown.finish()
     }
 }
 
-impl Parser<ViewVecStorage<u8>> {
+impl Parser<[u8]> {
+    #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
-            Step::Skip => Signal::Nothing,
-            Step::Inside => {
-                self.store(byte);
-                Signal::Nothing
-            }
+            Step::Inside => self.store(byte),
+            Step::Skip => {}
             Step::Separator => {
-                self.separators.note(self.text.len() as u16);
+                self.separators.note(self.length);
                 self.store(byte);
-                Signal::Nothing
             }
-            Step::Begin => {
-                self.begin(byte);
-                Signal::Nothing
-            }
+            Step::Begin => self.begin(byte),
             Step::End => {
                 self.store(byte);
-                self.frame()
+                return self.frame();
             }
-            Step::EndBefore => self.frame(),
-            Step::Sentinel => Signal::Sentinel,
-            Step::Broken(error) => self.broken(error),
-            Step::BrokenBegin(error) => {
+            Step::EndBefore => return self.frame(),
+            Step::Misfit => return self.recover(byte),
+        }
+        Signal::Nothing
+    }
+
+    /// The same for each byte, with the lexer in registers, and the frame's bytes stored a run at a time.
+    fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
+        let mut lexer = self.lexer;
+        let mut rest = *bytes;
+        // Of the rest, how many bytes are known to be the frame's, and not stored yet.
+        let mut run = 0;
+        let signal = loop {
+            run = lexer.skip_run(rest, run);
+            let Some((stored, &[byte, ref behind @ ..])) = rest.split_at_checked(run) else {
+                self.store_run(rest);
+                self.lexer = lexer;
+                rest = &[];
+                break Signal::Nothing;
+            };
+            match lexer.step(byte) {
+                Step::Inside => run = run.wrapping_add(1),
+                Step::Skip => {
+                    self.store_run(stored);
+                    (rest, run) = (behind, 0);
+                }
+                Step::Separator => {
+                    self.separators.note(self.length.wrapping_add(run as u16));
+                    run = run.wrapping_add(1);
+                }
+                Step::Begin => {
+                    self.begin(byte);
+                    (rest, run) = (behind, 0);
+                }
+                step => {
+                    self.store_run(stored);
+                    self.lexer = lexer;
+                    rest = behind;
+                    break match step {
+                        Step::End => {
+                            self.store(byte);
+                            self.frame()
+                        }
+                        Step::EndBefore => self.frame(),
+                        _ => self.recover(byte),
+                    };
+                }
+            }
+        };
+        *bytes = rest;
+        signal
+    }
+
+    #[cold]
+    fn recover(&mut self, byte: u8) -> Signal {
+        match self.lexer.recover(byte) {
+            Recovery::Sentinel => Signal::Sentinel,
+            Recovery::Broken(error) => self.broken(error),
+            Recovery::BrokenBegin(error) => {
                 let signal = self.broken(error);
                 self.begin(byte);
                 signal
@@ -292,27 +353,35 @@ impl Parser<ViewVecStorage<u8>> {
         }
     }
 
-    fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
-        while let Some((&byte, rest)) = bytes.split_first() {
-            *bytes = rest;
-            let signal = self.step(byte);
-            if signal != Signal::Nothing {
-                return signal;
+    fn store_run(&mut self, run: &[u8]) {
+        let start = usize::from(self.length);
+        match self.buffer.get_mut(start..start.wrapping_add(run.len())) {
+            Some(place) => {
+                place.iter_mut().zip(run).for_each(|(place, byte)| *place = *byte);
+                self.length = self.length.wrapping_add(run.len() as u16);
             }
+            None => self.room = Room::Exceeded,
         }
-        Signal::Nothing
+    }
+
+    fn clear(&mut self) {
+        self.room = Room::Enough;
+        self.separators = Separators::new();
+        self.length = 0;
     }
 
     fn begin(&mut self, byte: u8) {
-        self.room = Room::Enough;
-        self.separators = Separators::new();
-        self.text.clear();
+        self.clear();
         self.store(byte);
     }
 
     fn store(&mut self, byte: u8) {
-        if self.text.push(byte).is_err() {
-            self.room = Room::Exceeded;
+        match self.buffer.get_mut(usize::from(self.length)) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.room = Room::Exceeded,
         }
     }
 

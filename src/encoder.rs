@@ -5,11 +5,14 @@
 
 use core::fmt::{self, Write};
 
+use crate::decimal;
 use crate::error::DoesNotFit;
 use crate::lexer::SENTINEL;
 use crate::value::Value;
 
 /// Writes a message into a slice.
+///
+/// Where a value does not fit, the earlier ones stay.
 ///
 /// ```
 /// use guestwire::Encoder;
@@ -42,12 +45,17 @@ impl<'b> Encoder<'b> {
         self.buffer.get(..self.length).unwrap_or_default()
     }
 
+    /// What has been written, for as long as the slice lives.
+    pub fn into_bytes(self) -> &'b [u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+
     /// Writes 0xFF.
     ///
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn sentinel(&mut self) -> Result<(), DoesNotFit> {
-        self.output().put(&[SENTINEL])
+        self.put(&[SENTINEL])
     }
 
     /// Writes the LF that ends a message. Clients that read lines wait for it.
@@ -55,12 +63,22 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn line_feed(&mut self) -> Result<(), DoesNotFit> {
-        self.output().put(b"\n")
+        self.put(b"\n")
     }
 
     /// A value to be written.
     pub fn value(&mut self) -> ValueEncoder<'_> {
         ValueEncoder { output: self.output(), place: Place::Top }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
+        self.output().put(bytes)
+    }
+
+    /// The text of a string, between quotes that have been or will be put.
+    pub(crate) fn text(&mut self) -> TextEncoder<'_> {
+        TextEncoder { output: self.output() }
     }
 
     fn output(&mut self) -> Output<'_> {
@@ -81,7 +99,7 @@ pub struct ValueEncoder<'e> {
     place: Place<'e>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Place<'e> {
     Top,
     Element,
@@ -92,81 +110,110 @@ enum Place<'e> {
 impl ValueEncoder<'_> {
     /// Writes `null`.
     pub fn null(self) -> Result<(), DoesNotFit> {
-        self.write(|output| output.put(b"null"))
+        self.json(b"null")
     }
 
     /// Writes `true` or `false`.
     pub fn boolean(self, value: bool) -> Result<(), DoesNotFit> {
-        self.write(|output| output.put(if value { b"true" } else { b"false" }))
+        self.json(if value { b"true" } else { b"false" })
     }
 
     /// Writes a whole number.
     pub fn integer(self, value: i64) -> Result<(), DoesNotFit> {
-        self.write(|output| {
-            if value < 0 {
-                output.put(b"-")?;
-            }
-            output.decimal(value.unsigned_abs())
-        })
+        self.in_pieces(b"", |text| decimal::write_signed(text, value), b"")
     }
 
     /// Writes a whole number that is not negative.
     pub fn unsigned(self, value: u64) -> Result<(), DoesNotFit> {
-        self.write(|output| output.decimal(value))
+        self.in_pieces(b"", |text| decimal::write(text, value), b"")
+    }
+
+    /// Writes so many thousandths, `-1.250` for -1250: a number with a fraction, without floating point.
+    pub fn thousandths(self, value: i64) -> Result<(), DoesNotFit> {
+        let magnitude = value.unsigned_abs();
+        let (whole, fraction) = (magnitude / 1000, magnitude % 1000);
+        self.in_pieces(
+            if value < 0 { b"-" } else { b"" },
+            |text| {
+                decimal::write(text, whole)?;
+                text.write_str(match fraction {
+                    0..10 => ".00",
+                    10..100 => ".0",
+                    _ => ".",
+                })?;
+                decimal::write(text, fraction)
+            },
+            b"",
+        )
     }
 
     /// Writes a string.
     pub fn string(self, value: &str) -> Result<(), DoesNotFit> {
-        self.write(|output| output.string(|text| text.write_str(value)))
+        self.in_pieces(b"\"", |text| text.write_str(value), b"\"")
     }
 
     /// Writes what `value` prints as a string.
     pub fn display(self, value: impl fmt::Display) -> Result<(), DoesNotFit> {
-        self.write(|output| output.string(|text| write!(text, "{value}")))
+        self.in_pieces(b"\"", |text| write!(text, "{value}"), b"\"")
     }
 
     /// Writes a value of a frame as it was received.
     pub fn received(self, value: Value<'_>) -> Result<(), DoesNotFit> {
-        self.write(|output| output.put(value.as_bytes()))
+        self.json(value.as_bytes())
     }
 
     /// Writes an object with the members that the closure writes.
     pub fn object(
-        self,
+        mut self,
         members: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), DoesNotFit> {
-        self.write(|output| {
-            output.put(b"{")?;
-            members(&mut ObjectEncoder { output: output.reborrow() })?;
-            output.put(b"}")
-        })
+        let start = *self.output.length;
+        let written = self.open(b"{").and_then(|()| members(&mut ObjectEncoder { output: self.output.reborrow() }));
+        self.close(start, written, b"}")
     }
 
     /// Writes an array with the elements that the closure writes.
     pub fn array(
-        self,
+        mut self,
         elements: impl FnOnce(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), DoesNotFit> {
-        self.write(|output| {
-            output.put(b"[")?;
-            elements(&mut ArrayEncoder { output: output.reborrow() })?;
-            output.put(b"]")
-        })
-    }
-
-    /// Writes a string in pieces.
-    pub(crate) fn text(self, write: impl FnOnce(&mut TextEncoder<'_>) -> fmt::Result) -> Result<(), DoesNotFit> {
-        self.write(|output| output.string(write))
-    }
-
-    /// Whole or not at all.
-    fn write(mut self, value: impl FnOnce(&mut Output<'_>) -> Result<(), DoesNotFit>) -> Result<(), DoesNotFit> {
         let start = *self.output.length;
-        let result = self.output.place(&self.place).and_then(|()| value(&mut self.output));
-        if result.is_err() {
+        let written = self.open(b"[").and_then(|()| elements(&mut ArrayEncoder { output: self.output.reborrow() }));
+        self.close(start, written, b"]")
+    }
+
+    fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        let start = *self.output.length;
+        let written = self.open(text);
+        self.close(start, written, b"")
+    }
+
+    fn in_pieces(
+        mut self,
+        first: &[u8],
+        write: impl FnOnce(&mut TextEncoder<'_>) -> fmt::Result,
+        last: &[u8],
+    ) -> Result<(), DoesNotFit> {
+        let start = *self.output.length;
+        let written = self
+            .open(first)
+            .and_then(|()| write(&mut TextEncoder { output: self.output.reborrow() }).map_err(|fmt::Error| DoesNotFit));
+        self.close(start, written, last)
+    }
+
+    /// What goes in front of the value, and its first bytes.
+    fn open(&mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        self.output.place(self.place)?;
+        self.output.put(text)
+    }
+
+    /// Its last bytes; or, where it did not fit, nothing of it.
+    fn close(mut self, start: usize, written: Result<(), DoesNotFit>, text: &[u8]) -> Result<(), DoesNotFit> {
+        let written = written.and_then(|()| self.output.put(text));
+        if written.is_err() {
             *self.output.length = start;
         }
-        result
+        written
     }
 }
 
@@ -180,6 +227,19 @@ impl ObjectEncoder<'_> {
     /// The member of that name, to be written.
     pub fn member<'m>(&'m mut self, name: &'m str) -> ValueEncoder<'m> {
         ValueEncoder { output: self.output.reborrow(), place: Place::Member(name) }
+    }
+
+    /// Writes the members of an object of a frame as they were received; of another value, none.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`]; none of them is written then.
+    pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
+        match object.as_bytes() {
+            [b'{', members @ .., b'}'] if !members.is_empty() => {
+                ValueEncoder { output: self.output.reborrow(), place: Place::Element }.json(members)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -218,81 +278,38 @@ impl Output<'_> {
         Output { buffer: self.buffer, length: self.length }
     }
 
+    /// All of them or none. One by one, for a `memcpy` costs firmware more flash than all of this room.
+    #[inline(never)]
     fn put(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
-        let end = self.length.saturating_add(bytes.len());
-        self.buffer.get_mut(*self.length..end).ok_or(DoesNotFit)?.copy_from_slice(bytes);
+        let mut end = *self.length;
+        for byte in bytes {
+            *self.buffer.get_mut(end).ok_or(DoesNotFit)? = *byte;
+            end = end.wrapping_add(1);
+        }
         *self.length = end;
         Ok(())
     }
 
     /// What goes in front of a value. The first one of its container stands right behind the bracket.
-    fn place(&mut self, place: &Place<'_>) -> Result<(), DoesNotFit> {
+    fn place(&mut self, place: Place<'_>) -> Result<(), DoesNotFit> {
         let before = self.length.checked_sub(1).and_then(|last| self.buffer.get(last));
         if !matches!((place, before), (Place::Top, _) | (_, Some(b'{' | b'['))) {
             self.put(b", ")?;
         }
         match place {
             Place::Member(name) => {
-                self.string(|text| text.write_str(name))?;
-                self.put(b": ")
+                self.put(b"\"")?;
+                self.text(name)?;
+                self.put(b"\": ")
             }
             Place::Top | Place::Element => Ok(()),
         }
     }
 
-    fn string(&mut self, text: impl FnOnce(&mut TextEncoder<'_>) -> fmt::Result) -> Result<(), DoesNotFit> {
-        self.put(b"\"")?;
-        text(&mut TextEncoder { output: self.reborrow() }).map_err(|fmt::Error| DoesNotFit)?;
-        self.put(b"\"")
-    }
-
-    fn decimal(&mut self, value: u64) -> Result<(), DoesNotFit> {
-        decimal(value, |digit| self.put(&[digit]))
+    fn text(&mut self, text: &str) -> Result<(), DoesNotFit> {
+        TextEncoder { output: self.reborrow() }.write_str(text).map_err(|fmt::Error| DoesNotFit)
     }
 }
-
-/// The digits of a number, most significant first.
-///
-/// By subtraction: a division of 64 bits costs a 32-bit target 900 bytes of flash, these powers 160.
-pub(crate) fn decimal<E>(mut value: u64, mut digit: impl FnMut(u8) -> Result<(), E>) -> Result<(), E> {
-    let mut leading = true;
-    for (place, power) in POWERS_OF_TEN.iter().enumerate() {
-        let mut count = b'0';
-        while let Some(rest) = value.checked_sub(*power) {
-            value = rest;
-            count = count.wrapping_add(1);
-        }
-        leading &= count == b'0' && place.wrapping_add(1) < POWERS_OF_TEN.len();
-        if !leading {
-            digit(count)?;
-        }
-    }
-    Ok(())
-}
-
-#[rustfmt::skip]
-const POWERS_OF_TEN: [u64; 20] = [
-    10_000_000_000_000_000_000,
-    1_000_000_000_000_000_000,
-    100_000_000_000_000_000,
-    10_000_000_000_000_000,
-    1_000_000_000_000_000,
-    100_000_000_000_000,
-    10_000_000_000_000,
-    1_000_000_000_000,
-    100_000_000_000,
-    10_000_000_000,
-    1_000_000_000,
-    100_000_000,
-    10_000_000,
-    1_000_000,
-    100_000,
-    10_000,
-    1_000,
-    100,
-    10,
-    1,
-];
 
 /// The text of a string being written, between its quotes.
 pub(crate) struct TextEncoder<'e> {
@@ -301,19 +318,7 @@ pub(crate) struct TextEncoder<'e> {
 
 impl Write for TextEncoder<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let is_plain = |character: char| matches!(character, ' '..='~') && !matches!(character, '"' | '\\');
-        let mut rest = text;
-        loop {
-            let plain = rest.trim_start_matches(is_plain);
-            let run = rest.len().saturating_sub(plain.len());
-            self.output.put(rest.as_bytes().get(..run).unwrap_or_default()).map_err(|DoesNotFit| fmt::Error)?;
-            let mut characters = plain.chars();
-            match characters.next() {
-                Some(character) => self.write_char(character)?,
-                None => return Ok(()),
-            }
-            rest = characters.as_str();
-        }
+        text.chars().try_for_each(|character| self.write_char(character))
     }
 
     fn write_char(&mut self, character: char) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! The errors that stand on their own. Errors that point into a request live beside its views, in `message`.
+//! The errors that more than one room gives. What only one gives stands beside what gives it.
 
 use core::error::Error;
 use core::fmt;
@@ -49,6 +49,16 @@ impl fmt::Display for FrameError {
 impl Error for FrameError {}
 
 /// What can go wrong where bytes come from a port: with the protocol, or with the port.
+///
+/// ```
+/// use guestwire::{Decoder, FrameError, PollError};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let broken = decoder.poll(|| Ok::<u8, nb::Error<&str>>(b'?'));
+/// assert_eq!(broken, Err(nb::Error::Other(PollError::Protocol(FrameError::Noise))));
+/// let unplugged = decoder.poll(|| Err(nb::Error::Other("unplugged")));
+/// assert_eq!(unplugged, Err(nb::Error::Other(PollError::Port("unplugged"))));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollError<P, E> {
     /// What the bytes say is wrong.
@@ -66,9 +76,16 @@ impl<P: fmt::Display, E: fmt::Display> fmt::Display for PollError<P, E> {
     }
 }
 
-impl<P: fmt::Debug + fmt::Display, E: fmt::Debug + fmt::Display> Error for PollError<P, E> {}
+impl<P: Error + 'static, E: Error + 'static> Error for PollError<P, E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Protocol(error) => error.source(),
+            Self::Port(error) => error.source(),
+        }
+    }
+}
 
-/// What was to be written does not fit the slice it was to be written to. The slice's earlier content is kept.
+/// What was to be written does not fit the slice it was to be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DoesNotFit;
 
@@ -79,27 +96,3 @@ impl fmt::Display for DoesNotFit {
 }
 
 impl Error for DoesNotFit {}
-
-/// An agent was refused because its transmit buffer cannot hold the response to `guest-info`.
-///
-/// The state that was to move into the agent comes back in it.
-pub struct TransmitTooSmall<S> {
-    /// Bytes that `TX` has to be, at least.
-    pub needed: usize,
-    /// What was given to `Agent::new`.
-    pub state: S,
-}
-
-impl<S> fmt::Debug for TransmitTooSmall<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransmitTooSmall").field("needed", &self.needed).finish_non_exhaustive()
-    }
-}
-
-impl<S> fmt::Display for TransmitTooSmall<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the response to guest-info needs a transmit buffer of {} bytes", self.needed)
-    }
-}
-
-impl<S> Error for TransmitTooSmall<S> {}

@@ -14,21 +14,28 @@ pub const SENTINEL: u8 = 0xFF;
 /// What one byte meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Not part of a frame's text: whitespace between tokens, noise, dropped bytes, a byte order mark.
-    Skip,
-    /// The first byte of a frame.
-    Begin,
     /// A further byte of the frame.
     Inside,
+    /// Not part of a frame's text: whitespace between tokens, noise, dropped bytes, a byte order mark.
+    Skip,
     /// A colon or comma between the members of the frame itself, not of something in it.
     Separator,
+    /// The first byte of a frame.
+    Begin,
     /// The last byte of the frame.
     End,
     /// The frame, a number at top level, ended before this byte.
     EndBefore,
-    /// The sentinel.
+    /// The grammar has no place for the byte, and nothing has changed: [`Lexer::recover`] says what now.
+    Misfit,
+}
+
+/// What a byte meant that the grammar has no place for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// It is the sentinel.
     Sentinel,
-    /// The byte broke the frame, or is the first of a run of noise.
+    /// It broke the frame, or is the first of a run of noise.
     Broken(FrameError),
     /// The same, and it is the first byte of the next frame.
     BrokenBegin(FrameError),
@@ -50,8 +57,11 @@ enum State {
     Colon,
     FirstElement,
     Value,
-    AfterValue,
-    AfterCloser,
+    AfterMember,
+    AfterElement,
+    // The same, where the value was closed by a bracket.
+    ClosedMember,
+    ClosedElement,
     // Inside a string.
     Text,
     Escape,
@@ -109,95 +119,133 @@ impl Lexer {
     }
 
     /// RFC 8259's grammar, quoted beside its arms; RFC 3629 section 4 for what is not ASCII.
-    ///
-    /// The sentinel fits no arm, so that [`broken`](Self::broken) and [`dropped`](Self::dropped) are where it is met.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step(&mut self, byte: u8) -> Step {
         use State::*;
-        self.state = match self.state {
-            // string = quotation-mark *char quotation-mark
-            Text => match byte {
-                b'"' => return self.scalar_end(),
-                // char = unescaped / escape (...)   unescaped = %x20-21 / %x23-5B / %x5D-10FFFF
-                b'\\' => Escape,
-                0x20..=0x7F => return Step::Inside,
-                0xC2..=0xDF => Tail1,
-                0xE0 => TailE0,
-                0xED => TailEd,
-                0xE1..=0xEF => Tail2,
-                0xF0 => TailF0,
-                0xF1..=0xF3 => Tail3,
-                0xF4 => TailF4,
-                _ => return self.broken(byte),
-            },
-            Tail1 if matches!(byte, 0x80..=0xBF) => Text,
-            Tail2 if matches!(byte, 0x80..=0xBF) => Tail1,
-            Tail3 if matches!(byte, 0x80..=0xBF) => Tail2,
-            TailE0 if matches!(byte, 0xA0..=0xBF) => Tail1,
-            TailEd if matches!(byte, 0x80..=0x9F) => Tail1,
-            TailF0 if matches!(byte, 0x90..=0xBF) => Tail2,
-            TailF4 if matches!(byte, 0x80..=0x8F) => Tail2,
-            // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
-            Escape => match byte {
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Text,
-                b'u' => Hex1,
-                _ => return self.broken(byte),
-            },
-            // A surrogate is half a character: D800-DBFF must be followed by an escaped DC00-DFFF (section 7).
-            Hex1 if matches!(byte, b'd' | b'D') => HexD,
-            Hex1 if byte.is_ascii_hexdigit() => Hex2,
-            Hex2 if byte.is_ascii_hexdigit() => Hex3,
-            Hex3 if byte.is_ascii_hexdigit() => Hex4,
-            Hex4 if byte.is_ascii_hexdigit() => Text,
-            HexD if matches!(byte, b'0'..=b'7') => Hex3,
-            HexD if matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B') => High3,
-            High3 if byte.is_ascii_hexdigit() => High4,
-            High4 if byte.is_ascii_hexdigit() => LowBackslash,
-            LowBackslash if byte == b'\\' => LowU,
-            LowU if byte == b'u' => Low1,
-            Low1 if matches!(byte, b'd' | b'D') => Low2,
-            Low2 if matches!(byte, b'c'..=b'f' | b'C'..=b'F') => Hex3,
-            // number = [ minus ] int [ frac ] [ exp ]   int = zero / ( digit1-9 *DIGIT )
-            // frac = decimal-point 1*DIGIT   exp = e [ minus / plus ] 1*DIGIT
-            Minus if byte == b'0' => Zero,
-            Minus if byte.is_ascii_digit() => Integer,
-            Integer if byte.is_ascii_digit() => return Step::Inside,
-            Zero | Integer if byte == b'.' => Point,
-            Point | Fraction if byte.is_ascii_digit() => Fraction,
-            Zero | Integer | Fraction if matches!(byte, b'e' | b'E') => Exponent,
-            Exponent if matches!(byte, b'+' | b'-') => ExponentSign,
-            Exponent | ExponentSign | ExponentDigits if byte.is_ascii_digit() => ExponentDigits,
-            Zero | Integer | Fraction | ExponentDigits => return self.number_end(byte),
-            // true / false / null
-            T if byte == b'r' => Tr,
-            Tr if byte == b'u' => Tru,
-            F if byte == b'a' => Fa,
-            Fa if byte == b'l' => Fal,
-            Fal if byte == b's' => Fals,
-            N if byte == b'u' => Nu,
-            Nu if byte == b'l' => Nul,
-            Tru | Fals if byte == b'e' => return self.scalar_end(),
-            Nul if byte == b'l' => return self.scalar_end(),
-            // object = { [ member *( , member ) ] }   member = string : value   array = [ [ value *( , value ) ] ]
-            Start | FirstName | Name | Colon | FirstElement | Value if is_ws(byte) => return Step::Skip,
-            FirstName | Name if byte == b'"' => {
-                self.scalar_then = Colon;
-                Text
-            }
-            FirstName if byte == b'}' => return self.close(Container::Object, byte),
-            Colon if byte == b':' => return self.separator(Value),
-            FirstElement if byte == b']' => return self.close(Container::Array, byte),
-            FirstElement | Value => return self.value(byte),
-            AfterValue | AfterCloser => return self.after_value(byte),
-            // Between frames. EF BB BF is the byte order mark.
-            Start if byte == 0xEF => return self.skip(BomBb),
-            BomBb if byte == 0xBB => return self.skip(BomBf),
-            BomBf if byte == 0xBF => return self.skip(Start),
-            Start => return self.value(byte),
-            Noise | Dropped | DroppedCloser => return self.dropped(byte),
-            _ => return self.broken(byte),
-        };
-        Step::Inside
+        loop {
+            self.state = match self.state {
+                // string = quotation-mark *char quotation-mark
+                Text => match byte {
+                    b'"' => return self.end_scalar(),
+                    // char = unescaped / escape (...)   unescaped = %x20-21 / %x23-5B / %x5D-10FFFF
+                    b'\\' => Escape,
+                    0x20..=0x7F => return Step::Inside,
+                    0xC2..=0xDF => Tail1,
+                    0xE0 => TailE0,
+                    0xED => TailEd,
+                    0xE1..=0xEF => Tail2,
+                    0xF0 => TailF0,
+                    0xF1..=0xF3 => Tail3,
+                    0xF4 => TailF4,
+                    _ => return Step::Misfit,
+                },
+                Tail1 if matches!(byte, 0x80..=0xBF) => Text,
+                Tail2 if matches!(byte, 0x80..=0xBF) => Tail1,
+                Tail3 if matches!(byte, 0x80..=0xBF) => Tail2,
+                TailE0 if matches!(byte, 0xA0..=0xBF) => Tail1,
+                TailEd if matches!(byte, 0x80..=0x9F) => Tail1,
+                TailF0 if matches!(byte, 0x90..=0xBF) => Tail2,
+                TailF4 if matches!(byte, 0x80..=0x8F) => Tail2,
+                // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
+                Escape => match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Text,
+                    b'u' => Hex1,
+                    _ => return Step::Misfit,
+                },
+                // A surrogate is half a character: D800-DBFF must be followed by an escaped DC00-DFFF (section 7).
+                Hex1 if matches!(byte, b'd' | b'D') => HexD,
+                Hex1 if byte.is_ascii_hexdigit() => Hex2,
+                Hex2 if byte.is_ascii_hexdigit() => Hex3,
+                Hex3 if byte.is_ascii_hexdigit() => Hex4,
+                Hex4 if byte.is_ascii_hexdigit() => Text,
+                HexD if matches!(byte, b'0'..=b'7') => Hex3,
+                HexD if matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B') => High3,
+                High3 if byte.is_ascii_hexdigit() => High4,
+                High4 if byte.is_ascii_hexdigit() => LowBackslash,
+                LowBackslash if byte == b'\\' => LowU,
+                LowU if byte == b'u' => Low1,
+                Low1 if matches!(byte, b'd' | b'D') => Low2,
+                Low2 if matches!(byte, b'c'..=b'f' | b'C'..=b'F') => Hex3,
+                // number = [ minus ] int [ frac ] [ exp ]   int = zero / ( digit1-9 *DIGIT )
+                // frac = decimal-point 1*DIGIT   exp = e [ minus / plus ] 1*DIGIT
+                Minus if byte == b'0' => Zero,
+                Minus | Integer if byte.is_ascii_digit() => Integer,
+                Zero | Integer if byte == b'.' => Point,
+                Point | Fraction if byte.is_ascii_digit() => Fraction,
+                Zero | Integer | Fraction if matches!(byte, b'e' | b'E') => Exponent,
+                Exponent if matches!(byte, b'+' | b'-') => ExponentSign,
+                Exponent | ExponentSign | ExponentDigits if byte.is_ascii_digit() => ExponentDigits,
+                // A number has no last byte of its own: the byte behind it is looked at again.
+                Zero | Integer | Fraction | ExponentDigits if self.scalar_then != Start => {
+                    self.state = self.scalar_then;
+                    continue;
+                }
+                Zero | Integer | Fraction | ExponentDigits if is_ws(byte) => {
+                    self.state = Start;
+                    return Step::EndBefore;
+                }
+                // true / false / null
+                T if byte == b'r' => Tr,
+                Tr if byte == b'u' => Tru,
+                F if byte == b'a' => Fa,
+                Fa if byte == b'l' => Fal,
+                Fal if byte == b's' => Fals,
+                N if byte == b'u' => Nu,
+                Nu if byte == b'l' => Nul,
+                Tru | Fals if byte == b'e' => return self.end_scalar(),
+                Nul if byte == b'l' => return self.end_scalar(),
+                // object = { [ member *( , member ) ] }   member = string : value
+                FirstName | Name if byte == b'"' => {
+                    self.scalar_then = Colon;
+                    Text
+                }
+                Colon if byte == b':' => {
+                    self.scalar_then = AfterMember;
+                    return self.separator(Value);
+                }
+                AfterMember | ClosedMember if byte == b',' => return self.separator(Name),
+                FirstName | AfterMember | ClosedMember if byte == b'}' => return self.close(),
+                // array = [ [ value *( , value ) ] ]
+                AfterElement | ClosedElement if byte == b',' => return self.separator(Value),
+                FirstElement | AfterElement | ClosedElement if byte == b']' => return self.close(),
+                // value = false / null / true / object / array / number / string
+                Start | FirstElement | Value => {
+                    let step = if self.state == Start { Step::Begin } else { Step::Inside };
+                    self.state = match byte {
+                        b'{' | b'[' => return if self.open(byte).is_some() { step } else { Step::Misfit },
+                        b'"' => Text,
+                        b'-' => Minus,
+                        b'0' => Zero,
+                        b'1'..=b'9' => Integer,
+                        b't' => T,
+                        b'f' => F,
+                        b'n' => N,
+                        // EF BB BF, the byte order mark.
+                        0xEF if self.state == Start => return self.skip(BomBb),
+                        _ => return blank(byte),
+                    };
+                    return step;
+                }
+                FirstName | Name | Colon | AfterMember | ClosedMember | AfterElement | ClosedElement => {
+                    return blank(byte);
+                }
+                BomBb if byte == 0xBB => return self.skip(BomBf),
+                BomBf if byte == 0xBF => return self.skip(Start),
+                Noise | Dropped | DroppedCloser if byte != SENTINEL => return self.dropped(byte),
+                _ => return Step::Misfit,
+            };
+            return Step::Inside;
+        }
+    }
+
+    /// The index behind the bytes at `at` that change nothing: plain characters of a string, digits of a number.
+    #[inline]
+    pub(crate) fn skip_run(&self, bytes: &[u8], at: usize) -> usize {
+        match self.state {
+            State::Text => skip_plain(bytes, at),
+            State::Integer => skip_one_by_one(bytes, at, |byte| byte.is_ascii_digit()),
+            _ => at,
+        }
     }
 
     /// Whether a frame has begun and neither ended nor broken.
@@ -206,97 +254,38 @@ impl Lexer {
         !matches!(self.state, Start | BomBb | BomBf | Noise | Dropped | DroppedCloser)
     }
 
+    /// Whether the last frame ended, so that the next byte may begin another.
+    pub(crate) const fn is_between(&self) -> bool {
+        matches!(self.state, State::Start)
+    }
+
+    /// Goes on behind a byte that the grammar has no place for. If it broke the frame, it is also the first of the bytes
+    /// that are dropped, or of the next frame.
+    #[cold]
+    pub(crate) fn recover(&mut self, byte: u8) -> Recovery {
+        use State::*;
+        if byte == SENTINEL {
+            *self = Self::new();
+            return Recovery::Sentinel;
+        }
+        let too_deep = matches!(self.state, FirstElement | Value) && matches!(byte, b'{' | b'[');
+        let (error, next) = match self.state {
+            _ if too_deep => (FrameError::TooDeep, Dropped),
+            Start | BomBb | BomBf => (FrameError::Noise, Noise),
+            _ if self.nesting.depth() == 0 => (FrameError::Syntax, Noise),
+            ClosedMember | ClosedElement => (FrameError::Syntax, DroppedCloser),
+            _ => (FrameError::Syntax, Dropped),
+        };
+        *self = Self { state: next, ..Self::new() };
+        match self.dropped(byte) {
+            Step::Begin => Recovery::BrokenBegin(error),
+            _ => Recovery::Broken(error),
+        }
+    }
+
     /// Bytes are missing here, so that whatever comes may be the middle of something.
     pub(crate) fn lost(&mut self) {
         *self = Self { state: State::Dropped, ..Self::new() };
-    }
-
-    /// value = false / null / true / object / array / number / string
-    fn value(&mut self, byte: u8) -> Step {
-        use State::*;
-        let step = if self.state == Start { Step::Begin } else { Step::Inside };
-        self.scalar_then = if self.nesting.depth() == 0 { Start } else { AfterValue };
-        self.state = match byte {
-            b'{' | b'[' => match self.open(byte) {
-                Some(()) => return step,
-                None => return self.too_deep(),
-            },
-            b'"' => Text,
-            b'-' => Minus,
-            b'0' => Zero,
-            b'1'..=b'9' => Integer,
-            b't' => T,
-            b'f' => F,
-            b'n' => N,
-            _ => return self.broken(byte),
-        };
-        step
-    }
-
-    fn open(&mut self, byte: u8) -> Option<()> {
-        let (container, next) = match byte {
-            b'{' => (Container::Object, State::FirstName),
-            _ => (Container::Array, State::FirstElement),
-        };
-        self.nesting.open(container)?;
-        self.state = next;
-        Some(())
-    }
-
-    /// The closing quote, or a keyword's last letter.
-    fn scalar_end(&mut self) -> Step {
-        self.state = self.scalar_then;
-        if self.state == State::Start { Step::End } else { Step::Inside }
-    }
-
-    /// A number has no last byte of its own: it ends before a byte that may follow it.
-    fn number_end(&mut self, byte: u8) -> Step {
-        match self.scalar_then {
-            State::Start if is_ws(byte) => {
-                self.state = State::Start;
-                Step::EndBefore
-            }
-            State::Start => self.broken(byte),
-            then => {
-                self.state = then;
-                self.after_value(byte)
-            }
-        }
-    }
-
-    /// end-array / end-object / value-separator
-    fn after_value(&mut self, byte: u8) -> Step {
-        match (byte, self.nesting.innermost()) {
-            (b' ' | b'\t' | b'\n' | b'\r', _) => Step::Skip,
-            (b',', Some(Container::Object)) => self.separator(State::Name),
-            (b',', _) => self.separator(State::Value),
-            (b'}', _) => self.close(Container::Object, byte),
-            (b']', _) => self.close(Container::Array, byte),
-            _ => self.broken(byte),
-        }
-    }
-
-    fn separator(&mut self, next: State) -> Step {
-        self.state = next;
-        if self.nesting.depth() == 1 { Step::Separator } else { Step::Inside }
-    }
-
-    fn close(&mut self, container: Container, byte: u8) -> Step {
-        if self.nesting.close(container).is_none() {
-            return self.broken(byte);
-        }
-        if self.nesting.depth() == 0 {
-            self.state = State::Start;
-            Step::End
-        } else {
-            self.state = State::AfterCloser;
-            Step::Inside
-        }
-    }
-
-    fn skip(&mut self, next: State) -> Step {
-        self.state = next;
-        Step::Skip
     }
 
     /// Noise lasts until `{` or `[`. A broken frame lasts until `}{` or `]{`, where JSON has no place for either: what
@@ -304,7 +293,6 @@ impl Lexer {
     fn dropped(&mut self, byte: u8) -> Step {
         use State::*;
         match (self.state, byte) {
-            (_, SENTINEL) => self.sentinel(),
             (Noise, b'{' | b'[') | (DroppedCloser, b'{') => {
                 self.open(byte);
                 Step::Begin
@@ -315,39 +303,80 @@ impl Lexer {
         }
     }
 
-    /// No arm fits. The byte that broke the frame is the first of those dropped, or of the next frame.
-    #[cold]
-    fn broken(&mut self, byte: u8) -> Step {
-        let error = match self.state {
-            State::Start | State::BomBb | State::BomBf => FrameError::Noise,
-            _ => FrameError::Syntax,
-        };
-        self.state = match self.state {
-            _ if self.nesting.depth() == 0 => State::Noise,
-            State::AfterCloser => State::DroppedCloser,
-            _ => State::Dropped,
-        };
-        self.nesting = Nesting::new();
-        match self.dropped(byte) {
-            Step::Sentinel => Step::Sentinel,
-            Step::Begin => Step::BrokenBegin(error),
-            _ => Step::Broken(error),
-        }
+    fn skip(&mut self, next: State) -> Step {
+        self.state = next;
+        Step::Skip
     }
 
-    #[cold]
-    fn too_deep(&mut self) -> Step {
-        self.lost();
-        Step::Broken(FrameError::TooDeep)
+    /// The closing quote, or a keyword's last letter.
+    fn end_scalar(&mut self) -> Step {
+        self.state = self.scalar_then;
+        if self.state == State::Start { Step::End } else { Step::Inside }
     }
 
-    fn sentinel(&mut self) -> Step {
-        *self = Self::new();
-        Step::Sentinel
+    fn separator(&mut self, next: State) -> Step {
+        self.state = next;
+        if self.nesting.depth() == 1 { Step::Separator } else { Step::Inside }
     }
+
+    /// `None`: that is too deep, and nothing has changed.
+    fn open(&mut self, byte: u8) -> Option<()> {
+        use State::*;
+        let (container, first, then) = match byte {
+            b'{' => (Container::Object, FirstName, AfterMember),
+            _ => (Container::Array, FirstElement, AfterElement),
+        };
+        self.nesting.open(container)?;
+        (self.state, self.scalar_then) = (first, then);
+        Some(())
+    }
+
+    fn close(&mut self) -> Step {
+        use State::*;
+        (self.state, self.scalar_then) = match self.nesting.close() {
+            Some(Container::Object) => (ClosedMember, AfterMember),
+            Some(Container::Array) => (ClosedElement, AfterElement),
+            None => (Start, Start),
+        };
+        if self.state == Start { Step::End } else { Step::Inside }
+    }
+}
+
+const fn blank(byte: u8) -> Step {
+    if is_ws(byte) { Step::Skip } else { Step::Misfit }
 }
 
 /// ws of RFC 8259 section 2.
 const fn is_ws(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// unescaped of RFC 8259 section 7, as far as it is ASCII.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7F) && !matches!(byte, b'"' | b'\\')
+}
+
+/// Eight at a time, while there are eight.
+#[inline]
+fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        let less = |limit: u8, word: u64| word.wrapping_sub(EACH.wrapping_mul(limit as u64));
+        let equal = |byte: u8| less(1, word ^ EACH.wrapping_mul(byte as u64));
+        let odd = (word | less(0x20, word) | equal(b'"') | equal(b'\\')) & EACH << 7;
+        if odd != 0 {
+            return at.wrapping_add(odd.trailing_zeros() as usize / 8);
+        }
+        at = at.wrapping_add(8);
+        rest = behind;
+    }
+    skip_one_by_one(bytes, at, is_plain)
+}
+
+#[inline]
+fn skip_one_by_one(bytes: &[u8], at: usize, is_one: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at.wrapping_add(rest.iter().take_while(|byte| is_one(**byte)).count())
 }

@@ -14,6 +14,7 @@
 
 mod agent;
 mod client;
+mod decimal;
 mod decoder;
 mod encoder;
 mod error;
@@ -24,15 +25,18 @@ mod text;
 mod transmit;
 mod value;
 
-pub use agent::{Agent, Call, Command, CommandError, Handler, Responded, Responder, guest_info_size};
+pub use agent::{
+    Agent, Call, Command, CommandError, CommandResult, Guest, Handler, Responded, Responder, guest_info_size,
+};
 pub use client::{Client, ClientError, Execute, ExecuteError, Reply};
 pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
-pub use error::{DoesNotFit, FrameError, PollError, TransmitTooSmall};
+pub use error::{DoesNotFit, FrameError, PollError};
 pub use lexer::SENTINEL;
 pub use message::{
-    Argument, ArgumentError, Arguments, Outcome, Parameter, Request, RequestError, RequestFault, Response,
+    Argument, ArgumentError, Arguments, ErrorResponse, Parameter, Request, RequestError, RequestFault, Response,
 };
+pub use nb;
 pub use nesting::MAX_DEPTH;
 pub use text::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};

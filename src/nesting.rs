@@ -14,18 +14,19 @@ pub(crate) enum Container {
     Object,
 }
 
-/// A stack of brackets. The innermost is the lowest bit of the first word; a set bit is an object.
+/// A stack of brackets, one bit each. The innermost is the lowest; a set bit is an object.
 ///
-/// Words of 16 bits, so that a decoder wastes none on alignment.
+/// Packed, for a word of 64 bits would cost a decoder 6 bytes in alignment.
 #[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(2))]
 pub(crate) struct Nesting {
-    words: [u16; 4],
+    open: u64,
     depth: u8,
 }
 
 impl Nesting {
     pub(crate) const fn new() -> Self {
-        Self { words: [0; 4], depth: 0 }
+        Self { open: 0, depth: 0 }
     }
 
     pub(crate) const fn depth(&self) -> usize {
@@ -34,8 +35,7 @@ impl Nesting {
 
     /// The innermost open bracket.
     pub(crate) const fn innermost(&self) -> Option<Container> {
-        let [inner, ..] = self.words;
-        match (self.depth, inner & 1) {
+        match (self.depth, self.open & 1) {
             (0, _) => None,
             (_, 0) => Some(Container::Array),
             _ => Some(Container::Object),
@@ -43,29 +43,20 @@ impl Nesting {
     }
 
     /// Opens a bracket. `None`: there are [`MAX_DEPTH`] already.
-    pub(crate) fn open(&mut self, container: Container) -> Option<()> {
+    pub(crate) const fn open(&mut self, container: Container) -> Option<()> {
         if self.depth() == MAX_DEPTH {
             return None;
         }
-        let mut carry = u16::from(container == Container::Object);
-        for word in &mut self.words {
-            (*word, carry) = (*word << 1 | carry, *word >> 15);
-        }
+        self.open = self.open << 1 | matches!(container, Container::Object) as u64;
         self.depth = self.depth.wrapping_add(1);
         Some(())
     }
 
-    /// Closes the innermost bracket. `None`: it is of the other kind, or none is open.
-    pub(crate) fn close(&mut self, container: Container) -> Option<()> {
-        if self.innermost() != Some(container) {
-            return None;
-        }
-        let mut carry = 0;
-        for word in self.words.iter_mut().rev() {
-            (*word, carry) = (*word >> 1 | carry, *word << 15);
-        }
-        self.depth = self.depth.wrapping_sub(1);
-        Some(())
+    /// Closes the innermost bracket, and tells the one around it.
+    pub(crate) const fn close(&mut self) -> Option<Container> {
+        self.open >>= 1;
+        self.depth = self.depth.saturating_sub(1);
+        self.innermost()
     }
 }
 
@@ -78,16 +69,13 @@ mod tests {
         let kind = |level: usize| if level.is_multiple_of(3) { Container::Object } else { Container::Array };
         let mut nesting = Nesting::new();
         assert_eq!(nesting.innermost(), None);
-        assert_eq!(nesting.close(Container::Array), None);
         for level in 0..MAX_DEPTH {
             assert_eq!(nesting.open(kind(level)), Some(()));
+            assert_eq!(nesting.innermost(), Some(kind(level)));
         }
         assert_eq!(nesting.open(Container::Array), None, "one more than fits");
         for level in (0..MAX_DEPTH).rev() {
-            let other = if kind(level) == Container::Object { Container::Array } else { Container::Object };
-            assert_eq!(nesting.innermost(), Some(kind(level)));
-            assert_eq!(nesting.close(other), None);
-            assert_eq!(nesting.close(kind(level)), Some(()));
+            assert_eq!(nesting.close(), level.checked_sub(1).map(kind));
             assert_eq!(nesting.depth(), level);
         }
     }

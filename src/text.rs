@@ -36,7 +36,7 @@ impl<'a> Text<'a> {
 
     /// The text itself, if it came without escapes. Takes time in its length.
     pub fn as_str(&self) -> Option<&'a str> {
-        if self.escaped.contains(&b'\\') {
+        if self.has_escapes() {
             return None;
         }
         core::str::from_utf8(self.escaped).ok()
@@ -47,7 +47,7 @@ impl<'a> Text<'a> {
         Chars { rest: self.escaped }
     }
 
-    /// Writes what the text means to the start of `buffer`. A text never gets longer by this.
+    /// Writes what the text means to the start of `buffer`. Unescaping never makes a text longer.
     ///
     /// # Errors
     /// [`DoesNotFit`] if `buffer` is too short. Its content is then unspecified.
@@ -60,11 +60,25 @@ impl<'a> Text<'a> {
         }
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
+
+    pub(crate) fn write_to(&self, to: &mut impl Write) -> fmt::Result {
+        self.chars().try_for_each(|character| to.write_char(character))
+    }
+
+    #[expect(clippy::manual_contains, reason = "contains() is unrolled: 112 bytes of flash more")]
+    fn has_escapes(&self) -> bool {
+        self.escaped.iter().any(|byte| *byte == b'\\')
+    }
 }
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        if self.escaped.contains(&b'\\') { self.chars().eq(other.chars()) } else { self.escaped == other.as_bytes() }
+        // An escape is longer than what it means, six times at the most.
+        match self.escaped.len() {
+            length if length == other.len() => self.escaped == other.as_bytes() && !self.has_escapes(),
+            length if length < other.len() || length > other.len().saturating_mul(6) => false,
+            _ => self.has_escapes() && self.chars().eq(other.chars()),
+        }
     }
 }
 
@@ -85,7 +99,7 @@ impl Eq for Text<'_> {}
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.chars().try_for_each(|character| f.write_char(character))
+        self.write_to(f)
     }
 }
 

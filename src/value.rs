@@ -1,8 +1,13 @@
 //! Views on the JSON values of a frame.
 
+use core::fmt;
+
+use crate::decimal;
 use crate::text::Text;
 
 /// One JSON value of a [`Frame`](crate::Frame). Nothing is copied; what is inside is found when it is asked for.
+///
+/// Two values are equal if their text is. It prints as that text.
 ///
 /// ```
 /// use guestwire::{Decoder, Event};
@@ -16,11 +21,9 @@ use crate::text::Text;
 /// let mut elements = value.member("args").and_then(|args| args.elements()).expect("it is an array");
 /// assert_eq!(elements.next().and_then(|element| element.boolean()), Some(true));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Value<'a> {
-    root: &'a [u8],
-    start: usize,
-    end: usize,
+    text: &'a [u8],
 }
 
 /// What a [`Value`] is.
@@ -41,48 +44,49 @@ pub enum Kind {
 }
 
 impl<'a> Value<'a> {
-    /// The whole of a text that the lexer has passed.
-    pub(crate) const fn root(text: &'a [u8]) -> Self {
-        Self { root: text, start: 0, end: text.len() }
+    /// The value whose text this is: the lexer has passed it.
+    pub(crate) const fn new(text: &'a [u8]) -> Self {
+        Self { text }
     }
 
-    /// The same value as the root of its own text.
-    pub(crate) fn rooted(self) -> Self {
-        Self::root(self.as_bytes())
-    }
-
-    /// The path from the root to this value: a name or an index at each step.
-    pub(crate) fn path(self) -> impl Iterator<Item = Segment<'a>> {
-        let mut inside = Self::root(self.root);
+    /// The path from this value to one inside it: a name or an index at each step.
+    pub(crate) fn path_to(self, inner: Self) -> impl Iterator<Item = Segment<'a>> {
+        let place = inner.text.as_ptr();
+        let mut outer = self;
         core::iter::from_fn(move || {
-            if inside.start == self.start {
+            if outer.text.as_ptr() == place {
                 return None;
             }
-            let encloses = |child: &Self| child.start <= self.start && self.start < child.end;
-            let (segment, child) = match inside.kind() {
-                Kind::Object => inside
-                    .members()?
+            let encloses = |child: &Self| child.text.as_ptr_range().contains(&place);
+            let (segment, child) = match outer.kind() {
+                Kind::Object => outer
+                    .member_iter()
                     .find(|(_, child)| encloses(child))
                     .map(|(name, child)| (Segment::Name(name), child))?,
-                _ => inside
+                _ => outer
                     .elements()?
                     .enumerate()
                     .find(|(_, child)| encloses(child))
                     .map(|(index, child)| (Segment::Index(index), child))?,
             };
-            inside = child;
+            outer = child;
             Some(segment)
         })
     }
 
     /// The value's JSON text, without whitespace between its tokens.
-    pub fn as_bytes(&self) -> &'a [u8] {
-        self.root.get(self.start..self.end).unwrap_or_default()
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The same as `str`. Takes time in its length.
+    pub fn as_str(&self) -> &'a str {
+        core::str::from_utf8(self.text).unwrap_or_default()
     }
 
     /// What the value is.
     pub fn kind(&self) -> Kind {
-        match self.root.get(self.start) {
+        match self.text.first() {
             Some(b'{') => Kind::Object,
             Some(b'[') => Kind::Array,
             Some(b'"') => Kind::String,
@@ -94,56 +98,77 @@ impl<'a> Value<'a> {
 
     /// `true` or `false`.
     pub fn boolean(&self) -> Option<bool> {
-        match self.as_bytes() {
+        match self.text {
             b"true" => Some(true),
             b"false" => Some(false),
             _ => None,
         }
     }
 
-    /// A number without fraction and exponent that fits. `1.0` and `1e2` are none, as with the reference agent.
+    /// A number without fraction and exponent that fits. `1.0` and `1e2` give `None`, as with the reference agent.
     pub fn integer(&self) -> Option<i64> {
-        match self.as_bytes().strip_prefix(b"-") {
-            Some(digits) => 0_i64.checked_sub_unsigned(decimal(digits)?),
-            None => decimal(self.as_bytes())?.try_into().ok(),
+        match self.text.strip_prefix(b"-") {
+            Some(digits) => 0_i64.checked_sub_unsigned(decimal::parse(digits)?),
+            None => decimal::parse(self.text)?.try_into().ok(),
         }
     }
 
     /// The same for numbers from 0 to 2^64 - 1.
     pub fn unsigned(&self) -> Option<u64> {
-        match self.as_bytes() {
+        match self.text {
             b"-0" => Some(0),
-            digits => decimal(digits),
+            digits => decimal::parse(digits),
         }
     }
 
     /// The text of a string.
     pub fn string(&self) -> Option<Text<'a>> {
-        self.as_bytes().strip_prefix(b"\"")?.strip_suffix(b"\"").map(Text::new)
+        self.text.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Text::new)
     }
 
     /// The elements of an array.
     pub fn elements(&self) -> Option<Elements<'a>> {
-        (self.kind() == Kind::Array).then(|| Elements { array: *self, at: self.start.saturating_add(1) })
+        (self.kind() == Kind::Array).then_some(Elements { array: self.text, at: 1 })
     }
 
     /// The members of an object, in the order received.
     pub fn members(&self) -> Option<Members<'a>> {
-        (self.kind() == Kind::Object).then(|| Members {
-            object: *self,
-            at: self.start.saturating_add(1),
-            separators: None,
-        })
+        (self.kind() == Kind::Object).then(|| self.member_iter())
     }
 
-    /// The members of an object that is the whole text, with the places of all its colons and commas.
-    pub(crate) fn members_between(&self, separators: &'a [u16]) -> Option<Members<'a>> {
-        self.members().map(|members| Members { separators: Some(separators), ..members })
+    /// The same, for a value that is known to be an object.
+    pub(crate) const fn member_iter(&self) -> Members<'a> {
+        Members { object: self.text, at: 1, separators: None }
+    }
+
+    /// The same, with the places of all the object's colons and commas.
+    pub(crate) const fn members_between(&self, separators: &'a [u16]) -> Members<'a> {
+        Members { object: self.text, at: 1, separators: Some(separators) }
     }
 
     /// The first member of that name, if this is an object that has one.
     pub fn member(&self, name: &str) -> Option<Value<'a>> {
         self.members()?.find(|(candidate, _)| candidate == name).map(|(_, value)| value)
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.as_bytes()
+    }
+}
+
+impl Eq for Value<'_> {}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -154,9 +179,18 @@ pub(crate) enum Segment<'a> {
 }
 
 /// The elements of an array: see [`Value::elements`].
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1, 2, 3]"[..]) else { panic!("a frame was sent") };
+/// let elements = frame.value().elements().expect("it is an array");
+/// assert_eq!(elements.filter_map(|element| element.integer()).sum::<i64>(), 6);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
-    array: Value<'a>,
+    array: &'a [u8],
     at: usize,
 }
 
@@ -164,20 +198,29 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Value<'a>;
 
     fn next(&mut self) -> Option<Value<'a>> {
-        let Value { root, end, .. } = self.array;
-        let element = Value { root, start: self.at, end: value_end(root, self.at) };
-        if element.start >= element.end || element.end >= end {
-            return None;
-        }
-        self.at = element.end.saturating_add(1);
-        Some(element)
+        let end = value_end(self.array, self.at);
+        let text = self.array.get(self.at..end).filter(|text| !text.is_empty())?;
+        self.at = end.saturating_add(1);
+        (end < self.array.len()).then_some(Value { text })
     }
 }
 
 /// The members of an object, name and value: see [`Value::members`].
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#"{"a": 1, "b": 2}"#[..]) else {
+///     panic!("a frame was sent")
+/// };
+/// let (name, value) = frame.value().members().and_then(|members| members.last()).expect("it has members");
+/// assert_eq!(name, "b");
+/// assert_eq!(value.integer(), Some(2));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
-    object: Value<'a>,
+    object: &'a [u8],
     at: usize,
     /// The colons and commas still to come, where the decoder has noted all of them.
     separators: Option<&'a [u16]>,
@@ -187,16 +230,15 @@ impl<'a> Iterator for Members<'a> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
-        let Value { root, end, .. } = self.object;
         let name_start = self.at.saturating_add(1);
-        let last = end.saturating_sub(1);
+        let last = self.object.len().saturating_sub(1);
         if name_start >= last {
             return None;
         }
         let (colon, behind) = match self.separators {
             None => {
-                let colon = string_end(root, name_start);
-                (colon, value_end(root, colon.saturating_add(1)))
+                let colon = string_end(self.object, name_start);
+                (colon, value_end(self.object, colon.saturating_add(1)))
             }
             Some(separators) => {
                 let (&colon, rest) = separators.split_first()?;
@@ -206,15 +248,15 @@ impl<'a> Iterator for Members<'a> {
             }
         };
         self.at = behind.saturating_add(1);
-        let name = Text::new(root.get(name_start..colon.saturating_sub(1))?);
-        Some((name, Value { root, start: colon.saturating_add(1), end: behind }))
+        let name = Text::new(self.object.get(name_start..colon.saturating_sub(1))?);
+        Some((name, Value { text: self.object.get(colon.saturating_add(1)..behind)? }))
     }
 }
 
 /// The index after the closing quote of the string whose text starts at `at`.
-fn string_end(root: &[u8], mut at: usize) -> usize {
+fn string_end(text: &[u8], mut at: usize) -> usize {
     loop {
-        let width = match root.get(at) {
+        let width = match text.get(at) {
             Some(b'\\') => 2,
             Some(b'"') | None => return at.saturating_add(1),
             Some(_) => 1,
@@ -224,13 +266,13 @@ fn string_end(root: &[u8], mut at: usize) -> usize {
 }
 
 /// The index after the value that starts at `at`: that of the comma or closing bracket behind it, or of the text's end.
-fn value_end(root: &[u8], mut at: usize) -> usize {
+fn value_end(text: &[u8], mut at: usize) -> usize {
     let mut depth = 0_usize;
     loop {
-        match root.get(at) {
+        match text.get(at) {
             None => return at,
             Some(b'"') => {
-                at = string_end(root, at.saturating_add(1));
+                at = string_end(text, at.saturating_add(1));
                 continue;
             }
             Some(b'[' | b'{') => depth = depth.saturating_add(1),
@@ -240,14 +282,4 @@ fn value_end(root: &[u8], mut at: usize) -> usize {
         }
         at = at.saturating_add(1);
     }
-}
-
-/// *DIGIT, if it fits.
-fn decimal(digits: &[u8]) -> Option<u64> {
-    let mut number = 0_u64;
-    for &byte in digits {
-        let digit = char::from(byte).to_digit(10)?;
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    Some(number)
 }

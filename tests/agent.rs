@@ -3,13 +3,26 @@
 mod exchange;
 
 use exchange::{error, error_with_id, exchange};
-use guestwire::{Agent, Command, CommandError, guest_info_size};
+use guestwire::{Agent, Command, CommandError, Guest, Kind, guest_info_size};
 
 #[derive(Default)]
 struct Board {
     shutdowns: usize,
     frozen: bool,
     disabled: &'static str,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.2.3";
+    const COMMANDS: &'static [Command<Self>] = COMMANDS;
+
+    fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    fn is_disabled(&self, command: &str) -> bool {
+        self.disabled == command
+    }
 }
 
 const COMMANDS: &[Command<Board>] = &[
@@ -20,7 +33,7 @@ const COMMANDS: &[Command<Board>] = &[
             return Err(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"));
         }
         board.shutdowns += 1;
-        response.empty()
+        response.done()
     })
     .no_success_response(),
     Command::new("guest-fsfreeze-status", |board: &mut Board, call| {
@@ -34,10 +47,10 @@ const COMMANDS: &[Command<Board>] = &[
     Command::new("guest-set-vcpus", |_, mut call| {
         let mut online = 0;
         for vcpu in call.arguments.array("vcpus")? {
-            let mut vcpu = vcpu.object()?;
-            vcpu.integer("logical-id")?;
-            online += i64::from(vcpu.boolean("online")?);
-            vcpu.end()?;
+            online += vcpu.object(|vcpu| {
+                vcpu.integer("logical-id")?;
+                Ok(i64::from(vcpu.boolean("online")?))
+            })?;
         }
         call.respond()?.integer(online)
     }),
@@ -58,7 +71,7 @@ const COMMANDS: &[Command<Board>] = &[
         let blocks = call.arguments.array("mem-blks")?;
         let mut sum = 0;
         for block in blocks {
-            sum += block.object()?.unsigned("phys-index")?;
+            sum += block.object(|block| block.unsigned("phys-index"))?;
         }
         call.respond()?.unsigned(sum)
     }),
@@ -72,21 +85,35 @@ const COMMANDS: &[Command<Board>] = &[
             list.element().boolean(true)?;
             list.element().integer(i64::MIN)?;
             list.element().unsigned(u64::MAX)?;
+            list.element().thousandths(-1250)?;
+            list.element().thousandths(7)?;
+            list.element().thousandths(70)?;
             list.element().string("a\"\\/\u{8}\u{c}\n\r\t\0\u{1f} ~\u{7f}é中😀")?;
             list.element().display(format_args!("{:02x}", 10))?;
             list.element().array(|_| Ok(()))?;
             list.element().object(|object| object.member("né").array(|list| list.element().integer(-7)))
         })
     }),
-    // The agent's own commands cannot be replaced.
-    Command::new("guest-ping", |_, call| call.respond()?.string("replaced")),
+    Command::new("test-choice", |_, mut call| {
+        let colours = [("red", 1), ("blue", 2)];
+        let colour = call.arguments.one_of("colour", colours)?;
+        let other = call.arguments.optional_one_of("other", colours)?;
+        call.respond()?.integer(colour * 10 + other.unwrap_or(0))
+    }),
+    Command::new("test-whence", |_, mut call| {
+        // As guest-file-seek's: a number or a name.
+        let whence = match call.arguments.get("whence")? {
+            Some(whence) if whence.value().kind() == Kind::Number => whence.integer()?,
+            Some(whence) if whence.value().kind() == Kind::String => whence.one_of([("set", 0), ("cur", 1)])?,
+            Some(whence) => return Err(whence.type_error("GuestFileWhence").into()),
+            None => -1,
+        };
+        call.respond()?.integer(whence)
+    }),
 ];
 
 fn agent() -> Agent<Board, 1024, 2048> {
-    Agent::new(Board::default(), "1.2.3", COMMANDS)
-        .unwrap()
-        .frozen_when(|board| board.frozen)
-        .disabled_when(|board, command| board.disabled == command)
+    Agent::new(Board::default())
 }
 
 /// What the agent answers to one request, as text.
@@ -256,6 +283,27 @@ fn argument_errors_name_the_place() {
     );
 }
 
+#[test]
+fn one_of_a_few() {
+    let choice = |arguments: &str| answer(&format!("{{\"execute\": \"test-choice\", \"arguments\": {arguments}}}"));
+    assert_eq!(choice(r#"{"colour": "r\u0065d"}"#), "{\"return\": 10}\n");
+    assert_eq!(choice(r#"{"other": "red", "colour": "blue"}"#), "{\"return\": 21}\n");
+    assert_eq!(choice("{}"), error("GenericError", "Parameter 'colour' is missing"));
+    assert_eq!(
+        choice(r#"{"colour": "r\u00e9d"}"#),
+        error("GenericError", r"Parameter 'colour' does not accept value 'r\u00E9d'")
+    );
+    assert_eq!(
+        choice(r#"{"colour": 1}"#),
+        error("GenericError", "Invalid parameter type for 'colour', expected: string")
+    );
+    let whence =
+        |whence: &str| answer(&format!("{{\"execute\": \"test-whence\", \"arguments\": {{\"whence\": {whence}}}}}"));
+    assert_eq!(whence("2"), "{\"return\": 2}\n");
+    assert_eq!(whence("\"cur\""), "{\"return\": 1}\n");
+    assert_eq!(whence("[]"), error("GenericError", "Invalid parameter type for 'whence', expected: GuestFileWhence"));
+}
+
 /// Arguments beyond the 32nd are unexpected whatever they are called.
 #[test]
 fn as_many_arguments_as_can_be_counted() {
@@ -274,7 +322,7 @@ fn values_in_the_reference_spelling() {
     assert_eq!(
         answer(r#"{"execute": "test-values"}"#),
         concat!(
-            r#"{"return": [null, true, -9223372036854775808, 18446744073709551615, "#,
+            r#"{"return": [null, true, -9223372036854775808, 18446744073709551615, -1.250, 0.007, 0.070, "#,
             r#""a\"\\/\b\f\n\r\t\u0000\u001F ~\u007F\u00E9\u4E2D\uD83D\uDE00", "0a", [], {"n\u00E9": [-7]}]}"#,
             "\n"
         )
@@ -286,7 +334,7 @@ fn commands_without_success_response() {
     let mut agent = agent();
     let both = br#"{"execute": "guest-shutdown", "id": 1}{"execute": "guest-ping"}"#;
     assert_eq!(exchange(&mut agent, both), b"{\"return\": {}}\n");
-    assert_eq!(agent.state().shutdowns, 1);
+    assert_eq!(agent.guest().shutdowns, 1);
     assert_eq!(
         answer(r#"{"execute": "guest-shutdown", "arguments": {"mode": "sideways"}, "id": 1}"#),
         error_with_id("1", "GenericError", "mode is invalid (valid values are: halt|powerdown|reboot")
@@ -300,13 +348,13 @@ fn commands_without_success_response() {
 #[test]
 fn frozen_and_disabled() {
     let mut agent = agent();
-    agent.state_mut().disabled = "guest-shutdown";
+    agent.guest_mut().disabled = "guest-shutdown";
     let shutdown = br#"{"execute": "guest-shutdown", "arguments": {"mode": 5}, "id": 1}"#;
     assert_eq!(
         exchange(&mut agent, shutdown),
         error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled").as_bytes()
     );
-    agent.state_mut().frozen = true;
+    agent.guest_mut().frozen = true;
     assert_eq!(
         exchange(&mut agent, shutdown),
         error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled: the agent is in frozen state")
@@ -319,8 +367,8 @@ fn frozen_and_disabled() {
     let enabled: Vec<_> =
         info["return"]["supported_commands"].as_array().unwrap().iter().filter(|c| c["enabled"] == true).collect();
     assert_eq!(enabled.len(), 4 + 1);
-    agent.state_mut().frozen = false;
-    agent.state_mut().disabled = "";
+    agent.guest_mut().frozen = false;
+    agent.guest_mut().disabled = "";
     assert_eq!(
         exchange(&mut agent, shutdown),
         error_with_id("1", "GenericError", "Invalid parameter type for 'mode', expected: string").as_bytes()
@@ -332,28 +380,34 @@ mod limits {
 
     const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
 
-    #[test]
-    fn guest_info_just_fits_or_the_agent_is_refused() {
-        const COMMANDS: &[Command<()>] = &[
-            Command::new("a\"\\\n\u{1}\u{7f}é中😀", |_, call| call.respond()?.empty()),
-            Command::new("guest-shutdown", |_, call| call.respond()?.empty()).no_success_response(),
+    struct Long;
+
+    impl Guest for Long {
+        const VERSION: &'static str = "1.0.0-é";
+        const COMMANDS: &'static [Command<Self>] = &[
+            Command::new("a\"\\\n\u{1}\u{7f}é中😀", |_, call| call.respond()?.done()),
+            Command::new("guest-shutdown", |_, call| call.respond()?.done()).no_success_response(),
         ];
-        const SIZE: usize = guest_info_size("1.0.0-é", COMMANDS);
-        let agent: Result<Agent<(), 64, SIZE>, _> = Agent::new((), "1.0.0-é", COMMANDS);
-        let mut agent = agent.unwrap().frozen_when(|()| true);
-        let info = exchange(&mut agent, br#"{"execute": "guest-info"}"#);
+
+        fn is_frozen(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn guest_info_just_fits() {
+        const SIZE: usize = guest_info_size::<Long>();
+        let mut agent: Agent<Long, 74, SIZE> = Agent::new(Long);
+        let info = exchange(&mut agent, br#"{"execute": "guest-info", "id": -9223372036854775808}"#);
         assert_eq!(info.len(), SIZE, "exact, with all commands disabled");
         serde_json::from_slice::<serde_json::Value>(&info).unwrap();
-        let refused = Agent::<_, 64, { SIZE - 1 }>::new((), "1.0.0-é", COMMANDS).unwrap_err();
-        assert_eq!(refused.needed, SIZE);
-        assert_eq!(refused.to_string(), format!("the response to guest-info needs a transmit buffer of {SIZE} bytes"));
     }
 
     /// An agent whose `TX` is the least that compiles: whatever has no length of its own fits it.
     #[test]
     fn fixed_responses_fit_the_smallest_buffer() {
-        const LEAST: usize = guest_info_size::<()>("", &[]);
-        let mut agent: Agent<(), 2048, LEAST> = Agent::new((), "", &[]).unwrap();
+        const LEAST: usize = guest_info_size::<()>();
+        let mut agent: Agent<(), 2048, LEAST> = Agent::new(());
         let long_string = format!("\"{}\"", "x".repeat(2048));
         for (request, response) in [
             ("x{", error("GenericError", "JSON parse error, expecting value")),
@@ -376,6 +430,31 @@ mod limits {
         assert!(error("CommandNotFound", DOES_NOT_FIT).len() <= LEAST);
     }
 
+    /// The longest synchronization fits the smallest buffers, and so does the echo of the longest error.
+    #[test]
+    fn the_smallest_agent() {
+        let mut agent: Agent<(), 74, { guest_info_size::<()>() }> = Agent::new(());
+        let sync = br#"{"execute":"guest-sync-delimited","arguments":{"id":-9223372036854775808}}"#;
+        assert_eq!(exchange(&mut agent, sync), b"\xFF{\"return\": -9223372036854775808}\n");
+        let overflow = exchange(&mut agent, format!("[\"{}\"]", "x".repeat(99)).as_bytes());
+        assert_eq!(overflow, error("GenericError", "JSON token size limit exceeded").as_bytes());
+        assert_eq!(exchange(&mut agent, &overflow), b"", "its echo is seen to be a response");
+    }
+
+    /// A command must not do what its response cannot be told of.
+    #[test]
+    fn nothing_is_run_whose_response_cannot_fit() {
+        let mut agent: Agent<Board, 2048, { guest_info_size::<Board>() }> = Agent::new(Board::default());
+        let room = guest_info_size::<Board>() - "_{\"return\": {}, \"id\": \"\"}\n".len();
+        let mut shutdown = |id: usize| {
+            let request = format!("{{\"execute\": \"guest-shutdown\", \"id\": \"{}\"}}", "i".repeat(id));
+            let answer = String::from_utf8(exchange(&mut agent, request.as_bytes())).unwrap();
+            (answer, agent.guest().shutdowns)
+        };
+        assert_eq!(shutdown(room), (String::new(), 1));
+        assert_eq!(shutdown(room + 1), (error("GenericError", DOES_NOT_FIT), 1), "not run");
+    }
+
     #[test]
     fn a_response_that_just_fits_and_one_that_does_not() {
         let long = |length: usize, id: &str| {
@@ -393,8 +472,8 @@ mod limits {
     /// A description or an `id` that does not fit: the `id` is kept as long as anything fits beside it.
     #[test]
     fn an_error_that_does_not_fit() {
-        const SIZE: usize = guest_info_size::<()>("1", &[]);
-        let mut agent: Agent<(), 2048, SIZE> = Agent::new((), "1", &[]).unwrap();
+        const SIZE: usize = guest_info_size::<()>();
+        let mut agent: Agent<(), 2048, SIZE> = Agent::new(());
         let mut ask = |name: usize, id: usize| {
             let request = format!("{{\"execute\": \"{}\", \"id\": \"{}\"}}", "n".repeat(name), "i".repeat(id));
             String::from_utf8(exchange(&mut agent, request.as_bytes())).unwrap()
@@ -412,9 +491,9 @@ mod limits {
 
     #[test]
     fn a_request_that_just_fits_and_one_that_does_not() {
-        let mut agent: Agent<(), 64, 512> = Agent::new((), "1.0.0", &[]).unwrap();
+        let mut agent: Agent<(), 80, 512> = Agent::new(());
         let ping = |id: usize| format!("{{\"execute\":\"guest-ping\",\"id\":\"{}\"}}\n", "i".repeat(id));
-        let room = 64 - (ping(0).len() - 1);
+        let room = 80 - (ping(0).len() - 1);
         assert!(exchange(&mut agent, ping(room).as_bytes()).starts_with(b"{\"return\": {}, \"id\": \"iii"));
         assert_eq!(
             exchange(&mut agent, ping(room + 1).as_bytes()),
@@ -483,9 +562,9 @@ mod back_pressure {
         let mut agent = agent();
         let mut bytes: &[u8] = br#"{"execute": "guest-ping"}{"execute": "guest-shutdown"}"#;
         agent.push_slice(&mut bytes).unwrap();
-        assert_eq!(agent.state().shutdowns, 0, "not before the response has gone");
+        assert_eq!(agent.guest().shutdowns, 0, "not before the response has gone");
         agent.transmitted(usize::MAX);
-        assert_eq!((agent.transmit(), agent.state().shutdowns), (&b""[..], 1));
+        assert_eq!((agent.transmit(), agent.guest().shutdowns), (&b""[..], 1));
         assert_eq!(agent.push(b' '), Ok(()));
     }
 
@@ -496,7 +575,7 @@ mod back_pressure {
         agent.push_slice(&mut bytes).unwrap();
         agent.transmitted(3);
         agent.reset();
-        assert_eq!((agent.transmit(), agent.state().shutdowns), (&b""[..], 0));
+        assert_eq!((agent.transmit(), agent.guest().shutdowns), (&b""[..], 0));
         assert_eq!(exchange(&mut agent, b"{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
     }
 }

@@ -93,7 +93,7 @@ impl Line {
     fn new(seed: u64) -> Self {
         Self {
             client: Box::new(Client::new()),
-            agent: Box::new(Agent::new((), "1", &[]).unwrap()),
+            agent: Box::new(Agent::new(())),
             to_agent: Wire::default(),
             to_client: Wire::default(),
             random: Random(seed),
@@ -137,7 +137,7 @@ impl Line {
                 Ok(None) => continue,
                 Ok(Some(Reply::Synchronized)) => Seen::Synchronized,
                 Ok(Some(Reply::Return(value))) => Seen::Return(value.integer()),
-                Ok(Some(Reply::Error { .. })) => Seen::Error,
+                Ok(Some(Reply::Error(_))) => Seen::Error,
                 Err(_) => Seen::Failed,
             };
             // What is behind the reply comes to the client first when it listens again.
@@ -190,9 +190,7 @@ impl Line {
         let (id, payload) = (self.fresh(), self.fresh());
         let request = Execute::new("guest-sync");
         let request = if with_id { request.id(id) } else { request };
-        self.client
-            .execute(request, |value| value.object(|arguments| arguments.member("id").integer(payload)))
-            .expect("in step");
+        self.client.execute_with(request, |arguments| arguments.member("id").integer(payload)).expect("in step");
         self.sent.push(Sent { request: self.client.transmit().to_vec(), payload, response: None });
         self.transmit_request(rate);
         payload

@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use guestwire::{Agent, Client, Command, Execute, Reply};
+use guestwire::{Agent, Client, Command, Execute, Guest, Reply};
 
 /// How far the machine goes.
 #[derive(Clone, Copy, Debug)]
@@ -28,15 +28,22 @@ struct Bounds {
 /// What a byte may be corrupted to: one of each kind that matters to the grammar, but no digit, for those forge ids.
 const CORRUPTED: &[u8] = b"{}\"\\, x\xFF";
 
-const COMMANDS: &[Command<()>] = &[Command::new("p", |(), mut call| {
-    let number = call.arguments.integer("n")?;
-    call.respond()?.integer(number)
-})];
+/// Gives back the number that it is given.
+#[derive(Clone, Debug)]
+struct Echo;
+
+impl Guest for Echo {
+    const VERSION: &'static str = "1";
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("p", |_, mut call| {
+        let number = call.arguments.integer("n")?;
+        call.respond()?.integer(number)
+    })];
+}
 
 #[derive(Clone, Debug)]
 struct Machine {
     client: Client<32, 80>,
-    agent: Agent<(), 80, 392>,
+    agent: Agent<Echo, 80, 444>,
     to_agent: VecDeque<u8>,
     to_client: VecDeque<u8>,
     faults: usize,
@@ -48,7 +55,7 @@ impl Machine {
     fn new() -> Self {
         Self {
             client: Client::new(),
-            agent: Agent::new((), "1", COMMANDS).unwrap(),
+            agent: Agent::new(Echo),
             to_agent: VecDeque::new(),
             to_client: VecDeque::new(),
             faults: 0,
@@ -130,9 +137,7 @@ impl Machine {
     }
 
     fn execute(&mut self, number: i64) -> Result<(), guestwire::ExecuteError> {
-        self.client.execute(Execute::new("p").id(number), |value| {
-            value.object(|arguments| arguments.member("n").integer(number))
-        })
+        self.client.execute_with(Execute::new("p").id(number), |arguments| arguments.member("n").integer(number))
     }
 
     fn deliver_to_agent(&mut self) -> bool {
@@ -154,7 +159,7 @@ impl Machine {
                 assert!(!stale, "a stale response was taken for the answer");
                 Some(Answer::Returned)
             }
-            Ok(Some(Reply::Error { .. })) | Ok(None) | Err(_) => None,
+            Ok(Some(Reply::Error(_))) | Ok(None) | Err(_) => None,
         })
     }
 

@@ -75,14 +75,14 @@ fn reply(client: &mut TestClient, stream: &mut UnixStream) -> String {
                 None => {}
                 Some(Reply::Synchronized) => return "synchronized".into(),
                 Some(Reply::Return(value)) => return String::from_utf8(value.as_bytes().to_vec()).unwrap(),
-                Some(Reply::Error { class, desc }) => return format!("{class}: {desc}"),
+                Some(Reply::Error(error)) => return error.to_string(),
             }
         }
     }
 }
 
 fn ask(client: &mut TestClient, stream: &mut UnixStream, request: Execute<'_>) -> String {
-    client.execute(request, |_| Ok(())).unwrap();
+    client.execute(request).unwrap();
     send(client, stream);
     reply(client, stream)
 }

@@ -3,20 +3,25 @@
 mod exchange;
 
 use exchange::exchange;
-use guestwire::{Agent, Command};
+use guestwire::{Agent, Command, Guest};
 
-type TestAgent = Agent<usize, 256, 512>;
+type TestAgent = Agent<Shutdowns, 256, 512>;
 
 /// Counts how often it was asked to shut down.
-const COMMANDS: &[Command<usize>] = &[Command::new("guest-shutdown", |shutdowns: &mut usize, call| {
-    let response = call.respond()?;
-    *shutdowns += 1;
-    response.empty()
-})
-.no_success_response()];
+struct Shutdowns(usize);
+
+impl Guest for Shutdowns {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("guest-shutdown", |shutdowns: &mut Self, call| {
+        let response = call.respond()?;
+        shutdowns.0 += 1;
+        response.done()
+    })
+    .no_success_response()];
+}
 
 fn agent() -> TestAgent {
-    Agent::new(0, "1.0.0", COMMANDS).unwrap()
+    Agent::new(Shutdowns(0))
 }
 
 /// The request that a client died in. An object in it must never run.
@@ -99,7 +104,7 @@ fn i6_a_request_cut_at_each_byte() {
             // The whole request, the last point, has its own answer.
             assert!(stale.is_empty() || cut == CUT.len());
             assert!(errors <= 1, "{} at {cut}: {errors} errors", strategy.name);
-            assert_eq!(*agent.state(), 0, "an object of the cut request was run");
+            assert_eq!(agent.guest().0, 0, "an object of the cut request was run");
             by[attempt.map_or(2, |attempt| (attempt - 1).min(2))] += 1;
         }
         println!("{by:?}  {}", strategy.name);
@@ -133,7 +138,7 @@ fn i5_nothing_runs_of_a_request_that_lost_bytes() {
             agent.lost();
             let answered = exchange(&mut agent, &[&bytes[to..], b"\n"].concat());
             assert_eq!(answered.iter().filter(|byte| **byte == b'\n').count(), 1, "one error for one request");
-            assert_eq!(*agent.state(), 0, "{from}..{to} lost, and the rest was run");
+            assert_eq!(agent.guest().0, 0, "{from}..{to} lost, and the rest was run");
             let (attempt, _) = tries(&STRATEGIES[0], &mut agent);
             assert!(attempt.is_some_and(|attempt| attempt <= 2), "{from}..{to}");
         }

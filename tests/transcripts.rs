@@ -10,17 +10,25 @@ mod reference;
 use std::collections::BTreeMap;
 
 use exchange::{error, exchange};
-use guestwire::{Agent, Command};
+use guestwire::{Agent, Command, Guest};
 use recordings::{Recording, recordings};
 use reference::{Due, Fault};
 use serde_json::Value;
 
 const N: usize = 65535;
-type TestAgent<S> = Box<Agent<S, N, N>>;
+type TestAgent<G> = Box<Agent<G, N, N>>;
 
 /// Only what guestwire builds in.
-fn built_in() -> TestAgent<()> {
-    Box::new(Agent::new((), "7.2.22", &[]).unwrap())
+/// With the version of the agent that was recorded.
+struct BuiltIn;
+
+impl Guest for BuiltIn {
+    const VERSION: &'static str = "7.2.22";
+    const COMMANDS: &'static [Command<Self>] = &[];
+}
+
+fn built_in() -> TestAgent<BuiltIn> {
+    Box::new(Agent::new(BuiltIn))
 }
 
 fn show(bytes: &[u8]) -> String {
@@ -254,36 +262,47 @@ fn info_is_right(ours: &[u8], theirs: &[u8]) -> bool {
         && listed(&ours).iter().all(|entry| listed(&theirs).contains(entry))
 }
 
-/// Some of the commands that qemu-ga 7.2.22 has beside those built in. The state is whether it is frozen.
-const COMMANDS: &[Command<bool>] = &[
-    Command::new("guest-exec", |_, call| call.respond()?.empty()),
-    Command::new("guest-get-time", |_, call| call.respond()?.empty()),
-    Command::new("guest-get-osinfo", |_, call| call.respond()?.empty()),
-    Command::new("guest-get-host-name", |_, call| call.respond()?.empty()),
-    Command::new("guest-network-get-interfaces", |_, call| call.respond()?.empty()),
-    Command::new("guest-shutdown", |_, call| call.respond()?.empty()).no_success_response(),
-    Command::new("guest-suspend-ram", |_, call| call.respond()?.empty()).no_success_response(),
-    Command::new("guest-fsfreeze-thaw", |_, call| call.respond()?.empty()).allowed_when_frozen(),
-    Command::new("guest-fsfreeze-status", |frozen, call| {
-        call.respond()?.string(if *frozen { "frozen" } else { "thawed" })
-    })
-    .allowed_when_frozen(),
-];
+/// As the recorded agent was started: in the frozen state, or with some commands blocked.
+enum Recorded {
+    Frozen,
+    Blocked,
+}
+
+impl Guest for Recorded {
+    const VERSION: &'static str = "7.2.22";
+
+    /// Some of those that qemu-ga 7.2.22 has beside those built in.
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-exec", |_, call| call.respond()?.done()),
+        Command::new("guest-get-time", |_, call| call.respond()?.done()),
+        Command::new("guest-get-osinfo", |_, call| call.respond()?.done()),
+        Command::new("guest-get-host-name", |_, call| call.respond()?.done()),
+        Command::new("guest-network-get-interfaces", |_, call| call.respond()?.done()),
+        Command::new("guest-shutdown", |_, call| call.respond()?.done()).no_success_response(),
+        Command::new("guest-suspend-ram", |_, call| call.respond()?.done()).no_success_response(),
+        Command::new("guest-fsfreeze-thaw", |_, call| call.respond()?.done()).allowed_when_frozen(),
+        Command::new("guest-fsfreeze-status", |guest: &mut Self, call| {
+            call.respond()?.string(if guest.is_frozen() { "frozen" } else { "thawed" })
+        })
+        .allowed_when_frozen(),
+    ];
+
+    fn is_frozen(&self) -> bool {
+        matches!(self, Self::Frozen)
+    }
+
+    fn is_disabled(&self, command: &str) -> bool {
+        let blocked = ["guest-exec", "guest-shutdown", "guest-suspend-ram", "guest-get-time"];
+        matches!(self, Self::Blocked) && blocked.contains(&command)
+    }
+}
 
 #[test]
 fn frozen_and_disabled_commands_are_answered_with_the_recorded_bytes() {
     let mut tally = Tally::default();
     for recording in recordings().iter().filter(|recording| recording.agent != "default") {
-        let frozen = recording.agent == "frozen";
-        let agent: TestAgent<bool> = Box::new(Agent::new(frozen, "7.2.22", COMMANDS).unwrap());
-        // As the recorded agent was started: in the frozen state, or with these commands blocked.
-        let mut agent = if frozen {
-            Box::new(agent.frozen_when(|frozen| *frozen))
-        } else {
-            Box::new(agent.disabled_when(|_, command| {
-                ["guest-exec", "guest-shutdown", "guest-suspend-ram", "guest-get-time"].contains(&command)
-            }))
-        };
+        let guest = if recording.agent == "frozen" { Recorded::Frozen } else { Recorded::Blocked };
+        let mut agent: TestAgent<Recorded> = Box::new(Agent::new(guest));
         let ours = exchange(&mut *agent, &recording.input);
         let frames = frames(&recording.input).unwrap();
         let what = why_different(&frames, &ours, &recording.output).filter(|what| !what.contains("not built in"));

@@ -2,36 +2,37 @@
 
 use core::fmt::{self, Write};
 
-use super::{DUPLICATE_KEY, write_text};
-use crate::encoder::decimal;
+use super::DUPLICATE_KEY;
+use crate::decimal;
 use crate::text::Text;
 use crate::value::{Kind, Segment, Value};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
-/// Each method reads one member by its name. What is never read is unexpected, and [`end`](Self::end) says so.
+/// Each method reads one member by its name. A member that no method has read is unexpected: [`end`](Self::end) says
+/// so for the arguments themselves, and [`Call::respond`](crate::Call::respond) calls it. Of more than 32 members, those
+/// behind the 32nd are unexpected.
 ///
 /// ```
-/// use guestwire::{ArgumentError, Arguments, Text};
+/// use guestwire::{ArgumentError, Arguments};
 ///
-/// fn open<'a>(arguments: &mut Arguments<'a>) -> Result<(Text<'a>, Option<Text<'a>>), ArgumentError<'a>> {
-///     let path = arguments.string("path")?;
-///     let mode = arguments.optional_string("mode")?;
-///     arguments.end()?;
-///     Ok((path, mode))
+/// fn vcpu(arguments: &mut Arguments<'_>) -> Result<(i64, bool), String> {
+///     let vcpu = arguments.object("vcpu", |vcpu| Ok((vcpu.integer("logical-id")?, vcpu.boolean("online")?)));
+///     vcpu.map_err(|error| error.to_string())
 /// }
 ///
-/// let error = open(&mut Arguments::none()).expect_err("a path is needed");
-/// assert_eq!(error.to_string(), "Parameter 'path' is missing");
+/// assert_eq!(vcpu(&mut Arguments::none()), Err("Parameter 'vcpu' is missing".into()));
 /// ```
 ///
 /// # Errors
 /// All methods that read give [`ArgumentError`]: the member is missing, of another type (`null` is a type of its
 /// own), or there twice. An optional member may only be missing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Arguments<'a> {
+    /// All of the command's arguments, and the object among them that this is.
+    root: Value<'a>,
     object: Value<'a>,
-    /// Which members were read, one bit each. No command takes more than 32.
+    /// Which members were read, one bit each.
     read: u32,
 }
 
@@ -39,11 +40,11 @@ pub struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// No arguments, as in a request without the member.
     pub const fn none() -> Self {
-        Self { object: Value::root(b"{}"), read: 0 }
+        Self::of(Value::new(b"{}"))
     }
 
-    pub(super) fn of(arguments: Option<Value<'a>>) -> Self {
-        arguments.map_or(Self::none(), |object| Self { object: object.rooted(), read: 0 })
+    pub(super) const fn of(object: Value<'a>) -> Self {
+        Self { root: object, object, read: 0 }
     }
 
     /// A whole number from -2^63 to 2^63 - 1.
@@ -51,9 +52,9 @@ impl<'a> Arguments<'a> {
         self.required(name)?.integer()
     }
 
-    /// The same, where it may be missing.
+    /// Like [`integer`](Self::integer), but `None` if it is absent.
     pub fn optional_integer(&mut self, name: &'static str) -> Result<Option<i64>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.integer()).transpose()
+        self.get(name)?.map(|argument| argument.integer()).transpose()
     }
 
     /// A whole number from 0 to 2^64 - 1.
@@ -61,9 +62,9 @@ impl<'a> Arguments<'a> {
         self.required(name)?.unsigned()
     }
 
-    /// The same, where it may be missing.
+    /// Like [`unsigned`](Self::unsigned), but `None` if it is absent.
     pub fn optional_unsigned(&mut self, name: &'static str) -> Result<Option<u64>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.unsigned()).transpose()
+        self.get(name)?.map(|argument| argument.unsigned()).transpose()
     }
 
     /// `true` or `false`.
@@ -71,9 +72,9 @@ impl<'a> Arguments<'a> {
         self.required(name)?.boolean()
     }
 
-    /// The same, where it may be missing.
+    /// Like [`boolean`](Self::boolean), but `None` if it is absent.
     pub fn optional_boolean(&mut self, name: &'static str) -> Result<Option<bool>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.boolean()).transpose()
+        self.get(name)?.map(|argument| argument.boolean()).transpose()
     }
 
     /// A string.
@@ -81,35 +82,87 @@ impl<'a> Arguments<'a> {
         self.required(name)?.string()
     }
 
-    /// The same, where it may be missing.
+    /// Like [`string`](Self::string), but `None` if it is absent.
     pub fn optional_string(&mut self, name: &'static str) -> Result<Option<Text<'a>>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.string()).transpose()
+        self.get(name)?.map(|argument| argument.string()).transpose()
     }
 
-    /// An object. Its own members want an [`end`](Self::end) too.
-    pub fn object(&mut self, name: &'static str) -> Result<Arguments<'a>, ArgumentError<'a>> {
-        self.required(name)?.object()
+    /// A string that is one of a few: each with what it stands for.
+    ///
+    /// ```
+    /// use guestwire::{ArgumentError, Arguments};
+    ///
+    /// enum Mode { Powerdown, Halt, Reboot }
+    ///
+    /// fn mode<'a>(arguments: &mut Arguments<'a>) -> Result<Mode, ArgumentError<'a>> {
+    ///     let modes = [("powerdown", Mode::Powerdown), ("halt", Mode::Halt), ("reboot", Mode::Reboot)];
+    ///     Ok(arguments.optional_one_of("mode", modes)?.unwrap_or(Mode::Powerdown))
+    /// }
+    /// # assert!(matches!(mode(&mut Arguments::none()), Ok(Mode::Powerdown)));
+    /// ```
+    pub fn one_of<T>(
+        &mut self,
+        name: &'static str,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+    ) -> Result<T, ArgumentError<'a>> {
+        self.required(name)?.one_of(choices)
     }
 
-    /// The same, where it may be missing.
-    pub fn optional_object(&mut self, name: &'static str) -> Result<Option<Arguments<'a>>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.object()).transpose()
+    /// Like [`one_of`](Self::one_of), but `None` if it is absent.
+    pub fn optional_one_of<T>(
+        &mut self,
+        name: &'static str,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+    ) -> Result<Option<T>, ArgumentError<'a>> {
+        self.get(name)?.map(|argument| argument.one_of(choices)).transpose()
     }
 
-    /// An array.
+    /// An object, whose members the closure reads. One that it does not read is unexpected.
+    pub fn object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
+    ) -> Result<T, ArgumentError<'a>> {
+        self.required(name)?.object(read)
+    }
+
+    /// Like [`object`](Self::object), but `None` if it is absent.
+    pub fn optional_object<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
+    ) -> Result<Option<T>, ArgumentError<'a>> {
+        self.get(name)?.map(|argument| argument.object(read)).transpose()
+    }
+
+    /// An array's elements.
     pub fn array(
         &mut self,
         name: &'static str,
-    ) -> Result<impl Iterator<Item = Argument<'a>> + use<'a>, ArgumentError<'a>> {
+    ) -> Result<impl Iterator<Item = Argument<'a>> + Clone + use<'a>, ArgumentError<'a>> {
         self.required(name)?.array()
     }
 
-    /// The same, where it may be missing.
+    /// Like [`array`](Self::array), but `None` if it is absent.
     pub fn optional_array(
         &mut self,
         name: &'static str,
-    ) -> Result<Option<impl Iterator<Item = Argument<'a>> + use<'a>>, ArgumentError<'a>> {
-        self.optional(name)?.map(|argument| argument.array()).transpose()
+    ) -> Result<Option<impl Iterator<Item = Argument<'a>> + Clone + use<'a>>, ArgumentError<'a>> {
+        self.get(name)?.map(|argument| argument.array()).transpose()
+    }
+
+    /// The argument of that name, whatever it is, or `None` if it is absent.
+    pub fn get(&mut self, name: &'static str) -> Result<Option<Argument<'a>>, ArgumentError<'a>> {
+        let mut argument = None;
+        for (index, (candidate, value)) in (0..).zip(self.object.member_iter()) {
+            if candidate == name {
+                self.read |= bit_at(index);
+                if argument.replace(Argument { root: self.root, value }).is_some() {
+                    return Err(ArgumentError::DuplicateKey);
+                }
+            }
+        }
+        Ok(argument)
     }
 
     /// Says that every member the command takes has been read. To be called before the command does anything.
@@ -117,31 +170,19 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// [`ArgumentError::Unexpected`] with the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        let is_read = |index: usize| u32::try_from(index).is_ok_and(|bit| self.read & bit_at(bit) != 0);
-        let mut members = self.object.members().into_iter().flatten().enumerate();
-        let Some((_, (name, unexpected))) = members.find(|(index, _)| !is_read(*index)) else { return Ok(()) };
+        let mut members = (0..).zip(self.object.member_iter());
+        let Some((_, (name, unexpected))) = members.find(|(index, _)| self.read & bit_at(*index) == 0) else {
+            return Ok(());
+        };
         if members.any(|(_, (other, _))| other == name) {
             return Err(ArgumentError::DuplicateKey);
         }
-        Err(ArgumentError::Unexpected(Parameter::of(unexpected)))
+        Err(ArgumentError::Unexpected(Parameter { root: self.root, nearest: unexpected, missing: None }))
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
-        let parameter = Parameter { nearest: self.object, missing: Some(name) };
-        self.optional(name)?.ok_or(ArgumentError::Missing(parameter))
-    }
-
-    fn optional(&mut self, name: &'static str) -> Result<Option<Argument<'a>>, ArgumentError<'a>> {
-        let mut argument = None;
-        for (index, (candidate, value)) in (0..).zip(self.object.members().into_iter().flatten()) {
-            if candidate == name {
-                self.read |= bit_at(index);
-                if argument.replace(Argument { value }).is_some() {
-                    return Err(ArgumentError::DuplicateKey);
-                }
-            }
-        }
-        Ok(argument)
+        let parameter = Parameter { root: self.root, nearest: self.object, missing: Some(name) };
+        self.get(name)?.ok_or(ArgumentError::Missing(parameter))
     }
 }
 
@@ -156,9 +197,20 @@ const fn bit_at(index: u32) -> u32 {
 /// One argument of a command, or one element of an array among them.
 ///
 /// # Errors
-/// All methods give [`ArgumentError::Type`], or [`ArgumentError::Unsigned`], if the argument is something else.
+/// All methods that read give [`ArgumentError::Type`], or [`ArgumentError::Unsigned`], if the argument is something else.
+///
+/// ```
+/// use guestwire::{ArgumentError, Arguments};
+///
+/// /// The sum of `numbers`, an array of whole numbers.
+/// fn sum<'a>(arguments: &mut Arguments<'a>) -> Result<i64, ArgumentError<'a>> {
+///     arguments.array("numbers")?.map(|number| number.integer()).sum()
+/// }
+/// # assert!(sum(&mut Arguments::none()).is_err());
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Argument<'a> {
+    root: Value<'a>,
     value: Value<'a>,
 }
 
@@ -171,7 +223,7 @@ impl<'a> Argument<'a> {
 
     /// A whole number from 0 to 2^64 - 1.
     pub fn unsigned(&self) -> Result<u64, ArgumentError<'a>> {
-        self.value.unsigned().ok_or(ArgumentError::Unsigned(Parameter::of(self.value)))
+        self.value.unsigned().ok_or(ArgumentError::Unsigned(self.parameter()))
     }
 
     /// `true` or `false`.
@@ -184,20 +236,49 @@ impl<'a> Argument<'a> {
         self.typed(self.value.string(), "string")
     }
 
-    /// An object.
-    pub fn object(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
-        let object = (self.value.kind() == Kind::Object).then_some(Arguments { object: self.value, read: 0 });
-        self.typed(object, "object")
+    /// A string that is one of a few: each with what it stands for.
+    pub fn one_of<T>(&self, choices: impl IntoIterator<Item = (&'static str, T)>) -> Result<T, ArgumentError<'a>> {
+        let text = self.string()?;
+        let choice = choices.into_iter().find(|(name, _)| text == *name);
+        choice.map(|(_, choice)| choice).ok_or(ArgumentError::Choice(self.parameter(), text))
+    }
+
+    /// An object, whose members the closure reads. One that it does not read is unexpected.
+    pub fn object<T>(
+        &self,
+        read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
+    ) -> Result<T, ArgumentError<'a>> {
+        let object =
+            (self.value.kind() == Kind::Object).then_some(Arguments { root: self.root, object: self.value, read: 0 });
+        let mut object = self.typed(object, "object")?;
+        let read = read(&mut object)?;
+        object.end()?;
+        Ok(read)
     }
 
     /// An array's elements.
-    pub fn array(&self) -> Result<impl Iterator<Item = Argument<'a>> + use<'a>, ArgumentError<'a>> {
-        let elements = self.value.elements().map(|elements| elements.map(|value| Argument { value }));
+    pub fn array(&self) -> Result<impl Iterator<Item = Argument<'a>> + Clone + use<'a>, ArgumentError<'a>> {
+        let root = self.root;
+        let elements = self.value.elements().map(|elements| elements.map(move |value| Argument { root, value }));
         self.typed(elements, "array")
     }
 
+    /// The argument as it was received.
+    pub const fn value(&self) -> Value<'a> {
+        self.value
+    }
+
+    /// The error to give for an argument of none of the types that a command takes: `expected` is QAPI's name for them.
+    pub const fn type_error(&self, expected: &'static str) -> ArgumentError<'a> {
+        ArgumentError::Type(self.parameter(), expected)
+    }
+
+    const fn parameter(&self) -> Parameter<'a> {
+        Parameter { root: self.root, nearest: self.value, missing: None }
+    }
+
     fn typed<T>(&self, value: Option<T>, expected: &'static str) -> Result<T, ArgumentError<'a>> {
-        value.ok_or(ArgumentError::Type(Parameter::of(self.value), expected))
+        value.ok_or(self.type_error(expected))
     }
 }
 
@@ -212,6 +293,8 @@ pub enum ArgumentError<'a> {
     Type(Parameter<'a>, &'static str),
     /// An argument should be a whole number from 0 to 2^64 - 1.
     Unsigned(Parameter<'a>),
+    /// An argument is none of the strings that the command knows: the second field.
+    Choice(Parameter<'a>, Text<'a>),
     /// The command takes no such argument.
     Unexpected(Parameter<'a>),
     /// An argument is there twice.
@@ -225,11 +308,15 @@ impl ArgumentError<'_> {
             Self::Missing(parameter) => ("Parameter '", parameter, "' is missing", ""),
             Self::Type(parameter, expected) => ("Invalid parameter type for '", parameter, "', expected: ", expected),
             Self::Unsigned(parameter) => ("Parameter '", parameter, "' expects uint64", ""),
+            Self::Choice(parameter, _) => ("Parameter '", parameter, "' does not accept value '", "'"),
             Self::Unexpected(parameter) => ("Parameter '", parameter, "' is unexpected", ""),
         };
         text.write_str(before)?;
         parameter.describe(text)?;
         text.write_str(after)?;
+        if let Self::Choice(_, choice) = self {
+            choice.write_to(text)?;
+        }
         text.write_str(last)
     }
 }
@@ -245,27 +332,24 @@ impl core::error::Error for ArgumentError<'_> {}
 /// Where among the arguments: prints as `vcpus[0].online`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter<'a> {
+    root: Value<'a>,
     /// The argument, or the object that lacks it.
     nearest: Value<'a>,
     missing: Option<&'static str>,
 }
 
-impl<'a> Parameter<'a> {
-    const fn of(value: Value<'a>) -> Self {
-        Self { nearest: value, missing: None }
-    }
-
+impl Parameter<'_> {
     fn describe(&self, text: &mut impl Write) -> fmt::Result {
         let mut dot = "";
-        for segment in self.nearest.path() {
+        for segment in self.root.path_to(self.nearest) {
             match segment {
                 Segment::Name(name) => {
                     text.write_str(dot)?;
-                    write_text(text, name)?;
+                    name.write_to(text)?;
                 }
                 Segment::Index(index) => {
                     text.write_char('[')?;
-                    decimal(index as u64, |digit| text.write_char(char::from(digit)))?;
+                    decimal::write(text, index as u64)?;
                     text.write_char(']')?;
                 }
             }

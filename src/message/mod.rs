@@ -4,26 +4,19 @@ mod arguments;
 mod request;
 mod response;
 
-use core::fmt::{self, Write};
-
 pub use arguments::{Argument, ArgumentError, Arguments, Parameter};
 pub use request::{Request, RequestError, RequestFault};
-pub use response::{Outcome, Response};
+pub use response::{ErrorResponse, Response};
 
 use crate::decoder::Frame;
-use crate::text::Text;
-use crate::value::Members;
+use crate::value::{Kind, Members};
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";
 
 /// The members of a frame, found where the decoder noted them. More than it can note are looked for.
 fn members<'a>(frame: &Frame<'a>) -> Option<Members<'a>> {
     match frame.separators().all() {
-        Some(separators) => frame.value().members_between(separators),
-        None => frame.value().members(),
+        Some(separators) if frame.value().kind() == Kind::Object => Some(frame.value().members_between(separators)),
+        _ => frame.value().members(),
     }
-}
-
-fn write_text(to: &mut impl Write, text: Text<'_>) -> fmt::Result {
-    text.chars().try_for_each(|character| to.write_char(character))
 }

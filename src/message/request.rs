@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use super::arguments::Arguments;
-use super::{DUPLICATE_KEY, members, write_text};
+use super::{DUPLICATE_KEY, members};
 use crate::decoder::Frame;
 use crate::text::Text;
 use crate::value::{Kind, Value};
@@ -21,7 +21,8 @@ use crate::value::{Kind, Value};
 /// assert_eq!(request.arguments.integer("id"), Ok(7));
 /// assert_eq!(request.id.expect("it has an id").as_bytes(), b"\"a\"");
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Request<'a> {
     /// The command's name: `execute`.
     pub command: Text<'a>,
@@ -93,7 +94,10 @@ impl<'a> Envelope<'a> {
             return refuse(RequestFault::Unexpected(name));
         }
         match command {
-            Some(command) => Ok(Request { command, arguments: Arguments::of(self.arguments), id: self.id }),
+            Some(command) => {
+                let arguments = self.arguments.map_or(Arguments::none(), Arguments::of);
+                Ok(Request { command, arguments, id: self.id })
+            }
             None => refuse(RequestFault::LacksExecute),
         }
     }
@@ -101,6 +105,7 @@ impl<'a> Envelope<'a> {
 
 /// Why a frame is no request, and the `id` to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RequestError<'a> {
     /// What is wrong.
     pub fault: RequestFault<'a>,
@@ -114,13 +119,13 @@ pub struct RequestError<'a> {
 pub enum RequestFault<'a> {
     /// It is a response: it has `return` or `error` and no `execute`. It must not be answered.
     Response,
-    /// It is no object.
+    /// It is not an object.
     NotAnObject,
-    /// A member stands in it twice.
+    /// A member is there twice.
     DuplicateKey,
-    /// `execute` is no string.
+    /// `execute` is not a string.
     ExecuteType,
-    /// `arguments` is no object.
+    /// `arguments` is not an object.
     ArgumentsType,
     /// A member of this name does not belong there.
     Unexpected(Text<'a>),
@@ -143,7 +148,7 @@ impl RequestFault<'_> {
             Self::LacksExecute => "QMP input lacks member 'execute'",
             Self::Unexpected(name) => {
                 text.write_str("QMP input member '")?;
-                write_text(text, name)?;
+                name.write_to(text)?;
                 "' is unexpected"
             }
         };

@@ -1,5 +1,7 @@
 //! Responses: what came of a request.
 
+use core::fmt;
+
 use super::members;
 use crate::decoder::Frame;
 use crate::text::Text;
@@ -8,38 +10,57 @@ use crate::value::Value;
 /// A frame that says what came of a request: an object with `return` or `error`, and without `execute`.
 ///
 /// ```
-/// use guestwire::{Decoder, Event, Outcome, Response};
+/// use guestwire::{Decoder, Event, Response};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
 /// let mut bytes: &[u8] = br#"{"id": 1, "error": {"class": "CommandNotFound", "desc": "no such thing"}}"#;
 /// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
 /// let response = Response::parse(&frame).expect("it is a response");
 /// assert_eq!(response.id.and_then(|id| id.integer()), Some(1));
-/// let Outcome::Error { class, desc } = response.outcome else { panic!("it is an error") };
-/// assert_eq!(class, "CommandNotFound");
-/// assert_eq!(desc, "no such thing");
+/// let error = response.outcome.expect_err("it is an error");
+/// assert_eq!(error.class, "CommandNotFound");
+/// assert_eq!(error.desc, "no such thing");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Response<'a> {
     /// The `id` that came with the request, where there was one and the agent knows of such (QEMU 3.0 and newer).
     pub id: Option<Value<'a>>,
-    /// What the agent says.
-    pub outcome: Outcome<'a>,
+    /// The command's return value, or why there is none.
+    pub outcome: Result<Value<'a>, ErrorResponse<'a>>,
 }
 
-/// What an agent says to a request.
+/// What an agent says when the command was not run, or failed.
+///
+/// ```
+/// use guestwire::{Client, Reply};
+///
+/// # let mut client: Client<1024, 256> = Client::new();
+/// # client.synchronize(7);
+/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+/// # client.execute("guest-nope").expect("in step");
+/// # client.transmitted(usize::MAX);
+/// let mut received: &[u8] = br#"{"error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
+/// let Ok(Some(Reply::Error(error))) = client.push_slice(&mut received) else { panic!("it is an error") };
+/// assert_eq!(error.class, "CommandNotFound");
+/// assert_eq!(error.to_string(), "CommandNotFound: no guest-nope here");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome<'a> {
-    /// The command's return value.
-    Return(Value<'a>),
-    /// The command was not run, or failed.
-    Error {
-        /// `GenericError`, `CommandNotFound` (not there, or disabled), or another class of an older agent.
-        class: Text<'a>,
-        /// A sentence for people. It differs between versions of the agent.
-        desc: Text<'a>,
-    },
+#[non_exhaustive]
+pub struct ErrorResponse<'a> {
+    /// `GenericError`, `CommandNotFound` (not there, or disabled), or another class of an older agent.
+    pub class: Text<'a>,
+    /// A sentence for people. It differs between versions of the agent.
+    pub desc: Text<'a>,
 }
+
+impl fmt::Display for ErrorResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.desc)
+    }
+}
+
+impl core::error::Error for ErrorResponse<'_> {}
 
 impl<'a> Response<'a> {
     /// Reads a response. `None`: the frame is none, or has a member twice, so that nobody can tell which one counts.
@@ -64,10 +85,24 @@ impl<'a> Response<'a> {
             }
         }
         let outcome = match error {
-            Some(error) => Outcome::Error { class: text_of(error, "class"), desc: text_of(error, "desc") },
-            None => Outcome::Return(returned?),
+            Some(error) => Err(ErrorResponse { class: text_of(error, "class"), desc: text_of(error, "desc") }),
+            None => Ok(returned?),
         };
         Some(Self { id, outcome })
+    }
+
+    /// Whether it is the response to a synchronization with that id.
+    pub(crate) fn synchronizes(&self, id: i64) -> bool {
+        self.id.is_none() && self.outcome.is_ok_and(|value| value.integer() == Some(id))
+    }
+
+    /// Whether it is the response to a request with that `id`, or to one without.
+    pub(crate) fn answers(&self, id: Option<i64>) -> bool {
+        match (id, self.id) {
+            (None, None) => true,
+            (Some(id), Some(received)) => received.integer() == Some(id),
+            _ => false,
+        }
     }
 }
 

@@ -1,19 +1,19 @@
 //! What an agent answers to what it is sent.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use guestwire::Agent;
+use guestwire::{Agent, Guest};
 
 /// Everything that `agent` transmits for `bytes`, to a host that reads at once.
-pub fn exchange<S, const RX: usize, const TX: usize>(agent: &mut Agent<S, RX, TX>, mut bytes: &[u8]) -> Vec<u8> {
+pub fn exchange<G: Guest, const RX: usize, const TX: usize>(agent: &mut Agent<G, RX, TX>, mut bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    loop {
-        let taken = agent.push_slice(&mut bytes);
-        out.extend_from_slice(agent.transmit());
-        agent.transmitted(agent.transmit().len());
-        if taken.is_ok() && agent.transmit().is_empty() {
-            return out;
+    while !bytes.is_empty() {
+        let _ = agent.push_slice(&mut bytes);
+        while !agent.transmit().is_empty() {
+            out.extend_from_slice(agent.transmit());
+            agent.transmitted(agent.transmit().len());
         }
     }
+    out
 }
 
 /// An error response as it goes over the wire.

@@ -1,0 +1,234 @@
+//! What an agent serves: a guest, its commands, and how a frame becomes a response.
+
+use core::fmt::Write;
+use core::marker::PhantomData;
+
+use super::call::{Call, ErrorClass, Form, error_response};
+use super::command::{Command, CommandError, CommandResult, Standing};
+use crate::decoder::Frame;
+use crate::encoder::TextEncoder;
+use crate::message::{ArgumentError, Request, RequestFault};
+
+/// A guest: its commands, and the state that they work on.
+///
+/// ```
+/// use guestwire::{Agent, Command, Guest};
+///
+/// struct Board { frozen: bool }
+///
+/// impl Guest for Board {
+///     const VERSION: &'static str = "1.0.0";
+///     const COMMANDS: &'static [Command<Self>] = &[
+///         Command::new("guest-fsfreeze-status", |board: &mut Board, call| {
+///             call.respond()?.string(if board.frozen { "frozen" } else { "thawed" })
+///         })
+///         .allowed_when_frozen(),
+///     ];
+///
+///     fn is_frozen(&self) -> bool {
+///         self.frozen
+///     }
+/// }
+///
+/// static AGENT: Agent<Board, 256, 512> = Agent::new(Board { frozen: false });
+/// ```
+pub trait Guest: Sized + 'static {
+    /// Shown by `guest-info`. Clients expect the form "1.2.3".
+    const VERSION: &'static str;
+
+    /// The commands that it has beside the agent's own `guest-sync-delimited`, `guest-sync`, `guest-ping` and
+    /// `guest-info`. No name may be there twice: checked at compile time.
+    const COMMANDS: &'static [Command<Self>];
+
+    /// Whether file systems are frozen. Then only the agent's own commands and those
+    /// [`allowed_when_frozen`](Command::allowed_when_frozen) are served.
+    fn is_frozen(&self) -> bool {
+        false
+    }
+
+    /// Whether a command of the table is not to be served now: the place for an allow or a block list.
+    fn is_disabled(&self, command: &str) -> bool {
+        let _ = command;
+        false
+    }
+}
+
+/// A guest with the agent's own commands and no others. Its version is this crate's.
+impl Guest for () {
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [Command<Self>] = &[];
+}
+
+/// The commands that every agent has. They come first, and cannot be disabled, so that nothing that a guest does can
+/// stand in the way of regaining step.
+struct BuiltIn<G>(PhantomData<G>);
+
+impl<G: Guest> BuiltIn<G> {
+    const COMMANDS: &'static [Command<G>] = &[
+        Command::built_in("guest-sync-delimited", sync, Form::Delimited),
+        Command::built_in("guest-sync", sync, Form::Plain),
+        Command::built_in("guest-ping", |_, call| call.respond()?.done(), Form::Plain),
+        Command::built_in("guest-info", info, Form::Plain),
+    ];
+}
+
+fn all_commands<G: Guest>() -> impl Iterator<Item = &'static Command<G>> {
+    BuiltIn::<G>::COMMANDS.iter().chain(G::COMMANDS)
+}
+
+/// Answers a frame and returns the length of the response, 0 for none.
+pub(super) fn answer<G: Guest>(guest: &mut G, frame: &Frame<'_>, transmit: &mut [u8]) -> usize {
+    match Request::parse(frame) {
+        Ok(request) => execute(guest, request, transmit),
+        // A response is never answered, or two agents on a line would never fall silent.
+        Err(refused) if refused.fault == RequestFault::Response => 0,
+        Err(refused) => {
+            error_response(transmit, refused.id, ErrorClass::GenericError, &|text| refused.fault.describe(text))
+        }
+    }
+}
+
+fn execute<G: Guest>(guest: &mut G, request: Request<'_>, transmit: &mut [u8]) -> usize {
+    let (name, id) = (request.command, request.id);
+    let refusal = |before: &'static str, after: &'static str| {
+        move |text: &mut TextEncoder<'_>| {
+            text.write_str(before)?;
+            name.write_to(text)?;
+            text.write_str(after)
+        }
+    };
+    let Some(command) = all_commands::<G>().find(|command| name == command.name) else {
+        return error_response(
+            transmit,
+            id,
+            ErrorClass::CommandNotFound,
+            &refusal("The command ", " has not been found"),
+        );
+    };
+    if let Some(objection) = objection(guest, command) {
+        return error_response(transmit, id, ErrorClass::CommandNotFound, &refusal("Command ", objection));
+    }
+    match (command.handler)(guest, Call::new(request.arguments, id, command.form, transmit)) {
+        Ok(response) => response.length,
+        Err(failed) => {
+            let id = id.filter(|_| failed != CommandError::Argument(ArgumentError::DuplicateKey));
+            error_response(transmit, id, ErrorClass::GenericError, &|text| failed.describe(text))
+        }
+    }
+}
+
+/// Why a command is not to be run now.
+fn objection<G: Guest>(guest: &G, command: &Command<G>) -> Option<&'static str> {
+    if guest.is_frozen() && command.standing == Standing::Ordinary {
+        Some(" has been disabled: the agent is in frozen state")
+    } else if command.standing != Standing::BuiltIn && guest.is_disabled(command.name) {
+        Some(" has been disabled")
+    } else {
+        None
+    }
+}
+
+fn sync<'q, 't, G>(_: &mut G, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let id = call.arguments.integer("id")?;
+    call.respond()?.integer(id)
+}
+
+fn info<'q, 't, G: Guest>(guest: &mut G, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    call.respond()?.object(|info| {
+        info.member("version").string(G::VERSION)?;
+        info.member("supported_commands").array(|list| {
+            all_commands::<G>().try_for_each(|command| {
+                list.element().object(|entry| {
+                    entry.member("enabled").boolean(objection(guest, command).is_none())?;
+                    entry.member("name").string(command.name)?;
+                    entry.member("success-response").boolean(command.form != Form::Silent)
+                })
+            })
+        })
+    })
+}
+
+/// Whether each command has a name of its own.
+pub(super) const fn names_are_unique<G: Guest>() -> bool {
+    let mut table = G::COMMANDS;
+    while let Some((command, rest)) = table.split_first() {
+        table = rest;
+        if is_among(command.name, rest) || is_among(command.name, BuiltIn::<G>::COMMANDS) {
+            return false;
+        }
+    }
+    true
+}
+
+const fn is_among<G>(name: &str, mut commands: &[Command<G>]) -> bool {
+    while let Some((command, rest)) = commands.split_first() {
+        commands = rest;
+        if is_same(name, command.name) {
+            return true;
+        }
+    }
+    false
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    while let ([first, rest @ ..], [first_of_other, rest_of_other @ ..]) = (one, other) {
+        if *first != *first_of_other {
+            return false;
+        }
+        (one, other) = (rest, rest_of_other);
+    }
+    one.is_empty() && other.is_empty()
+}
+
+/// The bytes of `TX` that the response to a guest's `guest-info` takes at most, with a number of 64 bits as `id`.
+///
+/// ```
+/// use guestwire::{Agent, guest_info_size};
+///
+/// let agent: Agent<(), 256, { guest_info_size::<()>() }> = Agent::new(());
+/// assert_eq!(guest_info_size::<()>(), 363);
+/// # let _ = agent;
+/// ```
+pub const fn guest_info_size<G: Guest>() -> usize {
+    let mut size = r#"{"return": {"version": "", "supported_commands": []}, "id": -9223372036854775808}_"#.len();
+    size = size.saturating_add(encoded_size(G::VERSION));
+    size = size.saturating_add(entries_size(BuiltIn::<G>::COMMANDS));
+    size = size.saturating_add(entries_size(G::COMMANDS));
+    size.saturating_sub(", ".len())
+}
+
+const fn entries_size<G>(mut commands: &[Command<G>]) -> usize {
+    let mut size = 0_usize;
+    while let Some((command, rest)) = commands.split_first() {
+        commands = rest;
+        size = size
+            .saturating_add(r#"{"enabled": , "name": "", "success-response": }, "#.len())
+            .saturating_add(encoded_size(command.name))
+            .saturating_add(word_size(matches!(command.standing, Standing::BuiltIn)))
+            .saturating_add(word_size(!matches!(command.form, Form::Silent)));
+    }
+    size
+}
+
+const fn word_size(value: bool) -> usize {
+    if value { "true".len() } else { "false".len() }
+}
+
+/// The bytes that a text takes in a JSON string of ours: printable ASCII, escapes of two and of six bytes.
+const fn encoded_size(text: &str) -> usize {
+    let mut size = 0_usize;
+    let mut bytes = text.as_bytes();
+    while let Some((byte, rest)) = bytes.split_first() {
+        bytes = rest;
+        size = size.saturating_add(match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 2,
+            b' '..=b'~' => 1,
+            // Bytes after the first of a character, and characters beyond \uFFFF.
+            0x80..=0xBF => 0,
+            0xF0..=0xFF => 12,
+            _ => 6,
+        });
+    }
+    size
+}
