@@ -1,7 +1,7 @@
 //! The commands that libvirt and its users expect of a healthy guest, for any [`Board`].
 #![no_std]
 
-use guestwire::{Agent, Arguments, Call, Command, CommandError, Responded};
+use guestwire::{ArgumentError, Arguments, Call, Command, CommandError, CommandResult, Guest};
 
 /// What the commands need of the hardware.
 pub trait Board {
@@ -28,29 +28,25 @@ pub enum Shutdown {
     Reboot,
 }
 
-/// Requests of up to 512 bytes, and responses as long as that to `guest-info` with an `id`.
-pub type GuestAgent<B> = Agent<Guest<B>, 512, 2560>;
-
-/// What the commands work on.
-pub struct Guest<B> {
+/// A board and what is to be known of it, for an agent to serve.
+pub struct Firmware<B> {
     board: B,
     /// Nanoseconds since 1970 when the board started.
     started: i64,
     frozen: bool,
 }
 
-impl<B: Board + 'static> Guest<B> {
-    /// An agent for this board, with all of [`COMMANDS`](Self::COMMANDS).
-    pub fn agent(board: B) -> GuestAgent<B> {
-        const { assert!(guestwire::guest_info_size(VERSION, Self::COMMANDS) + 64 <= 2560) };
+impl<B: Board> Firmware<B> {
+    pub fn new(board: B) -> Self {
         let started = board.clock().unwrap_or(0).saturating_sub(board.uptime());
-        match Agent::new(Self { board, started, frozen: false }, VERSION, Self::COMMANDS) {
-            Ok(agent) => agent.frozen_when(|guest| guest.frozen),
-            Err(mut refused) => refused.state.board.shut_down(Shutdown::Halt),
-        }
+        Self { board, started, frozen: false }
     }
+}
 
-    pub const COMMANDS: &'static [Command<Self>] = &[
+impl<B: Board + 'static> Guest for Firmware<B> {
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    const COMMANDS: &'static [Command<Self>] = &[
         Command::new("guest-get-time", |guest, call| {
             call.respond()?.integer(guest.board.uptime().saturating_add(guest.started))
         }),
@@ -61,7 +57,7 @@ impl<B: Board + 'static> Guest<B> {
                 system.member("id").string("guestwire")?;
                 system.member("name").string("guestwire firmware")?;
                 system.member("pretty-name").string(concat!("guestwire firmware ", env!("CARGO_PKG_VERSION")))?;
-                system.member("version-id").string(VERSION)?;
+                system.member("version-id").string(Self::VERSION)?;
                 system.member("machine").string(B::MACHINE)
             })
         }),
@@ -105,27 +101,26 @@ impl<B: Board + 'static> Guest<B> {
             call.respond()?.object(|trimmed| trimmed.member("paths").array(|_| Ok(())))
         }),
     ];
+
+    fn is_frozen(&self) -> bool {
+        self.frozen
+    }
 }
 
-/// Clients expect three numbers.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-type Answer<'q, 't> = Result<Responded<'t>, CommandError<'q>>;
-
 /// The list of what a board does not have.
-fn nothing<'q, 't, B>(_: &mut Guest<B>, call: Call<'q, 't>) -> Answer<'q, 't> {
+fn nothing<'q, 't, B>(_: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     call.respond()?.array(|_| Ok(()))
 }
 
 /// There is no file system to freeze, but a client that freezes finds the agent frozen until it thaws.
-fn freeze<'q, 't, B>(guest: &mut Guest<B>, call: Call<'q, 't>, frozen: bool) -> Answer<'q, 't> {
+fn freeze<'q, 't, B>(guest: &mut Firmware<B>, call: Call<'q, 't>, frozen: bool) -> CommandResult<'q, 't> {
     let response = call.respond()?;
     guest.frozen = frozen;
     response.integer(0)
 }
 
 /// Without a time, the real-time clock's is taken.
-fn set_time<'q, 't, B: Board>(guest: &mut Guest<B>, mut call: Call<'q, 't>) -> Answer<'q, 't> {
+fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let time = call.arguments.optional_integer("time")?;
     let response = call.respond()?;
     let time = match time {
@@ -136,10 +131,10 @@ fn set_time<'q, 't, B: Board>(guest: &mut Guest<B>, mut call: Call<'q, 't>) -> A
         None => guest.board.clock().ok_or(CommandError::Failed("There is no real-time clock"))?,
     };
     guest.started = time.saturating_sub(guest.board.uptime());
-    response.empty()
+    response.done()
 }
 
-fn shutdown<'q, 't, B: Board>(guest: &mut Guest<B>, mut call: Call<'q, 't>) -> Answer<'q, 't> {
+fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let mode = call.arguments.optional_string("mode")?;
     let _responder = call.respond()?;
     let how = match mode {
@@ -153,13 +148,13 @@ fn shutdown<'q, 't, B: Board>(guest: &mut Guest<B>, mut call: Call<'q, 't>) -> A
 }
 
 /// Returns how many were done as asked, as the reference agent does: an error only if that is none.
-fn set_vcpus<'q, 't, B>(_: &mut Guest<B>, mut call: Call<'q, 't>) -> Answer<'q, 't> {
-    call.arguments.array("vcpus")?.try_for_each(|vcpu| Vcpu::read(&mut vcpu.object()?).map(drop))?;
-    let vcpus = call.arguments.array("vcpus")?;
+fn set_vcpus<'q, 't, B>(_: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let vcpus = call.arguments.array("vcpus")?.map(|vcpu| vcpu.object(Vcpu::read));
+    vcpus.clone().try_for_each(|vcpu| vcpu.map(drop))?;
     let response = call.respond()?;
     let mut done = 0;
     for vcpu in vcpus {
-        match Vcpu::read(&mut vcpu.object()?)? {
+        match vcpu? {
             Vcpu { logical_id: 0, online: true } => done += 1,
             _ if done > 0 => break,
             Vcpu { logical_id: 0, .. } => return Err(CommandError::Failed("logical processor #0 can't be offlined")),
@@ -175,11 +170,10 @@ struct Vcpu {
 }
 
 impl Vcpu {
-    fn read<'q>(vcpu: &mut Arguments<'q>) -> Result<Self, CommandError<'q>> {
+    fn read<'q>(vcpu: &mut Arguments<'q>) -> Result<Self, ArgumentError<'q>> {
         let logical_id = vcpu.integer("logical-id")?;
         let online = vcpu.boolean("online")?;
         vcpu.optional_boolean("can-offline")?;
-        vcpu.end()?;
         Ok(Self { logical_id, online })
     }
 }

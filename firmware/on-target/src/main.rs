@@ -8,7 +8,7 @@
 
 use core::convert::Infallible;
 
-use guestwire::{Agent, Client, Command, Decoder, Event, Execute, FrameError, MAX_DEPTH, Reply};
+use guestwire::{Agent, Client, Command, Decoder, Event, Execute, FrameError, Guest, MAX_DEPTH, Reply};
 use on_target::{Random, entry};
 use semihosting::{println, process};
 
@@ -34,31 +34,36 @@ fn main() -> ! {
     process::exit(0)
 }
 
-const COMMANDS: &[Command<i64>] = &[
-    Command::new("guest-get-time", |time, call| call.respond()?.integer(*time)),
-    Command::new("guest-set-time", |time, mut call| {
-        let new = call.arguments.integer("time")?;
-        let response = call.respond()?;
-        *time = new;
-        response.empty()
-    }),
-    Command::new("echo", |_, mut call| {
-        let unsigned = call.arguments.unsigned("unsigned")?;
-        call.respond()?.unsigned(unsigned)
-    }),
-    Command::new("guest-shutdown", |time, call| {
-        let response = call.respond()?;
-        *time = -1;
-        response.empty()
-    })
-    .no_success_response(),
-];
+/// Has a clock that stands.
+struct Board(i64);
 
-type TestAgent = Agent<i64, 128, 640>;
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.0)),
+        Command::new("guest-set-time", |board, mut call| {
+            let time = call.arguments.integer("time")?;
+            let response = call.respond()?;
+            board.0 = time;
+            response.done()
+        }),
+        Command::new("echo", |_, mut call| {
+            let unsigned = call.arguments.unsigned("unsigned")?;
+            call.respond()?.unsigned(unsigned)
+        }),
+        Command::new("guest-shutdown", |board: &mut Self, call| {
+            let response = call.respond()?;
+            board.0 = -1;
+            response.done()
+        })
+        .no_success_response(),
+    ];
+}
+
+type TestAgent = Agent<Board, 128, 704>;
 
 fn agent() -> TestAgent {
-    let Ok(agent) = Agent::new(1_795_441_277_000_000_000, "1.0.0", COMMANDS) else { panic!("TX is too small") };
-    agent
+    Agent::new(Board(1_795_441_277_000_000_000))
 }
 
 type Said = heapless::Vec<u8, 2048>;
@@ -203,9 +208,8 @@ fn conversation() {
     for id in 0..500 {
         if client.is_in_step() {
             let execute = Execute::new("echo").id(id);
-            let written = client.execute(execute, |arguments| {
-                arguments.object(|arguments| arguments.member("unsigned").unsigned(u64::MAX - id as u64))
-            });
+            let written =
+                client.execute_with(execute, |arguments| arguments.member("unsigned").unsigned(u64::MAX - id as u64));
             written.expect("the client waits for nothing");
         } else {
             client.synchronize(id);

@@ -5,7 +5,8 @@
 
 mod virt;
 
-use guest::Guest;
+use guest::Firmware;
+use guestwire::{Agent, guest_info_size};
 use virt::{Virt, log, wait_for_interrupt};
 use virtio_serial::{Memory, Port, PortEvent};
 
@@ -22,7 +23,7 @@ extern "C" fn main() -> ! {
         virt::halt();
     };
     virt::enable_interrupt(port.slot());
-    let mut agent = Guest::agent(Virt);
+    let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Virt>>() }> = Agent::new(Firmware::new(Virt));
     log("the agent is ready\n");
     loop {
         port.acknowledge_interrupt();

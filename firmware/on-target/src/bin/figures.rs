@@ -8,7 +8,7 @@ use core::hint::black_box;
 
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m::register::msp;
-use guestwire::{Agent, Command, CommandError, Decoder};
+use guestwire::{Agent, Command, CommandError, Decoder, Guest};
 use on_target::{Random, entry};
 use semihosting::{println, process};
 
@@ -132,27 +132,34 @@ fn worst_push<const N: usize>(clock: &Clock) -> u32 {
     worst
 }
 
-/// What the probe of the agent has, too.
-const COMMANDS: &[Command<i64>] = &[
-    Command::new("guest-get-time", |time, call| call.respond()?.integer(*time)),
-    Command::new("guest-set-time", |time, mut call| {
-        let new = call.arguments.optional_integer("time")?;
-        let response = call.respond()?;
-        *time = new.unwrap_or(0);
-        response.empty()
-    }),
-    Command::new("guest-shutdown", |time: &mut i64, mut call| {
-        let mode = call.arguments.optional_string("mode")?;
-        let response = call.respond()?;
-        *time = match mode {
-            None => 0,
-            Some(mode) if mode == "powerdown" => 1,
-            Some(_) => return Err(CommandError::Failed("mode is invalid")),
-        };
-        response.empty()
-    })
-    .no_success_response(),
-];
+/// As the probe of the agent has it.
+struct Board {
+    nanoseconds: i64,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
+        Command::new("guest-set-time", |board, mut call| {
+            let time = call.arguments.optional_integer("time")?;
+            let response = call.respond()?;
+            board.nanoseconds = time.unwrap_or(0);
+            response.done()
+        }),
+        Command::new("guest-shutdown", |board: &mut Self, mut call| {
+            let mode = call.arguments.optional_string("mode")?;
+            let response = call.respond()?;
+            board.nanoseconds = match mode {
+                None => 0,
+                Some(mode) if mode == "powerdown" => 1,
+                Some(_) => return Err(CommandError::Failed("mode is invalid")),
+            };
+            response.done()
+        })
+        .no_success_response(),
+    ];
+}
 
 /// Each ends in a response of another kind.
 const REQUESTS: &[&[u8]] = &[
@@ -181,7 +188,7 @@ const UNTOUCHED: u8 = 0xA5;
 
 /// The deepest stack below a call of `Agent::push`, in bytes.
 fn deepest_stack() -> u32 {
-    let Ok(mut agent) = Agent::<i64, 256, 640>::new(0, "1.0.0", COMMANDS) else { process::exit(1) };
+    let mut agent: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
     let mut deepest = 0;
     for byte in REQUESTS.iter().copied().flatten() {
         deepest = deepest.max(stack_of(|| {
