@@ -37,7 +37,7 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
         report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
         let agent = Elf::build("agent", target)?.size_of("AGENT")?;
         let (buffers, state) = (256 + 640, 8);
-        let row = "Agent<S, RX, TX> beyond S, RX and TX";
+        let row = "Agent<G, RX, TX> beyond G, RX and TX";
         report.add("RAM beyond the buffers, bytes", row, short, (agent - buffers - state) as f64);
     }
     Ok(report)
