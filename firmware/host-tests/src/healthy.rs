@@ -1,13 +1,19 @@
-//! What every board's agent answers.
+//! What every board's agent does.
 
-use crate::{Line, SENTINEL};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::{Guest, Line, SENTINEL, client, succeeds};
+
+pub const PING: &str = r#"{"execute":"guest-ping"}"#;
+pub const PONG: &str = r#"{"return": {}}"#;
 
 /// Asks everything that leaves the guest as it is.
 #[track_caller]
 pub fn answers_all_commands(line: &mut Line, machine: &str) {
     let mut answers = |request: &str, response: &str| assert_eq!(line.ask(request), response, "{request}");
-    let empty = r#"{"return": {}}"#;
-    answers(r#"{"execute":"guest-ping"}"#, empty);
+    answers(PING, PONG);
     answers(r#"{"execute":"guest-sync","arguments":{"id":1795441277004}}"#, r#"{"return": 1795441277004}"#);
     answers(r#"{"execute":"guest-sync-delimited","arguments":{"id":-1}}"#, &format!(r#"{SENTINEL}{{"return": -1}}"#));
     let system = format!(
@@ -47,7 +53,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     for freeze in [r#"{"execute":"guest-fsfreeze-freeze"}"#, list] {
         answers(freeze, r#"{"return": 0}"#);
         answers(status, r#"{"return": "frozen"}"#);
-        answers(r#"{"execute":"guest-ping"}"#, empty);
+        answers(PING, PONG);
         answers(
             trim,
             r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-fstrim has been disabled: the agent is in frozen state"}}"#,
@@ -67,4 +73,24 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     assert!(info.starts_with(r#"{"return": {"version": "1.0.0", "supported_commands": [{"enabled": true,"#), "{info}");
     assert_eq!(info.matches(r#""enabled": true"#).count(), 21, "{info}");
     assert_eq!(info.matches(r#""success-response": false"#).count(), 1, "{info}");
+}
+
+/// A client dies at each byte of a request, and the next one is in step at its first try.
+pub fn survives_dead_clients(guest: &Guest) {
+    let request = "\u{e9}{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":0},\"id\":\"\\u00e9\"}\n";
+    for cut in 0..=request.len() {
+        let mut dying = guest.connect();
+        dying.send(&request.as_bytes()[..cut]);
+        drop(dying);
+        next_client_is_in_step(guest, 1);
+    }
+}
+
+/// `examples/client`, which may synchronize this often.
+#[track_caller]
+pub fn next_client_is_in_step(guest: &Guest, tries: u32) {
+    static CLIENT: LazyLock<PathBuf> = LazyLock::new(client);
+    let mut next = Command::new(&*CLIENT);
+    next.args(["--retries", &tries.to_string()]).arg(guest.socket()).arg("guest-ping");
+    assert_eq!(succeeds(&mut next).stdout, b"{}\n");
 }

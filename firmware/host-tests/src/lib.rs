@@ -75,6 +75,13 @@ pub struct Guest {
 impl Guest {
     /// Boots, and waits until the log says so.
     pub fn boot(board: &str, elf: &Path, qemu_options: &str) -> Self {
+        let guest = Self::start(board, elf, qemu_options);
+        guest.wait_for_log("the agent is ready", 1);
+        guest
+    }
+
+    /// Starts QEMU. The log is what it and the guest print.
+    pub fn start(board: &str, elf: &Path, qemu_options: &str) -> Self {
         let folder = Folder::new();
         let log = File::create(folder.path("log")).unwrap();
         let child = Command::new("timeout")
@@ -82,23 +89,30 @@ impl Guest {
             .arg(elf)
             .current_dir(workspace().join(board))
             .env("GUEST_SOCKET", folder.path("socket"))
-            .env("QEMU_OPTIONS", qemu_options)
+            .env(
+                "QEMU_OPTIONS",
+                format!("{qemu_options} -qmp unix:{},server=on,wait=off", folder.path("qmp").display()),
+            )
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
             .stdout(log)
             .spawn()
             .unwrap();
-        let guest = Self { child, folder };
-        guest.wait_for_log("the agent is ready", 1);
-        guest
+        Self { child, folder }
+    }
+
+    /// Has QEMU do something.
+    #[track_caller]
+    pub fn qmp(&self, command: &str) {
+        let mut monitor = Line::connect(&self.folder.path("qmp"));
+        assert!(monitor.receive().starts_with("{\"QMP\":"));
+        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
+            assert_eq!(monitor.ask(command), "{\"return\": {}}\r", "{command}");
+        }
     }
 
     pub fn socket(&self) -> PathBuf {
         self.folder.path("socket")
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path(name)
     }
 
     pub fn log(&self) -> String {

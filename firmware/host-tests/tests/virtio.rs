@@ -1,13 +1,10 @@
 //! The boards with a virtio-serial port, in plain QEMU.
 
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use host_tests::healthy::answers_all_commands;
-use host_tests::{Guest, Line, SENTINEL, build, client, succeeds};
+use host_tests::healthy::{PING, PONG, answers_all_commands, next_client_is_in_step, survives_dead_clients};
+use host_tests::{Guest, Line, SENTINEL, build};
 
 /// What `-device virtserialport` sits on.
 const OLD: &str = "-global virtio-mmio.force-legacy=true";
@@ -22,9 +19,6 @@ fn riscv(qemu_options: &str) -> Guest {
     let elf = build("virt-riscv", "riscv32imac-unknown-none-elf", "virt-riscv", &[]);
     Guest::boot("virt-riscv", &elf, qemu_options)
 }
-
-const PING: &str = r#"{"execute":"guest-ping"}"#;
-const PONG: &str = r#"{"return": {}}"#;
 
 #[test]
 #[ignore = "needs qemu-system-aarch64: apt install qemu-system-arm"]
@@ -92,26 +86,6 @@ fn time(line: &mut Line) -> i64 {
     said.strip_prefix(r#"{"return": "#).unwrap().strip_suffix('}').unwrap().parse().unwrap()
 }
 
-/// A client dies at each byte of a request, and the next one is in step at its first try.
-fn survives_dead_clients(guest: &Guest) {
-    let request = "\u{e9}{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":0},\"id\":\"\\u00e9\"}\n";
-    for cut in 0..=request.len() {
-        let mut dying = guest.connect();
-        dying.send(&request.as_bytes()[..cut]);
-        drop(dying);
-        next_client_is_in_step(guest);
-    }
-}
-
-/// `examples/client`, which may synchronize once only.
-#[track_caller]
-fn next_client_is_in_step(guest: &Guest) {
-    static CLIENT: LazyLock<PathBuf> = LazyLock::new(client);
-    let mut next = Command::new(&*CLIENT);
-    next.args(["--retries", "1", "--timeout", "5", "--trace"]).arg(guest.socket()).arg("guest-ping");
-    assert_eq!(succeeds(&mut next).stdout, b"{}\n");
-}
-
 /// Requests back to back in chunks of any size, each response right.
 fn answers_back_to_back(guest: &Guest, count: usize) {
     let mut line = guest.connect();
@@ -176,6 +150,6 @@ fn survives_clients_that_do_not_read(guest: &Guest) {
             }
         }
         drop(deaf);
-        next_client_is_in_step(guest);
+        next_client_is_in_step(guest, 1);
     }
 }
