@@ -28,6 +28,7 @@ pub struct Decoder<const N: usize> {
 
 /// What a decoder saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event<'a> {
     /// The sentinel: whatever was pending has been dropped.
     Sentinel,
@@ -46,6 +47,7 @@ pub enum Event<'a> {
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     text: &'a [u8],
     separators: &'a Separators,
@@ -70,6 +72,7 @@ impl<'a> Frame<'a> {
 
 /// Where the colons and commas between the first members of a frame stand. Seven hold four members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Separators {
     at: [u16; Self::MAX],
     count: u8,

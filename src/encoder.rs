@@ -29,6 +29,7 @@ use crate::value::Value;
 /// # Ok::<(), guestwire::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
     length: usize,
@@ -93,6 +94,7 @@ impl<'b> Encoder<'b> {
 /// # Errors
 /// Every method gives [`DoesNotFit`] if the value does not fit.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]
 pub struct ValueEncoder<'e> {
     output: Output<'e>,
@@ -100,6 +102,7 @@ pub struct ValueEncoder<'e> {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Place<'e> {
     Top,
     Element,
@@ -219,6 +222,7 @@ impl ValueEncoder<'_> {
 
 /// The members of an object being written. See [`Encoder`] for an example.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ObjectEncoder<'e> {
     output: Output<'e>,
 }
@@ -255,6 +259,7 @@ impl ObjectEncoder<'_> {
 /// # Ok::<(), guestwire::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ArrayEncoder<'e> {
     output: Output<'e>,
 }
@@ -268,6 +273,7 @@ impl ArrayEncoder<'_> {
 
 /// The slice and how much of it is written.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 struct Output<'e> {
     buffer: &'e mut [u8],
     length: &'e mut usize,

@@ -13,6 +13,7 @@ use core::fmt;
 /// assert_eq!(decoder.push(b','), Err(FrameError::Syntax));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FrameError {
     /// Bytes between frames that cannot start a value. One error for the whole run, however long it is.
@@ -60,6 +61,7 @@ impl Error for FrameError {}
 /// assert_eq!(unplugged, Err(nb::Error::Other(PollError::Port("unplugged"))));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum PollError<P, E> {
     /// What the bytes say is wrong.
     Protocol(P),
@@ -87,6 +89,7 @@ impl<P: Error + 'static, E: Error + 'static> Error for PollError<P, E> {
 
 /// What was to be written does not fit the slice it was to be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DoesNotFit;
 
 impl fmt::Display for DoesNotFit {

@@ -18,7 +18,9 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod error;
+mod io;
 mod lexer;
+mod log;
 mod message;
 mod nesting;
 mod text;
@@ -32,6 +34,8 @@ pub use client::{Client, ClientError, Execute, ExecuteError, Reply};
 pub use decoder::{Decoder, Event, Frame};
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
 pub use error::{DoesNotFit, FrameError, PollError};
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub use io::IoError;
 pub use lexer::SENTINEL;
 pub use message::{
     Argument, ArgumentError, Arguments, ErrorResponse, Parameter, Request, RequestError, RequestFault, Response,

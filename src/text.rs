@@ -115,6 +115,7 @@ impl fmt::Debug for Text<'_> {
 ///
 /// The lexer has refused what is not one: broken UTF-8, unknown escapes, half surrogate pairs.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chars<'a> {
     rest: &'a [u8],
 }

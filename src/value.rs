@@ -28,6 +28,7 @@ pub struct Value<'a> {
 
 /// What a [`Value`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {
     /// `null`
     Null,
@@ -189,6 +190,7 @@ pub(crate) enum Segment<'a> {
 /// assert_eq!(elements.filter_map(|element| element.integer()).sum::<i64>(), 6);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Elements<'a> {
     array: &'a [u8],
     at: usize,
@@ -219,6 +221,7 @@ impl<'a> Iterator for Elements<'a> {
 /// assert_eq!(value.integer(), Some(2));
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Members<'a> {
     object: &'a [u8],
     at: usize,

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Output, Stdio};
 
-use programs::{Folder, ListeningAgent, ask, example};
+use programs::{Folder, ListeningAgent, SerialLine, ask, example};
 
 fn run(name: &str, arguments: &[&str]) -> Output {
     example(name).args(arguments).stdin(Stdio::null()).output().unwrap()
@@ -129,6 +129,25 @@ fn client_prints_what_the_agent_returns() {
     ends(&run("client", &[socket]), 0, "", "in step by guest-sync-delimited");
     ends(&run("client", &["--trace", socket, "guest-ping"]), 0, "{}\n", "< [FF]{\"return\": ");
     ends(&run("client", &[socket, "guest-ping", "{,}"]), 2, "", "ARGUMENTS-JSON: JSON parse error");
+}
+
+/// Both programs on a serial line: raw, so that no byte is echoed, translated or taken for a signal.
+#[test]
+fn both_on_a_pseudo_terminal() {
+    let line = SerialLine::new();
+    let [guest, host] = line.ports.each_ref().map(|port| port.to_str().unwrap());
+    let mut agent = example("agent").arg("--device").arg(guest).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 15];
+    agent.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"agent: serving ");
+    let waited = run("client", &["--timeout", "2", host]);
+    let version = run("client", &[host, "guest-info"]);
+    let controls = run("client", &[host, "guest-\u{3}\u{4}\u{11}\r\n"]);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    ends(&waited, 0, "", "in step by guest-sync-delimited");
+    assert!(String::from_utf8_lossy(&version.stdout).contains("\"guest-sync-delimited\""), "{version:?}");
+    ends(&controls, 1, "", "CommandNotFound: The command guest-\u{3}\u{4}\u{11}\r\n has not been found");
 }
 
 #[test]

@@ -26,6 +26,7 @@ use crate::value::Value;
 /// const COMMANDS: &[Command<Board>] = &[Command::new("board-set-threshold", set_threshold)];
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Call<'q, 't> {
     /// The arguments. Read all that the command takes before [`respond`](Self::respond).
     pub arguments: Arguments<'q>,
@@ -61,6 +62,7 @@ const SHORTEST_WITH_ID: usize = r#"_{"return": {}, "id": }_"#.len();
 
 /// How a successful response goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Form {
     Plain,
     /// With the sentinel in front.
@@ -75,6 +77,7 @@ pub(super) enum Form {
 /// Every method gives [`CommandError::DoesNotFit`] if the response does not fit the agent's `TX` bytes. Handed on, it
 /// becomes an error response.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a request wants its response"]
 pub struct Responder<'q, 't> {
     id: Option<Value<'q>>,
@@ -84,6 +87,7 @@ pub struct Responder<'q, 't> {
 
 /// The proof that a response was given.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Responded<'t> {
     pub(super) length: usize,
     transmit: PhantomData<&'t mut [u8]>,

@@ -101,6 +101,7 @@ impl<G> Copy for Command<G> {}
 /// })];
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CommandError<'q> {
     /// Its arguments are wrong.

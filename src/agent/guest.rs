@@ -7,6 +7,7 @@ use super::call::{Call, ErrorClass, Form, error_response};
 use super::command::{Command, CommandError, CommandResult, Standing};
 use crate::decoder::Frame;
 use crate::encoder::TextEncoder;
+use crate::log::{debug, trace, warn};
 use crate::message::{ArgumentError, Request, RequestFault};
 
 /// A guest: its commands, and the state that they work on.
@@ -106,11 +107,16 @@ fn execute<G: Guest>(guest: &mut G, request: Request<'_>, transmit: &mut [u8]) -
         );
     };
     if let Some(objection) = objection(guest, command) {
+        debug!("{}{}", command.name, objection);
         return error_response(transmit, id, ErrorClass::CommandNotFound, &refusal("Command ", objection));
     }
+    trace!("{}", command.name);
     match (command.handler)(guest, Call::new(request.arguments, id, command.form, transmit)) {
         Ok(response) => response.length,
         Err(failed) => {
+            if failed == CommandError::DoesNotFit {
+                warn!("{}: response too long", command.name);
+            }
             let id = id.filter(|_| failed != CommandError::Argument(ArgumentError::DuplicateKey));
             error_response(transmit, id, ErrorClass::GenericError, &|text| failed.describe(text))
         }

@@ -13,6 +13,7 @@ pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
 use crate::decoder::{Decoder, Event, Signal};
+use crate::log::warn;
 use crate::message::{Request, RequestFault};
 use crate::transmit::Transmit;
 
@@ -38,6 +39,45 @@ use crate::transmit::Transmit;
 ///     assert_eq!(agent.transmit(), b"\xFF{\"return\": 7}\n");
 ///     agent.transmitted(15);
 /// }
+/// ```
+///
+/// # Interrupts
+///
+/// A handler can [`push`](Self::push) what the UART received, if a command may run in it. Where that takes too long, it
+/// only queues, and the main loop polls; a byte that the queue has no room for is lost, and the agent has to know:
+///
+/// ```
+/// use core::sync::atomic::{AtomicBool, Ordering};
+/// use guestwire::Agent;
+/// use heapless::spsc::{Consumer, Producer};
+///
+/// static OVERRUN: AtomicBool = AtomicBool::new(false);
+///
+/// fn on_receive(byte: u8, queue: &mut Producer<'_, u8>) {
+///     if queue.enqueue(byte).is_err() {
+///         OVERRUN.store(true, Ordering::Relaxed);
+///     }
+/// }
+///
+/// fn main_loop(agent: &mut Agent<(), 256, 512>, queue: &mut Consumer<'_, u8>) {
+///     if OVERRUN.swap(false, Ordering::Relaxed) {
+///         while queue.dequeue().is_some() {} // the gap is somewhere among these
+///         agent.lost();
+///     }
+///     let Ok(()) = agent.poll_read(|| queue.dequeue().ok_or(nb::Error::<core::convert::Infallible>::WouldBlock));
+///     // agent.poll_write(|byte| uart.write(byte))
+/// }
+/// # let mut queue = heapless::spsc::Queue::<u8, 8>::new();
+/// # let (mut producer, mut consumer) = queue.split();
+/// # let mut agent = Agent::new(());
+/// # for byte in br#"{"execute": "guest-ping"}"# { on_receive(*byte, &mut producer); main_loop(&mut agent, &mut consumer) }
+/// # assert_eq!(agent.transmit(), b"{\"return\": {}}\n");
+/// # on_receive(b'{', &mut producer);
+/// # main_loop(&mut agent, &mut consumer);
+/// # agent.transmitted(15);
+/// # for byte in b"123456789" { on_receive(*byte, &mut producer) }
+/// # main_loop(&mut agent, &mut consumer);
+/// # assert!(agent.transmit().ends_with(b"bytes were lost\"}}\n"));
 /// ```
 #[derive(Clone)]
 pub struct Agent<G, const RX: usize, const TX: usize> {
@@ -268,6 +308,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
             Ok(Some(Event::Frame(frame))) => guest::answer(guest, &frame, transmit),
             Ok(_) => 0,
             Err(broken) => {
+                warn!("{} behind {} bytes", broken, decoder.text().len());
                 error_response(transmit, None, ErrorClass::GenericError, &|text| text.write_str(broken.desc()))
             }
         });

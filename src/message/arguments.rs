@@ -28,6 +28,7 @@ use crate::value::{Kind, Segment, Value};
 /// All methods that read give [`ArgumentError`]: the member is missing, of another type (`null` is a type of its
 /// own), or there twice. An optional member may only be missing.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Arguments<'a> {
     /// All of the command's arguments, and the object among them that this is.
     root: Value<'a>,
@@ -209,6 +210,7 @@ const fn bit_at(index: u32) -> u32 {
 /// # assert!(sum(&mut Arguments::none()).is_err());
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Argument<'a> {
     root: Value<'a>,
     value: Value<'a>,
@@ -285,6 +287,7 @@ impl<'a> Argument<'a> {
 /// What is wrong with a command's arguments. Prints as the reference agent says it (QEMU 7.2,
 /// qapi/qobject-input-visitor.c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ArgumentError<'a> {
     /// An argument that the command needs is not there.
@@ -331,6 +334,7 @@ impl core::error::Error for ArgumentError<'_> {}
 
 /// Where among the arguments: prints as `vcpus[0].online`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Parameter<'a> {
     root: Value<'a>,
     /// The argument, or the object that lacks it.

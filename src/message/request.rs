@@ -22,6 +22,7 @@ use crate::value::{Kind, Value};
 /// assert_eq!(request.id.expect("it has an id").as_bytes(), b"\"a\"");
 /// ```
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Request<'a> {
     /// The command's name: `execute`.
@@ -105,6 +106,7 @@ impl<'a> Envelope<'a> {
 
 /// Why a frame is no request, and the `id` to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct RequestError<'a> {
     /// What is wrong.
@@ -115,6 +117,7 @@ pub struct RequestError<'a> {
 
 /// What is wrong with a frame that should be a request. Prints as the reference agent says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RequestFault<'a> {
     /// It is a response: it has `return` or `error` and no `execute`. It must not be answered.

@@ -22,6 +22,7 @@ use crate::value::Value;
 /// assert_eq!(error.desc, "no such thing");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Response<'a> {
     /// The `id` that came with the request, where there was one and the agent knows of such (QEMU 3.0 and newer).
@@ -46,6 +47,7 @@ pub struct Response<'a> {
 /// assert_eq!(error.to_string(), "CommandNotFound: no guest-nope here");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ErrorResponse<'a> {
     /// `GenericError`, `CommandNotFound` (not there, or disabled), or another class of an older agent.

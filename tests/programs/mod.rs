@@ -1,12 +1,16 @@
 //! The examples as running programs, each in a temporary folder of its own, ended with the test.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -81,6 +85,40 @@ impl Drop for ListeningAgent {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Two pseudo-terminals wired to each other: a serial line with a port at either end.
+pub struct SerialLine {
+    pub ports: [PathBuf; 2],
+    _ends: [OwnedFd; 2],
+}
+
+impl SerialLine {
+    pub fn new() -> Self {
+        let ends = [(); 2].map(|()| {
+            let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            grantpt(&end).unwrap();
+            unlockpt(&end).unwrap();
+            end
+        });
+        let ports = ends.each_ref().map(|end| PathBuf::from(ptsname(end, Vec::new()).unwrap().into_string().unwrap()));
+        let [one, other] = ends.each_ref().map(|end| File::from(end.try_clone().unwrap()));
+        let relay = |mut from: File, mut to: File| {
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                loop {
+                    match from.read(&mut buffer) {
+                        Ok(count) => to.write_all(&buffer[..count]).unwrap(),
+                        // Nobody has opened that port.
+                        Err(_) => std::thread::sleep(Duration::from_millis(5)),
+                    }
+                }
+            })
+        };
+        relay(one.try_clone().unwrap(), other.try_clone().unwrap());
+        relay(other, one);
+        Self { ports, _ends: ends }
     }
 }
 

@@ -1,0 +1,178 @@
+//! Runs the benches and reads what they say.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use guestwire_benches::workloads::{self, Workload};
+use guestwire_benches::{growth, ours};
+use serde_json::Value;
+
+use crate::results::{Count, Links, Results, Versions};
+use crate::{CRATE, Outcome};
+
+#[derive(Clone, Copy)]
+pub enum Part {
+    Instructions,
+    Peers,
+    Time,
+    Links,
+}
+
+impl Part {
+    pub const ALL: [Self; 4] = [Self::Instructions, Self::Peers, Self::Time, Self::Links];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|part| part.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Peers => "peers",
+            Self::Time => "time",
+            Self::Links => "links",
+        }
+    }
+
+    pub fn measure(self, results: &mut Results) -> Outcome<()> {
+        match self {
+            Self::Instructions => results.instructions = instructions()?,
+            Self::Peers => results.peers = counts("peers", &["--features", "peers"])?,
+            Self::Time => results.nanoseconds = nanoseconds()?,
+            Self::Links => results.links = links()?,
+        }
+        results.made_with = versions();
+        Ok(())
+    }
+}
+
+/// What guestwire takes.
+pub fn instructions() -> Outcome<BTreeMap<String, Count>> {
+    counts("instructions", &[])
+}
+
+/// Counts what a gungraun bench does, by `function.case`.
+fn counts(bench: &str, features: &[&str]) -> Outcome<BTreeMap<String, Count>> {
+    let mut arguments = vec!["bench", "--bench", bench];
+    arguments.extend_from_slice(features);
+    arguments.extend(["--", "--output-format=json", "--parallel=2"]);
+    let lines = cargo(&arguments, &[])?;
+    let bytes = Bytes::new();
+    lines.lines().map(|line| counted(line, &bytes)).collect()
+}
+
+fn counted(line: &str, bytes: &Bytes) -> Outcome<(String, Count)> {
+    let summary: Value = serde_json::from_str(line)?;
+    let word = |name: &str| summary[name].as_str().unwrap_or_default().to_owned();
+    let (function, case) = (word("function_name"), word("id"));
+    let counted = &summary["profiles"][0]["data"]["total"]["metrics"]["Ir"]["values"]["new"];
+    let instructions = counted.as_u64().ok_or(format!("gungraun counted nothing for {function}.{case}: {line}"))?;
+    let bytes = bytes.of(&function, &case).ok_or(format!("nobody knows how many bytes {function}.{case} is about"))?;
+    Ok((format!("{function}.{case}"), Count { instructions, bytes: bytes as u64 }))
+}
+
+/// How many bytes each bench is about.
+struct Bytes {
+    workloads: [(&'static str, Workload); 4],
+    stale: usize,
+}
+
+impl Bytes {
+    fn new() -> Self {
+        let workloads = [
+            ("w1", workloads::requests()),
+            ("w2", workloads::file_writes()),
+            ("w3", workloads::guest_info()),
+            ("w5", workloads::texts()),
+        ];
+        Self { workloads, stale: workloads::stale_responses().len() }
+    }
+
+    fn of(&self, function: &str, case: &str) -> Option<usize> {
+        if let Some(length) = case.strip_prefix("length_") {
+            return Some(growth::of_length(length.parse().ok()?).wire.len());
+        }
+        if let Some(depth) = case.strip_prefix("depth_") {
+            return Some(growth::of_depth(depth.parse().ok()?).wire.len());
+        }
+        if case == "w4" {
+            return Some(self.stale);
+        }
+        let name = case.strip_suffix("_256").unwrap_or(case);
+        let (_, workload) = self.workloads.iter().find(|(candidate, _)| *candidate == name)?;
+        Some(match function {
+            "encoder_guest_info" => ours::GUEST_INFOS * workloads::GUEST_INFO.len(),
+            "encoder_text" => ours::encode_texts(&workload.texts(), &mut vec![0; 2 * workload.wire.len()]),
+            _ => workload.wire.len(),
+        })
+    }
+}
+
+fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
+    let home = Path::new(CRATE).join("target/criterion");
+    if home.exists() {
+        fs::remove_dir_all(&home)?;
+    }
+    let home_text = home.to_str().ok_or("the path to this crate is not UTF-8")?;
+    cargo(&["bench", "--bench", "time", "--features", "time"], &[("CRITERION_HOME", home_text)])?;
+    let mut nanoseconds = BTreeMap::new();
+    for (workload, held) in Bytes::new().workloads {
+        for entry in fs::read_dir(home.join(workload))? {
+            let path: PathBuf = entry?.path().join("new/estimates.json");
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            let estimates: Value = serde_json::from_str(&text)?;
+            let median = estimates["median"]["point_estimate"].as_f64().ok_or("criterion names no median")?;
+            let reader = path.ancestors().nth(2).and_then(Path::file_name).and_then(|name| name.to_str());
+            let reader = reader.ok_or("criterion names no bench")?;
+            nanoseconds.insert(format!("{reader}.{workload}"), median / held.wire.len() as f64);
+        }
+    }
+    Ok(nanoseconds)
+}
+
+fn links() -> Outcome<Links> {
+    let mut links = Links::default();
+    for line in cargo(&["run", "--release", "--bin", "links"], &[])?.lines() {
+        match line.split_once(' ').ok_or("links prints two words in a line")? {
+            ("size", bytes) => links.size = bytes.parse()?,
+            ("resident", bytes) => links.resident = bytes.parse()?,
+            (count, requests) => _ = links.requests.insert(count.parse()?, requests.parse()?),
+        }
+    }
+    Ok(links)
+}
+
+pub fn versions() -> Versions {
+    let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    Versions {
+        rustc: says("rustc", "-V"),
+        valgrind: says("valgrind", "--version"),
+        libc: says("ldd", "--version").replace("ldd (", "").replace(')', ""),
+        processor: model.map_or("unknown", |(_, model)| model).to_owned(),
+    }
+}
+
+/// The first line that a program says about itself.
+fn says(program: &str, option: &str) -> String {
+    let output = Command::new(program).arg(option).current_dir(CRATE).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().next().unwrap_or("unknown").to_owned()
+}
+
+/// Runs cargo in this crate and returns what it prints.
+fn cargo(arguments: &[&str], variables: &[(&str, &str)]) -> Outcome<String> {
+    eprintln!("cargo {}", arguments.join(" "));
+    let output = Command::new("cargo")
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .current_dir(CRATE)
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err(format!("cargo {} failed: see above, and --help for what it needs", arguments.join(" ")).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}

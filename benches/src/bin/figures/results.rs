@@ -1,0 +1,66 @@
+//! The committed figures: what the report shows and what the check compares with.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Outcome;
+
+#[derive(Default, Serialize, Deserialize)]
+pub struct Results {
+    pub made_with: Versions,
+    /// Of benches/instructions.rs, by `function.case`.
+    pub instructions: BTreeMap<String, Count>,
+    /// Of benches/peers.rs.
+    pub peers: BTreeMap<String, Count>,
+    /// Of benches/time.rs: nanoseconds for a byte, by `reader.workload`.
+    pub nanoseconds: BTreeMap<String, f64>,
+    pub links: Links,
+}
+
+/// What the figures depend on.
+#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    pub rustc: String,
+    pub valgrind: String,
+    pub libc: String,
+    /// Matters for the clock only.
+    pub processor: String,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct Count {
+    pub instructions: u64,
+    pub bytes: u64,
+}
+
+impl Count {
+    pub fn per_byte(self) -> f64 {
+        self.instructions as f64 / self.bytes as f64
+    }
+}
+
+#[derive(Default, Serialize, Deserialize)]
+pub struct Links {
+    /// Requests a second, by the number of links.
+    pub requests: BTreeMap<u64, f64>,
+    /// Bytes of a link, as the compiler sees it.
+    pub size: u64,
+    /// Bytes of a link in memory, at the largest number of links.
+    pub resident: u64,
+}
+
+impl Results {
+    pub fn read(path: &Path) -> Outcome<Self> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            format!("results.json cannot be read ({error}): take the figures first, with `measure`")
+        })?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    pub fn write(&self, path: &Path) -> Outcome<()> {
+        Ok(fs::write(path, serde_json::to_string_pretty(self)? + "\n")?)
+    }
+}

@@ -1,0 +1,27 @@
+//! What is measured: workloads, guestwire's work on them, and that of its peers.
+
+pub mod growth;
+pub mod ours;
+#[cfg(feature = "peers")]
+pub mod peers;
+pub mod workloads;
+
+/// On some machines glibc copies and clears long runs with one instruction that Valgrind counts once a byte: not here.
+pub const TUNABLES: (&str, &str) =
+    ("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000");
+
+/// What came of a run, to be compared with what the workload holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub frames: usize,
+    /// Length of the frames' texts, or of what was transmitted.
+    pub bytes: usize,
+}
+
+impl Tally {
+    #[inline]
+    pub fn count(&mut self, text: &[u8]) {
+        self.frames += 1;
+        self.bytes += std::hint::black_box(text).len();
+    }
+}

@@ -1,0 +1,199 @@
+//! guestwire at work, called as its users call it.
+
+use std::hint::black_box;
+
+use guestwire::{Agent, Client, Command, Decoder, Encoder, Event, Guest, Reply};
+
+use crate::Tally;
+use crate::workloads::{FIRST_PID, FIRST_TIME, GUEST_INFO, READ, SYNC_ID};
+
+/// A long frame fits; what the largest `u16` leaves.
+pub const LARGE: usize = 65_535;
+pub const SMALL: usize = 256;
+
+pub fn decoder_by_byte<const N: usize>(wire: &[u8]) -> Tally {
+    let mut decoder: Decoder<N> = Decoder::new();
+    let mut tally = Tally::default();
+    for &byte in wire {
+        if let Some(Event::Frame(frame)) = decoder.push(byte).expect("the workload is valid") {
+            tally.count(frame.as_bytes());
+        }
+    }
+    tally
+}
+
+pub fn decoder_by_slice<const N: usize>(wire: &[u8]) -> Tally {
+    let mut decoder: Decoder<N> = Decoder::new();
+    let mut tally = Tally::default();
+    for mut bytes in wire.chunks(READ) {
+        while !bytes.is_empty() {
+            if let Some(Event::Frame(frame)) = decoder.push_slice(&mut bytes).expect("the workload is valid") {
+                tally.count(frame.as_bytes());
+            }
+        }
+    }
+    tally
+}
+
+pub struct Board {
+    time: i64,
+    pid: i64,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| {
+            let response = call.respond()?;
+            let time = board.time;
+            board.time += 1;
+            response.integer(time)
+        }),
+        Command::new("guest-exec", |board, mut call| {
+            let path = call.arguments.string("path")?;
+            let mut count = 0;
+            if let Some(arguments) = call.arguments.optional_array("arg")? {
+                for argument in arguments {
+                    count += usize::from(argument.string()? != "");
+                }
+            }
+            let capture = call.arguments.optional_boolean("capture-output")?;
+            let response = call.respond()?;
+            assert!(path == "/bin/ls" && count == 2 && capture == Some(true), "the request was read wrongly");
+            let pid = board.pid;
+            board.pid += 1;
+            response.object(|started| started.member("pid").integer(pid))
+        }),
+    ];
+}
+
+pub type BoardAgent = Agent<Board, 256, 640>;
+
+pub const fn agent() -> BoardAgent {
+    Agent::new(Board { time: FIRST_TIME, pid: FIRST_PID })
+}
+
+/// Puts all responses into `sent`, which has room for them.
+pub fn agent_by_byte(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
+    for &byte in wire {
+        agent.push(byte).expect("every response is taken before the next byte");
+        send(agent, sent);
+    }
+}
+
+/// The same.
+pub fn agent_by_slice(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
+    for mut bytes in wire.chunks(READ) {
+        loop {
+            let taken = agent.push_slice(&mut bytes);
+            send(agent, sent);
+            if taken.is_ok() {
+                break;
+            }
+        }
+        send(agent, sent);
+    }
+}
+
+fn send(agent: &mut BoardAgent, sent: &mut Vec<u8>) {
+    while !agent.transmit().is_empty() {
+        sent.extend_from_slice(agent.transmit());
+        agent.transmitted(agent.transmit().len());
+    }
+}
+
+/// Drops stale bytes up to the answer to a synchronization. Counts the synchronizations.
+pub fn client_skip(wire: &[u8]) -> Tally {
+    let mut client: Client<4096, 256> = Client::new();
+    let mut tally = Tally::default();
+    client.synchronize(SYNC_ID);
+    for mut bytes in wire.chunks(READ) {
+        while !bytes.is_empty() {
+            if let Some(Reply::Synchronized) = client.push_slice(&mut bytes).expect("stale bytes are no error") {
+                tally.frames += 1;
+            }
+        }
+    }
+    tally
+}
+
+/// Asks for each of the responses, and reads it.
+pub fn client_replies(wire: &[u8]) -> Tally {
+    let mut client: Client<4096, 256> = Client::new();
+    let mut tally = Tally::default();
+    client.synchronize(1);
+    client.transmitted(client.transmit().len());
+    client.push_slice(&mut &b"\xFF{\"return\": 1}\n"[..]).expect("it is the response");
+    ask(&mut client);
+    for mut bytes in wire.chunks(READ) {
+        while !bytes.is_empty() {
+            if let Some(reply) = client.push_slice(&mut bytes).expect("the responses are in order") {
+                let Reply::Return(value) = reply else { panic!("it is a return value") };
+                tally.count(value.as_bytes());
+                ask(&mut client);
+            }
+        }
+    }
+    tally
+}
+
+fn ask(client: &mut Client<4096, 256>) {
+    client.execute("guest-info").expect("the response before has come");
+    client.transmitted(black_box(client.transmit()).len());
+}
+
+pub struct Listed {
+    name: String,
+    enabled: bool,
+    success_response: bool,
+}
+
+/// The commands that the recorded response to `guest-info` lists.
+pub fn recorded_commands() -> Vec<Listed> {
+    let response: serde_json::Value = serde_json::from_slice(GUEST_INFO).expect("it is JSON");
+    let commands = response["return"]["supported_commands"].as_array().expect("a list");
+    let listed = |command: &serde_json::Value| Listed {
+        name: command["name"].as_str().expect("a name").to_owned(),
+        enabled: command["enabled"] == true,
+        success_response: command["success-response"] == true,
+    };
+    commands.iter().map(listed).collect()
+}
+
+/// How often the response to `guest-info` is written: to about 1 MiB.
+pub const GUEST_INFOS: usize = (1 << 20) / GUEST_INFO.len();
+
+/// Writes the recorded response to `guest-info` again and again. True if each was the recorded one, byte for byte.
+pub fn encode_guest_info(commands: &[Listed]) -> bool {
+    let mut buffer = [0; 4096];
+    (0..GUEST_INFOS).all(|_| {
+        let mut encoder = Encoder::new(&mut buffer);
+        let written = encoder.value().object(|response| {
+            response.member("return").object(|info| {
+                info.member("version").string("7.2.22")?;
+                info.member("supported_commands").array(|list| {
+                    commands.iter().try_for_each(|listed| {
+                        list.element().object(|command| {
+                            command.member("enabled").boolean(listed.enabled)?;
+                            command.member("name").string(&listed.name)?;
+                            command.member("success-response").boolean(listed.success_response)
+                        })
+                    })
+                })
+            })
+        });
+        written.and_then(|()| encoder.line_feed()).is_ok() && encoder.as_bytes() == GUEST_INFO
+    })
+}
+
+/// Writes each text as the response to a request, one behind the other, and returns the length of all.
+pub fn encode_texts(texts: &[String], buffer: &mut [u8]) -> usize {
+    let mut length = 0;
+    for text in texts {
+        let mut encoder = Encoder::new(&mut buffer[length..]);
+        let written = encoder.value().object(|response| response.member("return").string(text));
+        written.and_then(|()| encoder.line_feed()).expect("the buffer is long enough");
+        length += encoder.as_bytes().len();
+    }
+    length
+}

@@ -1,0 +1,67 @@
+//! Serial ports of embedded-hal-nb 1.0.
+
+use embedded_hal_nb::serial::{Error as _, ErrorKind, Read, Write};
+
+use crate::agent::{Agent, Guest};
+use crate::client::{Client, ClientError, Reply, Verdict};
+use crate::error::PollError;
+
+/// Whether the error means that a byte is missing or wrong, and that the next one may be right again.
+fn is_lost_byte(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Overrun | ErrorKind::FrameFormat | ErrorKind::Parity | ErrorKind::Noise)
+}
+
+impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
+    /// Reads and writes until neither can go on before the port is ready again: then it is safe to sleep until it
+    /// interrupts. Feature `embedded-hal-nb`.
+    ///
+    /// An overrun, framing, parity or noise error of the port is [`lost`](Self::lost).
+    ///
+    /// ```
+    /// use embedded_hal_nb::serial;
+    /// use guestwire::{Agent, Guest};
+    ///
+    /// fn serve<G: Guest, U: serial::Read + serial::Write>(guest: G, uart: &mut U) -> Result<(), U::Error> {
+    ///     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
+    ///     loop {
+    ///         agent.poll(uart)?;
+    ///         // ...what else the firmware does, or wfi.
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// The port's error of another kind.
+    pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
+        match self.poll_with(uart, U::read, U::write) {
+            Err(error) if is_lost_byte(error.kind()) => {
+                self.lost();
+                Ok(())
+            }
+            polled => polled,
+        }
+    }
+}
+
+impl<const RX: usize, const TX: usize> Client<RX, TX> {
+    /// Writes what is to be sent and reads until there is a reply. Feature `embedded-hal-nb`.
+    ///
+    /// An overrun, framing, parity or noise error of the port is [`lost`](Self::lost).
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] while there is no reply, the port's error, or [`ClientError`].
+    pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> nb::Result<Reply<'_>, PollError<ClientError, U::Error>> {
+        self.poll_write(|byte| uart.write(byte)).map_err(PollError::Port)?;
+        let verdict = loop {
+            let verdict = match uart.read() {
+                Ok(byte) => self.step(byte),
+                Err(nb::Error::Other(error)) if is_lost_byte(error.kind()) => self.step_lost(),
+                Err(error) => return Err(error.map(PollError::Port)),
+            };
+            if verdict != Verdict::GoOn {
+                break verdict;
+            }
+        };
+        self.polled(verdict)
+    }
+}

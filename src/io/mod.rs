@@ -1,0 +1,14 @@
+//! The edge: ports with the traits of embedded Rust. Each is a feature of its own.
+
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+mod error;
+
+#[cfg(feature = "embedded-hal-nb")]
+mod embedded_hal_nb;
+#[cfg(feature = "embedded-io")]
+mod embedded_io;
+#[cfg(feature = "embedded-io-async")]
+mod embedded_io_async;
+
+#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+pub use error::IoError;

@@ -1,0 +1,461 @@
+//! The same conversation through every kind of port: by byte, by slice, polled, and with the traits of embedded Rust.
+
+mod exchange;
+mod random;
+mod recordings;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use embedded_hal_nb::serial;
+use exchange::exchange;
+use futures::executor::block_on;
+use guestwire::{Agent, Client, ClientError, Command, FrameError, Guest, IoError, PollError, Reply};
+use random::Random;
+use recordings::recordings;
+
+type TestAgent = Agent<(), 65535, 65535>;
+
+fn agent() -> Box<TestAgent> {
+    Box::new(Agent::new(()))
+}
+
+/// A port whose both directions block now and then, by a script.
+struct Port {
+    input: VecDeque<u8>,
+    output: Vec<u8>,
+    /// How likely it is ready: one time in so many it is not. 0 is always ready.
+    blocks: usize,
+    random: Random,
+    /// Whether it is an agent's: the input comes when a line has been written.
+    answers: bool,
+    /// Errors to give before the byte with that many bytes left behind it.
+    overruns: Vec<usize>,
+    /// What is in the buffer of the `BufRead` side.
+    buffer: Vec<u8>,
+}
+
+impl Port {
+    fn new(input: &[u8], blocks: usize) -> Self {
+        Self {
+            input: input.iter().copied().collect(),
+            output: Vec::new(),
+            blocks,
+            random: Random(input.len() as u64),
+            answers: false,
+            overruns: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// What an agent sends when it is asked.
+    fn answering(input: &[u8], blocks: usize) -> Self {
+        Self { answers: true, ..Self::new(input, blocks) }
+    }
+
+    fn has_input(&mut self) -> bool {
+        self.is_ready() && (!self.answers || self.output.ends_with(b"\n"))
+    }
+
+    fn is_ready(&mut self) -> bool {
+        self.blocks == 0 || !self.random.one_in(self.blocks)
+    }
+
+    fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
+        if !self.has_input() {
+            return Err(nb::Error::WouldBlock);
+        }
+        if self.overruns.last() == Some(&self.input.len()) {
+            self.overruns.pop();
+            return Err(nb::Error::Other(serial::ErrorKind::Overrun));
+        }
+        self.input.pop_front().ok_or(nb::Error::WouldBlock)
+    }
+
+    fn write(&mut self, byte: u8) -> nb::Result<(), serial::ErrorKind> {
+        if !self.is_ready() {
+            return Err(nb::Error::WouldBlock);
+        }
+        self.output.push(byte);
+        Ok(())
+    }
+}
+
+impl serial::ErrorType for Port {
+    type Error = serial::ErrorKind;
+}
+
+impl serial::Read for Port {
+    fn read(&mut self) -> nb::Result<u8, Self::Error> {
+        Port::read(self)
+    }
+}
+
+impl serial::Write for Port {
+    fn write(&mut self, byte: u8) -> nb::Result<(), Self::Error> {
+        Port::write(self, byte)
+    }
+
+    fn flush(&mut self) -> nb::Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// The same as a stream, which ends behind the input.
+struct Stream(Port);
+
+impl Stream {
+    fn read_some(&mut self, to: &mut [u8]) -> usize {
+        let most = 1 + self.0.random.below(to.len());
+        let count = most.min(self.0.input.len());
+        for (place, byte) in to.iter_mut().zip(self.0.input.drain(..count)) {
+            *place = byte;
+        }
+        count
+    }
+
+    fn write_some(&mut self, from: &[u8]) -> usize {
+        let count = 1 + self.0.random.below(from.len());
+        self.0.output.extend_from_slice(&from[..count]);
+        count
+    }
+}
+
+impl embedded_io::ErrorType for Stream {
+    type Error = Infallible;
+}
+
+impl embedded_io::Read for Stream {
+    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+        Ok(self.read_some(to))
+    }
+}
+
+impl embedded_io::ReadReady for Stream {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.0.has_input())
+    }
+}
+
+impl embedded_io::Write for Stream {
+    fn write(&mut self, from: &[u8]) -> Result<usize, Infallible> {
+        Ok(self.write_some(from))
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl embedded_io::WriteReady for Stream {
+    fn write_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.0.is_ready())
+    }
+}
+
+/// Gives up its turn now and then, as a port does that waits for an interrupt.
+async fn wait(stream: &mut Stream) {
+    while !stream.0.is_ready() {
+        futures::pending!();
+    }
+}
+
+/// A future that is woken at once: `pending!` alone would sleep for ever.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let mut future = Box::pin(future);
+    block_on(std::future::poll_fn(move |context| {
+        context.waker().wake_by_ref();
+        future.as_mut().poll(context)
+    }))
+}
+
+impl embedded_io_async::Read for Stream {
+    async fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+        wait(self).await;
+        Ok(self.read_some(to))
+    }
+}
+
+impl embedded_io_async::Write for Stream {
+    async fn write(&mut self, from: &[u8]) -> Result<usize, Infallible> {
+        wait(self).await;
+        Ok(self.write_some(from))
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl embedded_io_async::BufRead for Stream {
+    async fn fill_buf(&mut self) -> Result<&[u8], Infallible> {
+        wait(self).await;
+        if self.0.buffer.is_empty() {
+            let mut some = [0; 48];
+            let count = self.read_some(&mut some);
+            self.0.buffer.extend_from_slice(&some[..count]);
+        }
+        Ok(&self.0.buffer)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.0.buffer.drain(..count);
+    }
+}
+
+fn by_byte(agent: &mut TestAgent, input: &[u8]) -> Vec<u8> {
+    let mut output = Vec::new();
+    for byte in input {
+        while agent.push(*byte).is_err() {
+            output.push(agent.transmit()[0]);
+            agent.transmitted(1);
+        }
+    }
+    while let [byte, ..] = agent.transmit() {
+        output.push(*byte);
+        agent.transmitted(1);
+    }
+    output
+}
+
+fn in_chunks(agent: &mut TestAgent, input: &[u8], length: usize) -> Vec<u8> {
+    input.chunks(length).flat_map(|chunk| exchange(agent, chunk)).collect()
+}
+
+#[test]
+fn every_recorded_exchange_is_the_same_through_every_port() {
+    let mut agent = agent();
+    let mut count = 0;
+    for recording in recordings().iter().filter(|recording| recording.input.len() <= 8192) {
+        let input = &recording.input;
+        agent.reset();
+        let due = exchange(&mut *agent, input);
+        let check = |how: &str, output: Vec<u8>| {
+            assert_eq!(output.escape_ascii().to_string(), due.escape_ascii().to_string(), "{how}: {}", recording.name);
+        };
+        agent.reset();
+        check("by byte", by_byte(&mut agent, input));
+        for length in 1..=64 {
+            agent.reset();
+            check("in chunks", in_chunks(&mut agent, input, length));
+        }
+        for blocks in [0, 2, 5] {
+            agent.reset();
+            let mut port = Port::new(input, blocks);
+            while !port.input.is_empty() || !agent.transmit().is_empty() {
+                agent.poll_read(|| port.read()).unwrap();
+                agent.poll_write(|byte| port.write(byte)).unwrap();
+            }
+            check("poll_read, poll_write", port.output);
+
+            agent.reset();
+            let mut port = Port::new(input, blocks);
+            while !port.input.is_empty() || !agent.transmit().is_empty() {
+                agent.poll(&mut port).unwrap();
+            }
+            check("embedded-hal-nb", port.output);
+
+            agent.reset();
+            let mut stream = Stream(Port::new(input, blocks));
+            let ended = loop {
+                if let Err(ended) = agent.poll_io(&mut stream) {
+                    break ended;
+                }
+            };
+            assert_eq!(ended, IoError::Ended);
+            // The end may be seen before the last response has gone.
+            stream.0.output.extend_from_slice(agent.transmit());
+            check("embedded-io", stream.0.output);
+
+            agent.reset();
+            let mut stream = Stream(Port::new(input, blocks));
+            assert_eq!(run(agent.run(&mut stream)), Err(IoError::Ended));
+            check("embedded-io-async", stream.0.output);
+
+            agent.reset();
+            let mut stream = Stream(Port::new(input, blocks));
+            assert_eq!(run(agent.run_buffered(&mut stream)), Err(IoError::Ended));
+            check("embedded-io-async, buffered", stream.0.output);
+        }
+        count += 1;
+    }
+    println!("{count} recorded exchanges, each 80 ways");
+}
+
+/// What is in the FIFO when the firmware goes to sleep raises no interrupt again.
+#[test]
+fn nothing_is_left_to_do_behind_poll() {
+    let ping = b"{\"execute\": \"guest-ping\"}\n";
+    for requests in 1..5 {
+        let mut agent = agent();
+        let mut port = Port::new(&ping.repeat(requests), 0);
+        agent.poll(&mut port).unwrap();
+        assert_eq!(port.output, b"{\"return\": {}}\n".repeat(requests));
+        assert!(port.input.is_empty() && agent.transmit().is_empty());
+    }
+}
+
+#[test]
+fn an_overrun_is_lost_bytes() {
+    let mut agent = agent();
+    let mut port = Port::new(b"{\"execute\": {\"execute\": \"guest-ping\"}}\n", 0);
+    port.overruns = vec![27];
+    while !port.input.is_empty() {
+        agent.poll(&mut port).unwrap();
+    }
+    agent.poll(&mut port).unwrap();
+    let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
+    assert_eq!(String::from_utf8(port.output).unwrap(), lost, "and nothing is run");
+}
+
+/// The port's own error goes through, and costs no byte.
+#[test]
+fn another_error_of_the_port_is_its_own() {
+    let mut agent = agent();
+    let ping: &[u8] = b"{\"execute\": \"guest-ping\"}";
+    for (index, byte) in ping.iter().enumerate() {
+        assert_eq!(agent.poll_read(|| Err(nb::Error::Other(index))), Err(index));
+        let mut given = false;
+        let read = || if std::mem::replace(&mut given, true) { Err(nb::Error::WouldBlock) } else { Ok(*byte) };
+        assert_eq!(agent.poll_read::<usize>(read), Ok(()));
+    }
+    assert_eq!(agent.poll_write(|_| Err(nb::Error::Other("full"))), Err("full"));
+    assert_eq!(agent.transmit(), b"{\"return\": {}}\n");
+}
+
+type TestClient = Client<256, 128>;
+
+const STEP: &[u8] = b"{\"return\": 1}\n\xFF{\"return\": 77}\n";
+
+#[test]
+fn a_client_on_every_port() {
+    for blocks in [0, 2, 5] {
+        let mut client = TestClient::new();
+        client.synchronize(77);
+        let mut port = Port::answering(STEP, blocks);
+        let reply = loop {
+            match client.poll(&mut port) {
+                Err(nb::Error::WouldBlock) => {}
+                reply => break format!("{reply:?}"),
+            }
+        };
+        assert_eq!(reply, "Ok(Synchronized)");
+        assert!(port.output.starts_with(b"\xFF{\"execute\": \"guest-sync-delimited\""));
+
+        client.execute("guest-ping").unwrap();
+        let mut stream = Stream(Port::answering(b"\n{\"return\": {}}\n", blocks));
+        let reply = loop {
+            match client.poll_io(&mut stream) {
+                Err(nb::Error::WouldBlock) => {}
+                reply => break format!("{reply:?}"),
+            }
+        };
+        assert_eq!(reply, "Ok(Return({}))");
+        assert_eq!(stream.0.output, b"{\"execute\": \"guest-ping\"}\n");
+
+        client.execute("guest-get-time").unwrap();
+        let mut stream = Stream(Port::answering(b"\n{\"return\": 5}\n", blocks));
+        assert_eq!(run(client.exchange(&mut stream)).map(|reply| format!("{reply:?}")), Ok("Return(5)".to_owned()));
+        assert_eq!(stream.0.output, b"{\"execute\": \"guest-get-time\"}\n");
+        client.execute("guest-ping").unwrap();
+        assert_eq!(run(client.exchange(&mut stream)), Err(PollError::Port(IoError::Ended)));
+
+        client.synchronize(77);
+        let mut port = Port::answering(STEP, 0);
+        assert_eq!(client.poll(&mut port), Ok(Reply::Synchronized));
+        client.execute("guest-ping").unwrap();
+        let mut port = Port::answering(b"{\"return\": {}}", 0);
+        port.overruns = vec![5];
+        let lost = ClientError::Broken(FrameError::Lost);
+        assert_eq!(client.poll(&mut port), Err(nb::Error::Other(PollError::Protocol(lost))));
+        assert!(!client.is_in_step());
+    }
+}
+
+/// An executor that drops the future at every point where it waits, and starts it anew.
+#[test]
+fn a_dropped_future_loses_no_byte() {
+    let input = b"{\"execute\": \"guest-ping\"} {\"execute\": \"guest-sync\", \"arguments\": {\"id\": 5}}".repeat(20);
+    let mut agent = agent();
+    let mut stream = Stream(Port::new(&input, 3));
+    let drops = Cell::new(0);
+    let ended = loop {
+        let once = std::future::poll_fn(|context| {
+            let mut future = std::pin::pin!(agent.run(&mut stream));
+            std::task::Poll::Ready(match future.as_mut().poll(context) {
+                std::task::Poll::Ready(ended) => Some(ended),
+                std::task::Poll::Pending => None,
+            })
+        });
+        match block_on(once) {
+            Some(ended) => break ended,
+            None => drops.set(drops.get() + 1),
+        }
+    };
+    assert_eq!(ended, Err(IoError::Ended));
+    assert!(drops.get() > 100, "{} drops", drops.get());
+    assert_eq!(stream.0.output, b"{\"return\": {}}\n{\"return\": 5}\n".repeat(20));
+}
+
+/// Counts what was run.
+struct Counter(usize);
+
+impl Guest for Counter {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("count", |counter, call| {
+        let response = call.respond()?;
+        counter.0 += 1;
+        response.integer(counter.0 as i64)
+    })];
+}
+
+/// A host that takes one byte a second: an hour of it, in steps of a second that pass as fast as they can.
+#[test]
+fn a_response_survives_a_host_that_reads_slowly() {
+    let mut agent: Agent<Counter, 256, 512> = Agent::new(Counter(0));
+    let mut input: VecDeque<u8> = b"{\"execute\": \"count\"}\n".repeat(200).into();
+    let mut output = Vec::new();
+    let mut seconds = 0;
+    while !input.is_empty() || !agent.transmit().is_empty() {
+        agent.poll_read(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        assert!(
+            agent.guest().0 <= output.iter().filter(|byte| **byte == b'\n').count() + 1,
+            "run only when it can answer"
+        );
+        let mut taken = false;
+        let write = |byte| {
+            if std::mem::replace(&mut taken, true) {
+                return Err(nb::Error::<Infallible>::WouldBlock);
+            }
+            output.push(byte);
+            Ok(())
+        };
+        agent.poll_write(write).unwrap();
+        seconds += 1;
+    }
+    let due: String = (1..=200).map(|number| format!("{{\"return\": {number}}}\n")).collect();
+    assert_eq!(String::from_utf8(output).unwrap(), due);
+    assert!(seconds >= 3000, "{seconds} s");
+}
+
+/// A host that never reads, for as long as it likes, and then connects anew: it gets nothing that was not for it.
+#[test]
+fn a_host_that_never_reads_until_it_reconnects() {
+    let mut agent: Agent<Counter, 256, 512> = Agent::new(Counter(0));
+    let mut input: VecDeque<u8> = b"{\"execute\": \"count\"}\n".repeat(5).into();
+    for _ in 0..100_000 {
+        agent.poll_read(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        agent.poll_write(|_| Err(nb::Error::<Infallible>::WouldBlock)).unwrap();
+    }
+    assert_eq!(agent.guest().0, 1, "the second request waits");
+    assert_eq!(input.len(), 1 + 3 * 21, "its LF, and what comes behind it, is not taken");
+    agent.reset();
+    assert_eq!(exchange(&mut agent, b"{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
+    assert_eq!(agent.guest().0, 1);
+}
+
+/// In memory that firmware has: a static. The compiler says whether it can be one.
+static _AGENT: std::sync::Mutex<Agent<Counter, 256, 512>> = std::sync::Mutex::new(Agent::new(Counter(0)));
+static _CLIENT: std::sync::Mutex<TestClient> = std::sync::Mutex::new(Client::new());
+static _DECODER: std::sync::Mutex<guestwire::Decoder<64>> = std::sync::Mutex::new(guestwire::Decoder::new());
