@@ -28,11 +28,13 @@ pub fn succeeds(command: &mut Command) -> Output {
     output
 }
 
-/// Builds a board's firmware and returns the path of the ELF file.
-pub fn build(board: &str, target: &str, program: &str, options: &[&str]) -> PathBuf {
-    let build = ["build", "--release", "--bin", program];
-    succeeds(Command::new("cargo").args(build).args(options).current_dir(workspace().join(board)));
-    workspace().join("target").join(target).join("release").join(program)
+/// Builds a board's firmware and returns the path of the ELF file, which differs with the features.
+pub fn build(board: &str, target: &str, program: &str, features: &str) -> PathBuf {
+    let folder = workspace().join("target").join(features);
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--bin", program, "--features", features, "--target-dir"]).arg(&folder);
+    succeeds(build.current_dir(workspace().join(board)));
+    folder.join(target).join("release").join(program)
 }
 
 /// `examples/client` of the crate, built.
@@ -80,10 +82,10 @@ impl Guest {
         guest
     }
 
-    /// Starts QEMU. The log is what it and the guest print.
+    /// Starts QEMU. The log is what the guest prints.
     pub fn start(board: &str, elf: &Path, qemu_options: &str) -> Self {
         let folder = Folder::new();
-        let log = File::create(folder.path("log")).unwrap();
+        let [log, errors] = ["log", "errors"].map(|name| File::create(folder.path(name)).unwrap());
         let child = Command::new("timeout")
             .args(["--signal=KILL", "300", "./run"])
             .arg(elf)
@@ -94,8 +96,8 @@ impl Guest {
                 format!("{qemu_options} -qmp unix:{},server=on,wait=off", folder.path("qmp").display()),
             )
             .stdin(Stdio::null())
-            .stderr(log.try_clone().unwrap())
             .stdout(log)
+            .stderr(errors)
             .spawn()
             .unwrap();
         Self { child, folder }
@@ -115,16 +117,20 @@ impl Guest {
         self.folder.path("socket")
     }
 
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path("log")).unwrap()
+    pub fn log(&self) -> Vec<u8> {
+        std::fs::read(self.folder.path("log")).unwrap()
+    }
+
+    fn errors(&self) -> String {
+        std::fs::read_to_string(self.folder.path("errors")).unwrap()
     }
 
     /// Waits until a line was logged this many times.
     #[track_caller]
     pub fn wait_for_log(&self, line: &str, times: usize) {
         let started = Instant::now();
-        while self.log().lines().filter(|logged| *logged == line).count() < times {
-            assert!(started.elapsed() < PATIENCE, "not logged {times} times: {line}\n{}", self.log());
+        while self.log().split(|byte| *byte == b'\n').filter(|logged| *logged == line.as_bytes()).count() < times {
+            assert!(started.elapsed() < PATIENCE, "not logged {times} times: {line}\n{}", self.errors());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -141,7 +147,7 @@ impl Guest {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
             }
-            assert!(started.elapsed() < PATIENCE, "QEMU runs on\n{}", self.log());
+            assert!(started.elapsed() < PATIENCE, "QEMU runs on\n{}", self.errors());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -167,8 +173,16 @@ pub struct Line {
 }
 
 impl Line {
+    /// Connects, as soon as somebody listens.
     pub fn connect(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap();
+        let started = Instant::now();
+        let stream = loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{}: {error}", socket.display()),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         Self { reader: BufReader::new(stream) }
     }

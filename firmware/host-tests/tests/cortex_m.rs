@@ -1,13 +1,14 @@
 //! The boards with a UART: no event says that a client has come or gone, and bytes can be lost.
 
+use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use host_tests::healthy::{PING, PONG, answers_all_commands, next_client_is_in_step, survives_dead_clients};
-use host_tests::{Guest, build, succeeds};
+use host_tests::{Guest, SENTINEL, build};
 
 fn boot(machine: &str) -> Guest {
-    Guest::boot("cortex-m", &build("cortex-m", "thumbv7m-none-eabi", machine, &[]), "")
+    Guest::boot("cortex-m", &build("cortex-m", "thumbv7m-none-eabi", machine, ""), "")
 }
 
 #[test]
@@ -84,12 +85,31 @@ fn sends_a_break(guest: &Guest) {
 
 /// What the agent logs by defmt, decoded, shows that step was lost and regained.
 #[test]
-#[ignore = "needs qemu-system-arm and defmt-print: cargo install --locked defmt-print"]
+#[ignore = "needs qemu-system-arm, and defmt-print: cargo install --locked defmt-print"]
 fn defmt_shows_a_lost_and_regained_step() {
-    let elf = build("cortex-m", "thumbv7m-none-eabi", "lm3s6965evb", &["--features", "defmt"]);
-    let guest = Guest::start("cortex-m", &elf, "");
-    let _ = (elf, guest);
-    let mut print = Command::new("defmt-print");
-    print.arg("--version").stdin(Stdio::null());
-    succeeds(&mut print);
+    let elf = build("cortex-m", "thumbv7m-none-eabi", "lm3s6965evb", "defmt");
+    let mut guest = Guest::start("cortex-m", &elf, "");
+    let mut line = guest.connect();
+    assert_eq!(line.ask(PING), PONG);
+    line.send(br#"{"execute":"guest-set-time","argu"#);
+    sends_a_break(&guest);
+    line.receive();
+    line.send(b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":7}}");
+    assert_eq!(line.receive(), format!(r#"{SENTINEL}{{"return": 7}}"#));
+    line.send(br#"{"execute":"guest-shutdown"}"#);
+    assert!(guest.ends_well());
+
+    let mut print =
+        Command::new("defmt-print").arg("-e").arg(&elf).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    print.stdin.take().unwrap().write_all(&guest.log()).unwrap();
+    let printed = String::from_utf8(print.wait_with_output().unwrap().stdout).unwrap();
+    let due = [
+        "INFO  the agent is ready",
+        "TRACE guest-ping",
+        "INFO  bytes are missing",
+        "WARN  Lost behind 33 bytes",
+        "TRACE guest-sync-delimited",
+        "TRACE guest-shutdown",
+    ];
+    assert_eq!(printed.lines().collect::<Vec<_>>(), due);
 }

@@ -132,7 +132,7 @@ struct Libvirt {
 
 impl Libvirt {
     fn start() -> Self {
-        let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", &[]);
+        let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", "");
         let folder = Folder::new();
         let config = folder.path("home/.config/libvirt");
         std::fs::create_dir_all(&config).unwrap();

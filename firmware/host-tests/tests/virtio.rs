@@ -11,12 +11,12 @@ const OLD: &str = "-global virtio-mmio.force-legacy=true";
 const NEW: &str = "-global virtio-mmio.force-legacy=false";
 
 fn aarch64(qemu_options: &str) -> Guest {
-    let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", &[]);
+    let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", "");
     Guest::boot("virt-aarch64", &elf, qemu_options)
 }
 
 fn riscv(qemu_options: &str) -> Guest {
-    let elf = build("virt-riscv", "riscv32imac-unknown-none-elf", "virt-riscv", &[]);
+    let elf = build("virt-riscv", "riscv32imac-unknown-none-elf", "virt-riscv", "");
     Guest::boot("virt-riscv", &elf, qemu_options)
 }
 
@@ -144,9 +144,10 @@ fn survives_clients_that_do_not_read(guest: &Guest) {
         deaf.set_nonblocking(true).unwrap();
         let mut last_sent = Instant::now();
         while last_sent.elapsed() < Duration::from_millis(100) {
-            match (&deaf).write(br#"{"execute":"guest-info"}"#) {
-                Ok(_) => last_sent = Instant::now(),
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            if (&deaf).write_all(br#"{"execute":"guest-info"}"#).is_ok() {
+                last_sent = Instant::now();
+            } else {
+                std::thread::sleep(Duration::from_millis(1));
             }
         }
         drop(deaf);

@@ -14,8 +14,9 @@ static mut MEMORY: Memory = Memory::new();
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
+    let memory = &raw mut MEMORY;
     // SAFETY: this is the only mention of `MEMORY`, and start-up code calls `main` once.
-    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    let memory = unsafe { &mut *memory };
     // SAFETY: the slots are where the machine has them; the MMU and with it the caches are off.
     let port = unsafe { Port::find(virt::virtio_slots(), "org.qemu.guest_agent.0", memory) };
     let Some(mut port) = port else {

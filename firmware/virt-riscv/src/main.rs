@@ -14,8 +14,9 @@ static mut MEMORY: Memory = Memory::new();
 
 #[riscv_rt::entry]
 fn main() -> ! {
+    let memory = &raw mut MEMORY;
     // SAFETY: this is the only mention of `MEMORY`, and start-up code calls `main` once.
-    let memory = unsafe { &mut *(&raw mut MEMORY) };
+    let memory = unsafe { &mut *memory };
     // SAFETY: the slots are where the machine has them; in machine mode memory is mapped one to one.
     let port = unsafe { Port::find(virt::virtio_slots(), "org.qemu.guest_agent.0", memory) };
     let Some(mut port) = port else {

@@ -37,8 +37,9 @@ static mut AGENT: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
 
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
+    let agent = &raw mut AGENT;
     // SAFETY: the only mention of it.
-    let agent = unsafe { &mut *(&raw mut AGENT) };
+    let agent = unsafe { &mut *agent };
     loop {
         let _ = agent.poll_read(probe::read);
         let _ = agent.poll_write(probe::write);
