@@ -25,6 +25,8 @@ fn the_guide_counts_its_steps_and_lines() {
     assert_eq!(files.len(), 4);
     let count = format!("{steps} steps, {lines} lines in four files");
     assert!(guide.contains(&count), "docs/porting.md should say: {count}");
+    let readme = page::read("README.md");
+    assert!(readme.replace('\n', " ").contains(&format!("takes {steps} steps")), "README.md: {steps} steps");
 }
 
 #[test]
