@@ -226,7 +226,7 @@ const FRAMES: Panel = Panel {
         ("in a frame", "Noise", -50.0, 0.5),
         ("Noise", "in a frame", -50.0, 0.5),
         ("Start", "Noise", 0.0, 0.5),
-        ("in a frame", "Dropped", 0.0, 0.5),
+        ("in a frame", "Dropped", 0.0, 0.62),
         ("in a frame", "DroppedCloser", 20.0, 0.3),
         ("DroppedCloser", "in a frame", 60.0, 0.5),
         ("Dropped", "DroppedCloser", 120.0, 0.5),
