@@ -94,6 +94,23 @@ impl<'b> Encoder<'b> {
 ///
 /// # Errors
 /// Every method gives [`DoesNotFit`] if the value does not fit.
+///
+/// ```
+/// use guestwire::{DoesNotFit, Encoder, ValueEncoder};
+///
+/// fn temperature(place: ValueEncoder<'_>, millidegrees: Option<i64>) -> Result<(), DoesNotFit> {
+///     match millidegrees {
+///         Some(millidegrees) => place.thousandths(millidegrees),
+///         None => place.null(),
+///     }
+/// }
+///
+/// let mut buffer = [0; 16];
+/// let mut encoder = Encoder::new(&mut buffer);
+/// temperature(encoder.value(), Some(21_500))?;
+/// assert_eq!(encoder.as_bytes(), b"21.500");
+/// # Ok::<(), DoesNotFit>(())
+/// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]

@@ -20,6 +20,8 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod error;
+#[cfg(feature = "defmt")]
+mod format;
 mod io;
 mod lexer;
 mod log;

@@ -114,6 +114,15 @@ impl fmt::Debug for Text<'_> {
 /// The characters of a [`Text`].
 ///
 /// The lexer has refused what is not one: broken UTF-8, unknown escapes, half surrogate pairs.
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#""a\tb""#[..]) else { panic!("a frame was sent") };
+/// let text = frame.value().string().expect("it is a string");
+/// assert!(text.chars().eq(['a', '\t', 'b']));
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chars<'a> {

@@ -89,6 +89,18 @@ pub struct Responder<'q, 't> {
 }
 
 /// The proof that a response was given.
+///
+/// Nothing but a [`Responder`] makes one, so that a command's function cannot forget to respond.
+///
+/// ```
+/// use guestwire::{Call, CommandResult, Responded};
+///
+/// fn version<'q, 't>(_: &mut (), call: Call<'q, 't>) -> CommandResult<'q, 't> {
+///     let responded: Responded<'t> = call.respond()?.string("1.0.0")?;
+///     Ok(responded)
+/// }
+/// # let _: guestwire::Handler<()> = version;
+/// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Responded<'t> {

@@ -355,3 +355,17 @@ scalars! {
     i64: integer,
     u64: unsigned,
 }
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Str<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Display2Format(self));
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for List<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Debug2Format(self));
+    }
+}

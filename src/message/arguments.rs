@@ -345,6 +345,14 @@ impl<'a> Argument<'a> {
 
 /// What is wrong with a command's arguments. Prints as the reference agent says it (QEMU 7.2,
 /// qapi/qobject-input-visitor.c).
+///
+/// ```
+/// use guestwire::{ArgumentError, Arguments};
+///
+/// let error = Arguments::none().integer("handle").expect_err("there are no arguments");
+/// assert!(matches!(error, ArgumentError::Missing(_)));
+/// assert_eq!(error.to_string(), "Parameter 'handle' is missing");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -395,6 +403,13 @@ impl fmt::Display for ArgumentError<'_> {
 impl core::error::Error for ArgumentError<'_> {}
 
 /// Where among the arguments: prints as `vcpus[0].online`.
+///
+/// ```
+/// use guestwire::{ArgumentError, Arguments};
+///
+/// let Err(ArgumentError::Missing(parameter)) = Arguments::none().integer("handle") else { panic!("it is missing") };
+/// assert_eq!(parameter.to_string(), "handle");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Parameter<'a> {
