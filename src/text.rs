@@ -107,6 +107,9 @@ impl fmt::Debug for Text<'_> {
 fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
     let same = one.iter().zip(other).take_while(|(byte, same)| byte == same && **byte != b'\\').count();
     let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
+    if one.first() != Some(&b'\\') && other.first() != Some(&escape) {
+        return one.is_empty() && other.is_empty();
+    }
     let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
     loop {
         let code = one.code();
