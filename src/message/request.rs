@@ -54,9 +54,10 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// Whether a frame has `return` or `error`, and no `execute`.
+    /// Whether a frame has `return` or `error`, and no `execute`. Most requests tell by their first member.
     pub(crate) fn is_response(frame: &Frame<'a>) -> bool {
-        Self::parse(frame).is_err_and(|error| error.fault == RequestFault::Response)
+        let is_request = members(frame).next().is_some_and(|(name, _)| name == "execute");
+        !is_request && Self::parse(frame).is_err_and(|error| error.fault == RequestFault::Response)
     }
 }
 
