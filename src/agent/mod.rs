@@ -2,19 +2,19 @@
 
 mod call;
 mod command;
+mod error_response;
 mod guest;
 
 use core::convert::Infallible;
-use core::fmt::{self, Write};
+use core::fmt;
 
 pub use call::{Call, Responded, Responder};
-use call::{ErrorClass, error_response};
 pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
 use crate::decoder::{Decoder, Event, Signal};
 use crate::log::warn;
-use crate::message::{Request, RequestFault};
+use crate::message::Request;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -294,9 +294,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     fn wants_answer(&self, signal: Signal) -> bool {
         match self.decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => {
-                !Request::parse(&frame).is_err_and(|error| error.fault == RequestFault::Response)
-            }
+            Ok(Some(Event::Frame(frame))) => !Request::is_response(&frame),
             Ok(_) => false,
             Err(_) => true,
         }
@@ -304,14 +302,15 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     fn serve(&mut self, signal: Signal) {
         let Self { guest, decoder, transmit, .. } = self;
-        transmit.replace(|transmit| match decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => guest::answer(guest, &frame, transmit),
-            Ok(_) => 0,
-            Err(broken) => {
-                warn!("{} behind {} bytes", broken, decoder.text().len());
-                error_response(transmit, None, ErrorClass::GenericError, &|text| text.write_str(broken.desc()))
+        let frame = match decoder.event(signal) {
+            Ok(Some(Event::Frame(frame))) => Ok(frame),
+            Ok(_) => return,
+            Err(error) => {
+                warn!("{} behind {} bytes", error, decoder.text().len());
+                Err(error)
             }
-        });
+        };
+        transmit.replace(|transmit| guest::answer(guest, frame, transmit));
     }
 }
 

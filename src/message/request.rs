@@ -1,12 +1,12 @@
 //! Requests: the envelope around a command and its arguments.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use super::arguments::Arguments;
-use super::{DUPLICATE_KEY, members};
+use super::{DUPLICATE_KEY, Description, members};
 use crate::decoder::Frame;
 use crate::text::Text;
-use crate::value::{Kind, Value};
+use crate::value::Value;
 
 /// A frame that asks for a command to be run.
 ///
@@ -39,68 +39,72 @@ impl<'a> Request<'a> {
     /// # Errors
     /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
     pub fn parse(frame: &Frame<'a>) -> Result<Self, RequestError<'a>> {
+        if !frame.value().is_object() {
+            return Err(RequestError { fault: RequestFault::NotAnObject, id: None });
+        }
         let mut envelope = Envelope::default();
-        for (name, value) in members(frame).ok_or(RequestError::NOT_AN_OBJECT)? {
+        for (name, value) in members(frame) {
             envelope.note(name, value);
         }
-        envelope.check()
+        let [_, arguments, id] = envelope.known;
+        match envelope.check() {
+            Ok(command) => Ok(Request { command, arguments: arguments.map_or(Arguments::none(), Arguments::of), id }),
+            Err(RequestFault::DuplicateKey) => Err(RequestError { fault: RequestFault::DuplicateKey, id: None }),
+            Err(fault) => Err(RequestError { fault, id }),
+        }
+    }
+
+    /// Whether a frame has `return` or `error`, and no `execute`. Most requests tell by their first member.
+    pub(crate) fn is_response(frame: &Frame<'a>) -> bool {
+        let is_request = members(frame).next().is_some_and(|(name, _)| name == "execute");
+        !is_request && Self::parse(frame).is_err_and(|error| error.fault == RequestFault::Response)
     }
 }
 
 /// The members of a request as they were met.
 #[derive(Default)]
 struct Envelope<'a> {
-    execute: Option<Value<'a>>,
-    arguments: Option<Value<'a>>,
-    id: Option<Value<'a>>,
+    /// Those that it may have: the first of [`NAMES`](Self::NAMES).
+    known: [Option<Value<'a>>; 3],
     unexpected: Option<Text<'a>>,
     response: bool,
     duplicate: bool,
 }
 
 impl<'a> Envelope<'a> {
+    const NAMES: &'static [&'static str] = &["execute", "arguments", "id", "return", "error"];
+
     fn note(&mut self, name: Text<'a>, value: Value<'a>) {
-        let member = if name == "execute" {
-            &mut self.execute
-        } else if name == "arguments" {
-            &mut self.arguments
-        } else if name == "id" {
-            &mut self.id
-        } else {
-            self.response |= name == "return" || name == "error";
-            self.duplicate |= self.unexpected == Some(name);
-            self.unexpected.get_or_insert(name);
-            return;
-        };
-        self.duplicate |= member.replace(value).is_some();
+        let index = Self::NAMES.iter().position(|known| name == *known);
+        match index.and_then(|index| self.known.get_mut(index)) {
+            Some(member) => self.duplicate |= member.replace(value).is_some(),
+            None => {
+                self.response |= index.is_some();
+                self.duplicate |= self.unexpected == Some(name);
+                self.unexpected.get_or_insert(name);
+            }
+        }
     }
 
-    fn check(self) -> Result<Request<'a>, RequestError<'a>> {
-        let refuse = |fault| Err(RequestError { fault, id: self.id });
-        if self.response && self.execute.is_none() {
-            return refuse(RequestFault::Response);
+    fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
+        let [execute, arguments, _] = self.known;
+        if self.response && execute.is_none() {
+            return Err(RequestFault::Response);
         }
         if self.duplicate {
-            return Err(RequestError { fault: RequestFault::DuplicateKey, id: None });
+            return Err(RequestFault::DuplicateKey);
         }
-        let command = match self.execute.map(|execute| execute.string()) {
-            Some(None) => return refuse(RequestFault::ExecuteType),
-            Some(command) => command,
-            None => None,
-        };
-        if self.arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
-            return refuse(RequestFault::ArgumentsType);
+        let command = execute.and_then(|execute| execute.string());
+        if command.is_none() && execute.is_some() {
+            return Err(RequestFault::ExecuteType);
+        }
+        if arguments.is_some_and(|arguments| !arguments.is_object()) {
+            return Err(RequestFault::ArgumentsType);
         }
         if let Some(name) = self.unexpected {
-            return refuse(RequestFault::Unexpected(name));
+            return Err(RequestFault::Unexpected(name));
         }
-        match command {
-            Some(command) => {
-                let arguments = self.arguments.map_or(Arguments::none(), Arguments::of);
-                Ok(Request { command, arguments, id: self.id })
-            }
-            None => refuse(RequestFault::LacksExecute),
-        }
+        command.ok_or(RequestFault::LacksExecute)
     }
 }
 
@@ -151,38 +155,31 @@ pub enum RequestFault<'a> {
     LacksExecute,
 }
 
-impl RequestError<'_> {
-    const NOT_AN_OBJECT: Self = Self { fault: RequestFault::NotAnObject, id: None };
-}
-
-impl RequestFault<'_> {
-    pub(crate) fn describe(&self, text: &mut impl Write) -> fmt::Result {
-        let words = match *self {
+impl<'a> RequestFault<'a> {
+    pub(crate) const fn description(&self) -> Description<'a> {
+        let template = match self {
             Self::Response => "QMP input is a response",
             Self::NotAnObject => "QMP input must be a JSON object",
             Self::DuplicateKey => DUPLICATE_KEY,
             Self::ExecuteType => "QMP input member 'execute' must be a string",
             Self::ArgumentsType => "QMP input member 'arguments' must be an object",
             Self::LacksExecute => "QMP input lacks member 'execute'",
-            Self::Unexpected(name) => {
-                text.write_str("QMP input member '")?;
-                name.write_to(text)?;
-                "' is unexpected"
-            }
+            Self::Unexpected(_) => "QMP input member '#' is unexpected",
         };
-        text.write_str(words)
+        let word: &[u8] = if let Self::Unexpected(name) = self { name.as_escaped_bytes() } else { b"" };
+        Description { template, path: b"", word }
     }
 }
 
 impl fmt::Display for RequestFault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+        self.description().write(f)
     }
 }
 
 impl fmt::Display for RequestError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fault.describe(f)
+        self.fault.description().write(f)
     }
 }
 
