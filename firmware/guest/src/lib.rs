@@ -89,14 +89,14 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         })
         .allowed_when_frozen(),
         Command::new("guest-fsfreeze-freeze", |guest, call| freeze(guest, call, true)),
-        Command::new("guest-fsfreeze-freeze-list", |guest, mut call| {
+        Command::new("guest-fsfreeze-freeze-list", |guest, call| {
             if let Some(mut mountpoints) = call.arguments.optional_array("mountpoints")? {
                 mountpoints.try_for_each(|mountpoint| mountpoint.string().map(drop))?;
             }
             freeze(guest, call, true)
         }),
         Command::new("guest-fsfreeze-thaw", |guest: &mut Self, call| freeze(guest, call, false)).allowed_when_frozen(),
-        Command::new("guest-fstrim", |_, mut call| {
+        Command::new("guest-fstrim", |_, call| {
             call.arguments.optional_integer("minimum")?;
             call.respond()?.object(|trimmed| trimmed.member("paths").array(|_| Ok(())))
         }),
