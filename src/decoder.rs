@@ -161,6 +161,11 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// What became of a frame that cannot be delivered. The byte is taken all the same; just go on.
     pub fn push(&mut self, byte: u8) -> Result<Option<Event<'_>>, FrameError> {
+        if self.parser.lexer.is_plain(byte) {
+            let parser: &mut Parser<[u8]> = &mut self.parser;
+            parser.store(byte);
+            return Ok(None);
+        }
         let signal = self.step(byte);
         self.event(signal)
     }
@@ -285,6 +290,16 @@ impl<const N: usize> fmt::Debug for Decoder<N> {
 }
 
 impl Parser<[u8]> {
+    fn store(&mut self, byte: u8) {
+        match self.buffer.get_mut(usize::from(self.length)) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.room = Room::Exceeded,
+        }
+    }
+
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
@@ -414,16 +429,6 @@ impl Parser<[u8]> {
     fn begin(&mut self, byte: u8) {
         self.clear();
         self.store(byte);
-    }
-
-    fn store(&mut self, byte: u8) {
-        match self.buffer.get_mut(usize::from(self.length)) {
-            Some(place) => {
-                *place = byte;
-                self.length = self.length.wrapping_add(1);
-            }
-            None => self.room = Room::Exceeded,
-        }
     }
 
     fn frame(&self) -> Signal {
