@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, Recovery, Step, skip_plain};
+use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
 use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -335,7 +335,13 @@ impl Parser<[u8]> {
             at = at.wrapping_add(1);
             let mut step = lexer.step(byte);
             if matches!(step, Step::Text | Step::Plain) {
-                if step == Step::Text || rest.get(at).is_some_and(|byte| crate::lexer::is_plain(*byte)) {
+                // Behind an escape the next one is mostly near: whole words pay from the fourth plain character on.
+                let mut singly = if step == Step::Text { 0_u32 } else { 4 };
+                while singly > 0 && rest.get(at).is_some_and(|byte| is_plain(*byte)) {
+                    singly = singly.wrapping_sub(1);
+                    at = at.wrapping_add(1);
+                }
+                if singly == 0 {
                     at = skip_plain(rest, at);
                 }
                 let Some(&next) = rest.get(at) else { break (Step::Inside, 0) };
