@@ -12,7 +12,7 @@ pub use call::{Call, Responded, Responder};
 pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
-use crate::decoder::{Decoder, Event, Signal};
+use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
 use crate::message::Request;
 use crate::transmit::Transmit;
@@ -293,22 +293,22 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     }
 
     fn wants_answer(&self, signal: Signal) -> bool {
-        match self.decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => !Request::is_response(&frame),
-            Ok(_) => false,
-            Err(_) => true,
+        match signal {
+            Signal::Frame => !Request::is_response(&self.decoder.frame()),
+            Signal::Error(_) => true,
+            Signal::Nothing | Signal::Sentinel => false,
         }
     }
 
     fn serve(&mut self, signal: Signal) {
         let Self { guest, decoder, transmit, .. } = self;
-        let frame = match decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => Ok(frame),
-            Ok(_) => return,
-            Err(error) => {
+        let frame = match signal {
+            Signal::Frame => Ok(decoder.frame()),
+            Signal::Error(error) => {
                 warn!("{} behind {} bytes", error, decoder.text().len());
                 Err(error)
             }
+            Signal::Nothing | Signal::Sentinel => return,
         };
         transmit.replace(|transmit| guest::answer(guest, frame, transmit));
     }
