@@ -72,8 +72,19 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
+        let (one, other) = (self.escaped, other.as_bytes());
         // An escape is longer than what it means.
-        self.escaped.len() >= other.len() && is_same(self.escaped, other.as_bytes(), NO_ESCAPES)
+        if one.len() < other.len() {
+            return false;
+        }
+        // Mostly the bytes tell.
+        let same = one.iter().zip(other).take_while(|(byte, same)| byte == same && **byte != b'\\').count();
+        let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
+        match one.first() {
+            None => other.is_empty(),
+            Some(b'\\') => is_same(&mut Chars::new(one, b'\\'), &mut Chars::new(other, NO_ESCAPES)),
+            Some(_) => false,
+        }
     }
 }
 
@@ -86,7 +97,7 @@ impl PartialEq<&str> for Text<'_> {
 /// Two texts are equal if they mean the same, however each is escaped.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        is_same(self.escaped, other.escaped, b'\\')
+        is_same(&mut self.chars(), &mut other.chars())
     }
 }
 
@@ -106,14 +117,7 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Whether a text means the same as another, in which escapes begin with that byte. Mostly the bytes tell.
-fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
-    let same = one.iter().zip(other).take_while(|(byte, same)| byte == same && **byte != b'\\').count();
-    let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
-    if one.first() != Some(&b'\\') && other.first() != Some(&escape) {
-        return one.is_empty() && other.is_empty();
-    }
-    let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
+fn is_same(one: &mut Chars<'_>, other: &mut Chars<'_>) -> bool {
     loop {
         let code = one.code();
         if code != other.code() {

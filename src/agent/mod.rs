@@ -14,7 +14,7 @@ pub use guest::{Guest, guest_info_size};
 
 use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
-use crate::message::Request;
+use crate::message::is_response;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -280,23 +280,24 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
-        if signal == Signal::Nothing {
+        if !self.wants_answer(signal) {
             return;
         }
         if self.transmit().is_empty() {
             self.serve(signal);
-        } else if self.wants_answer(signal) {
+        } else {
             match &mut self.waiting {
                 [first @ Signal::Nothing, _] | [_, first] => *first = signal,
             }
         }
     }
 
+    /// A response is never answered, or two agents on a line would never fall silent.
     fn wants_answer(&self, signal: Signal) -> bool {
         match signal {
-            Signal::Frame => !Request::is_response(&self.decoder.frame()),
-            Signal::Error(_) => true,
             Signal::Nothing | Signal::Sentinel => false,
+            Signal::Frame => !is_response(&self.decoder.frame()),
+            Signal::Error(_) => true,
         }
     }
 
