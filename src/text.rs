@@ -82,7 +82,7 @@ impl PartialEq<str> for Text<'_> {
         let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
         match one.first() {
             None => other.is_empty(),
-            Some(b'\\') => is_same(&mut Chars::new(one, b'\\'), &mut Chars::new(other, NO_ESCAPES)),
+            Some(b'\\') => is_same(one, other, NO_ESCAPES),
             Some(_) => false,
         }
     }
@@ -97,7 +97,7 @@ impl PartialEq<&str> for Text<'_> {
 /// Two texts are equal if they mean the same, however each is escaped.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        is_same(&mut self.chars(), &mut other.chars())
+        is_same(self.escaped, other.escaped, b'\\')
     }
 }
 
@@ -117,7 +117,9 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-fn is_same(one: &mut Chars<'_>, other: &mut Chars<'_>) -> bool {
+/// Whether an escaped text means another, in which escapes begin with that byte.
+fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
+    let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
     loop {
         let code = one.code();
         if code != other.code() {

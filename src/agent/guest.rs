@@ -91,11 +91,14 @@ pub(super) fn answer<G: Guest>(guest: &mut G, frame: Result<Frame<'_>, FrameErro
     let mut id = None;
     let (class, description) = match frame {
         Ok(frame) => {
-            let mut envelope = Envelope::default();
-            envelope.read(&frame);
-            id = envelope.id();
-            match envelope.check() {
-                Ok(command) => match execute(guest, command, &mut envelope.arguments(), &mut id, transmit) {
+            let (command, mut arguments) = {
+                let mut envelope = Envelope::default();
+                envelope.read(&frame);
+                id = envelope.id();
+                (envelope.check(), envelope.arguments())
+            };
+            match command {
+                Ok(command) => match execute(guest, command, &mut arguments, &mut id, transmit) {
                     Ok(length) => return length,
                     Err(error) => error,
                 },
