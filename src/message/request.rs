@@ -51,11 +51,14 @@ impl<'a> Request<'a> {
 
 /// Whether a frame is an object with `return` or `error`, and without `execute`.
 pub(crate) fn is_response(frame: &Frame<'_>) -> bool {
-    frame.value().is_object() && !has(frame, "execute") && (has(frame, "return") || has(frame, "error"))
-}
-
-fn has(frame: &Frame<'_>, name: &str) -> bool {
-    members(frame).any(|(candidate, _)| candidate == name)
+    let mut has_outcome = false;
+    for (name, _) in members(frame) {
+        if name == "execute" {
+            return false;
+        }
+        has_outcome |= name == "return" || name == "error";
+    }
+    has_outcome && frame.value().is_object()
 }
 
 /// The members of a request as they were met.
