@@ -65,15 +65,14 @@ pub(crate) fn is_response(frame: &Frame<'_>) -> bool {
 #[derive(Default)]
 pub(crate) struct Envelope<'a> {
     is_object: bool,
-    /// Those that it may have.
-    known: [Option<Value<'a>>; 3],
+    execute: Option<Value<'a>>,
+    arguments: Option<Value<'a>>,
+    id: Option<Value<'a>>,
     unexpected: Option<Text<'a>>,
     duplicate: bool,
 }
 
 impl<'a> Envelope<'a> {
-    const NAMES: &'static [&'static str] = &["execute", "arguments", "id"];
-
     /// To be called once. What is read stays where it is: to move it would take a memcpy.
     pub(crate) fn read(&mut self, frame: &Frame<'a>) {
         self.is_object = frame.value().is_object();
@@ -86,40 +85,41 @@ impl<'a> Envelope<'a> {
 
     /// The `id` to answer with.
     pub(crate) fn id(&self) -> Option<Value<'a>> {
-        let [_, _, id] = self.known;
-        id.filter(|_| !self.duplicate)
+        self.id.filter(|_| !self.duplicate)
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
-        let [_, arguments, _] = self.known;
-        arguments.map_or(Arguments::none(), Arguments::of)
+        self.arguments.map_or(Arguments::none(), Arguments::of)
     }
 
     fn note(&mut self, name: Text<'a>, value: Value<'a>) {
-        let index = Self::NAMES.iter().position(|known| name == *known);
-        match index.and_then(|index| self.known.get_mut(index)) {
-            Some(member) => self.duplicate |= member.replace(value).is_some(),
-            None => {
-                self.duplicate |= self.unexpected == Some(name);
-                self.unexpected.get_or_insert(name);
-            }
-        }
+        let member = if name == "execute" {
+            &mut self.execute
+        } else if name == "arguments" {
+            &mut self.arguments
+        } else if name == "id" {
+            &mut self.id
+        } else {
+            self.duplicate |= self.unexpected == Some(name);
+            self.unexpected.get_or_insert(name);
+            return;
+        };
+        self.duplicate |= member.replace(value).is_some();
     }
 
     /// The command's name, or what is wrong.
     pub(crate) fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
-        let [execute, arguments, _] = self.known;
         if !self.is_object {
             return Err(RequestFault::NotAnObject);
         }
         if self.duplicate {
             return Err(RequestFault::DuplicateKey);
         }
-        let command = execute.and_then(|execute| execute.string());
-        if command.is_none() && execute.is_some() {
+        let command = self.execute.and_then(|execute| execute.string());
+        if command.is_none() && self.execute.is_some() {
             return Err(RequestFault::ExecuteType);
         }
-        if arguments.is_some_and(|arguments| !arguments.is_object()) {
+        if self.arguments.is_some_and(|arguments| !arguments.is_object()) {
             return Err(RequestFault::ArgumentsType);
         }
         if let Some(name) = self.unexpected {
