@@ -72,19 +72,20 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        let (one, other) = (self.escaped, other.as_bytes());
-        // An escape is longer than what it means.
-        if one.len() < other.len() {
+        // An escape is longer than what it means, and mostly there is none.
+        if self.escaped.len() < other.len() {
             return false;
         }
-        // Mostly the bytes tell.
-        let same = one.iter().zip(other).take_while(|(byte, same)| byte == same && **byte != b'\\').count();
-        let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
-        match one.first() {
-            None => other.is_empty(),
-            Some(b'\\') => is_same(one, other, NO_ESCAPES),
-            Some(_) => false,
+        let mut rest = other.bytes();
+        for byte in self.escaped {
+            if *byte == b'\\' {
+                return is_same(self.escaped, other.as_bytes(), NO_ESCAPES);
+            }
+            if rest.next() != Some(*byte) {
+                return false;
+            }
         }
+        true
     }
 }
 

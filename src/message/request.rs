@@ -84,8 +84,8 @@ impl<'a> Envelope<'a> {
     }
 
     /// The `id` to answer with.
-    pub(crate) fn id(&self) -> Option<Value<'a>> {
-        self.id.filter(|_| !self.duplicate)
+    pub(crate) const fn id(&self) -> Option<Value<'a>> {
+        if self.duplicate { None } else { self.id }
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
