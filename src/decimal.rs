@@ -24,13 +24,14 @@ pub(crate) fn write(to: &mut impl Write, value: u64) -> fmt::Result {
         (rest, written) = (less, true);
     }
     for left in (0..19).rev() {
-        let mut digit = 0;
-        for part in &[8 * SECOND, 4 * SECOND, 2 * SECOND, SECOND] {
+        let (mut digit, mut part) = (0, 8 * SECOND);
+        for _ in 0..4 {
             digit <<= 1;
-            if let Some(less) = rest.checked_sub(*part) {
+            if let Some(less) = rest.checked_sub(part) {
                 rest = less;
                 digit |= 1;
             }
+            part >>= 1;
         }
         written |= digit != 0 || left == 0;
         if written {

@@ -261,9 +261,14 @@ impl<const N: usize> Decoder<N> {
         match signal {
             Signal::Nothing => Ok(None),
             Signal::Sentinel => Ok(Some(Event::Sentinel)),
-            Signal::Frame => Ok(Some(Event::Frame(Frame { text: self.text(), separators: &self.parser.separators }))),
+            Signal::Frame => Ok(Some(Event::Frame(self.frame()))),
             Signal::Error(error) => Err(error),
         }
+    }
+
+    /// The frame that [`Signal::Frame`] announced.
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        Frame { text: self.text(), separators: &self.parser.separators }
     }
 }
 

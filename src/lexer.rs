@@ -132,7 +132,7 @@ impl Lexer {
     }
 
     /// RFC 8259's grammar, quoted beside its arms; RFC 3629 section 4 for what is not ASCII.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn step(&mut self, byte: u8) -> Step {
         use State::*;
         // string = quotation-mark *char quotation-mark

@@ -72,8 +72,20 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        // An escape is longer than what it means.
-        self.escaped.len() >= other.len() && is_same(self.escaped, other.as_bytes(), NO_ESCAPES)
+        // An escape is longer than what it means, and mostly there is none.
+        if self.escaped.len() < other.len() {
+            return false;
+        }
+        let mut rest = other.bytes();
+        for byte in self.escaped {
+            if *byte == b'\\' {
+                return is_same(self.escaped, other.as_bytes(), NO_ESCAPES);
+            }
+            if rest.next() != Some(*byte) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -106,13 +118,8 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Whether a text means the same as another, in which escapes begin with that byte. Mostly the bytes tell.
+/// Whether an escaped text means another, in which escapes begin with that byte.
 fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
-    let same = one.iter().zip(other).take_while(|(byte, same)| byte == same && **byte != b'\\').count();
-    let (one, other) = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
-    if one.first() != Some(&b'\\') && other.first() != Some(&escape) {
-        return one.is_empty() && other.is_empty();
-    }
     let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
     loop {
         let code = one.code();

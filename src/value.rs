@@ -106,11 +106,10 @@ impl<'a> Value<'a> {
             digits => (digits, false),
         };
         let magnitude = decimal::parse(digits)?;
-        if magnitude > i64::MAX.unsigned_abs().wrapping_add(is_negative.into()) {
-            return None;
-        }
         let value = magnitude.cast_signed();
-        Some(if is_negative { value.wrapping_neg() } else { value })
+        let value = if is_negative { value.wrapping_neg() } else { value };
+        // Beyond the range it wraps to the other sign.
+        ((value < 0) == (is_negative && magnitude > 0)).then_some(value)
     }
 
     /// The same for numbers from 0 to 2^64 - 1.

@@ -43,7 +43,7 @@ impl<'q, 't> Call<'q, 't> {
     /// [`ArgumentError`](crate::ArgumentError) if there is one that was not read, and [`CommandError::DoesNotFit`] if
     /// the request's `id` is so long that no response with it fits.
     pub fn respond(self) -> Result<Responder<'q, 't>, CommandError<'q>> {
-        self.arguments.find_unread()?;
+        self.arguments.end()?;
         let id = self.draft.id.map_or(0, |id| id.as_bytes().len());
         if id > self.draft.encoder.capacity().saturating_sub(SHORTEST_WITH_ID) {
             return Err(CommandError::DoesNotFit);

@@ -8,7 +8,9 @@ use super::error_response::{ErrorClass, error_response};
 use crate::decoder::Frame;
 use crate::error::FrameError;
 use crate::log::{debug, trace, warn};
-use crate::message::{Description, Request, RequestError, RequestFault};
+use crate::message::{Arguments, Description, Envelope};
+use crate::text::Text;
+use crate::value::Value;
 
 /// A guest: its commands, and the state that they work on.
 ///
@@ -86,31 +88,35 @@ fn all_commands<G: Guest>() -> impl Iterator<Item = &'static Command<G>> {
 
 /// Answers a frame, or that it is broken, and returns the length of the response, 0 for none.
 pub(super) fn answer<G: Guest>(guest: &mut G, frame: Result<Frame<'_>, FrameError>, transmit: &mut [u8]) -> usize {
-    let mut request; // stays where it is: to move it would take a memcpy
-    let (id, class, description) = match frame {
+    let mut id = None;
+    let (class, description) = match frame {
         Ok(frame) => {
-            request = Request::parse(&frame);
-            match &mut request {
-                Ok(request) => match execute(guest, request, transmit) {
+            let (command, mut arguments) = {
+                let mut envelope = Envelope::default();
+                envelope.read(&frame);
+                id = envelope.id();
+                (envelope.check(), envelope.arguments())
+            };
+            match command {
+                Ok(command) => match execute(guest, command, &mut arguments, &mut id, transmit) {
                     Ok(length) => return length,
-                    Err((class, description)) => (request.id, class, description),
+                    Err(error) => error,
                 },
-                // A response is never answered, or two agents on a line would never fall silent.
-                Err(RequestError { fault: RequestFault::Response, .. }) => return 0,
-                Err(RequestError { fault, id }) => (*id, ErrorClass::GenericError, fault.description()),
+                Err(fault) => (ErrorClass::GenericError, fault.description()),
             }
         }
-        Err(error) => (None, ErrorClass::GenericError, Description::fixed(error.desc())),
+        Err(error) => (ErrorClass::GenericError, Description::fixed(error.desc())),
     };
     error_response(transmit, id, class, &description)
 }
 
 fn execute<'q, G: Guest>(
     guest: &mut G,
-    request: &mut Request<'q>,
+    name: Text<'q>,
+    arguments: &mut Arguments<'q>,
+    id: &mut Option<Value<'q>>,
     transmit: &mut [u8],
 ) -> Result<usize, (ErrorClass, Description<'q>)> {
-    let name = request.command;
     let refusal = |template| {
         let word = name.as_escaped_bytes();
         Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
@@ -123,14 +129,14 @@ fn execute<'q, G: Guest>(
         return refusal(template);
     }
     trace!("{}", command.name);
-    let mut draft = Draft::begin(command.form, request.id, transmit);
-    match (command.handler)(guest, Call { arguments: &mut request.arguments, draft: &mut draft }) {
+    let mut draft = Draft::begin(command.form, *id, transmit);
+    match (command.handler)(guest, Call { arguments, draft: &mut draft }) {
         Ok(_) if command.form == Form::Silent => Ok(0),
         Ok(response) => Ok(response.length),
         Err(error) => {
             match error {
                 CommandError::DoesNotFit => warn!("{}: response too long", command.name),
-                CommandError::Argument(error) if error.is_duplicate_key() => request.id = None,
+                CommandError::Argument(error) if error.is_duplicate_key() => *id = None,
                 _ => {}
             }
             Err((ErrorClass::GenericError, error.description()))

@@ -12,9 +12,9 @@ pub use call::{Call, Responded, Responder};
 pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
-use crate::decoder::{Decoder, Event, Signal};
+use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
-use crate::message::Request;
+use crate::message::is_response;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -280,35 +280,36 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
-        if signal == Signal::Nothing {
+        if !self.wants_answer(signal) {
             return;
         }
         if self.transmit().is_empty() {
             self.serve(signal);
-        } else if self.wants_answer(signal) {
+        } else {
             match &mut self.waiting {
                 [first @ Signal::Nothing, _] | [_, first] => *first = signal,
             }
         }
     }
 
+    /// A response is never answered, or two agents on a line would never fall silent.
     fn wants_answer(&self, signal: Signal) -> bool {
-        match self.decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => !Request::is_response(&frame),
-            Ok(_) => false,
-            Err(_) => true,
+        match signal {
+            Signal::Nothing | Signal::Sentinel => false,
+            Signal::Frame => !is_response(&self.decoder.frame()),
+            Signal::Error(_) => true,
         }
     }
 
     fn serve(&mut self, signal: Signal) {
         let Self { guest, decoder, transmit, .. } = self;
-        let frame = match decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => Ok(frame),
-            Ok(_) => return,
-            Err(error) => {
+        let frame = match signal {
+            Signal::Frame => Ok(decoder.frame()),
+            Signal::Error(error) => {
                 warn!("{} behind {} bytes", error, decoder.text().len());
                 Err(error)
             }
+            Signal::Nothing | Signal::Sentinel => return,
         };
         transmit.replace(|transmit| guest::answer(guest, frame, transmit));
     }

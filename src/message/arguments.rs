@@ -176,15 +176,20 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// With the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        Self { ..*self }.find_unread()
-    }
-
-    /// The same, where it does not matter that the member found counts as read.
-    pub(crate) fn find_unread(&mut self) -> Result<(), ArgumentError<'a>> {
-        match self.object.others {
-            Others::Refused => self.find(None).map(|_| ()),
-            Others::Ignored => Ok(()),
+        if self.object.others == Others::Ignored {
+            return Ok(());
         }
+        let mut members = self.object.value.member_iter();
+        let mut bit = 1; // 0 behind the 32nd
+        while let Some((name, value)) = members.next() {
+            if self.read & bit == 0 {
+                let is_double = members.any(|(other, _)| other == name);
+                let fault = if is_double { Fault::DuplicateKey } else { Fault::Unexpected };
+                return Err(Argument { value, ..self.object }.error(fault, b""));
+            }
+            bit <<= 1;
+        }
+        Ok(())
     }
 
     pub(crate) fn missing(&self, name: &'static str) -> ArgumentError<'a> {
@@ -192,29 +197,21 @@ impl<'a> Arguments<'a> {
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
-        self.find(Some(name))
-    }
-
-    /// The member of that name; or, without one, the object itself, if it has no member that was not read.
-    fn find(&mut self, name: Option<&'static str>) -> Result<Argument<'a>, ArgumentError<'a>> {
-        let mut members = self.object.value.member_iter();
-        let (mut argument, mut fault) = (self.object, name.map(|_| Fault::Missing));
+        let (mut argument, mut fault) = (self.object, Some(Fault::Missing));
         let mut bit = 1; // 0 behind the 32nd
-        while let Some((candidate, value)) = members.next() {
-            if name.map_or(self.read & bit == 0, |name| candidate == name) {
+        for (candidate, value) in self.object.value.member_iter() {
+            if candidate == name {
+                if fault.is_none() {
+                    fault = Some(Fault::DuplicateKey);
+                    break;
+                }
                 self.read |= bit;
-                argument.value = value;
-                fault = match name {
-                    _ if members.any(|(other, _)| other == candidate) => Some(Fault::DuplicateKey),
-                    Some(_) => None,
-                    None => Some(Fault::Unexpected),
-                };
-                break;
+                (argument.value, fault) = (value, None);
             }
             bit <<= 1;
         }
         match fault {
-            Some(fault) => Err(argument.error(fault, name.unwrap_or_default().as_bytes())),
+            Some(fault) => Err(argument.error(fault, name.as_bytes())),
             None => Ok(argument),
         }
     }

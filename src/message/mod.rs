@@ -5,6 +5,7 @@ mod request;
 mod response;
 
 pub use arguments::{Argument, ArgumentError, Arguments};
+pub(crate) use request::{Envelope, is_response};
 pub use request::{Request, RequestError, RequestFault};
 pub use response::{ErrorResponse, Response};
 

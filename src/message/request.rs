@@ -39,66 +39,87 @@ impl<'a> Request<'a> {
     /// # Errors
     /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
     pub fn parse(frame: &Frame<'a>) -> Result<Self, RequestError<'a>> {
-        if !frame.value().is_object() {
-            return Err(RequestError { fault: RequestFault::NotAnObject, id: None });
-        }
         let mut envelope = Envelope::default();
-        for (name, value) in members(frame) {
-            envelope.note(name, value);
-        }
-        let [_, arguments, id] = envelope.known;
+        envelope.read(frame);
         match envelope.check() {
-            Ok(command) => Ok(Request { command, arguments: arguments.map_or(Arguments::none(), Arguments::of), id }),
-            Err(RequestFault::DuplicateKey) => Err(RequestError { fault: RequestFault::DuplicateKey, id: None }),
-            Err(fault) => Err(RequestError { fault, id }),
+            _ if is_response(frame) => Err(RequestError { fault: RequestFault::Response, id: envelope.id() }),
+            Ok(command) => Ok(Request { command, arguments: envelope.arguments(), id: envelope.id() }),
+            Err(fault) => Err(RequestError { fault, id: envelope.id() }),
         }
     }
+}
 
-    /// Whether a frame has `return` or `error`, and no `execute`. Most requests tell by their first member.
-    pub(crate) fn is_response(frame: &Frame<'a>) -> bool {
-        let is_request = members(frame).next().is_some_and(|(name, _)| name == "execute");
-        !is_request && Self::parse(frame).is_err_and(|error| error.fault == RequestFault::Response)
+/// Whether a frame is an object with `return` or `error`, and without `execute`.
+pub(crate) fn is_response(frame: &Frame<'_>) -> bool {
+    let mut has_outcome = false;
+    for (name, _) in members(frame) {
+        if name == "execute" {
+            return false;
+        }
+        has_outcome |= name == "return" || name == "error";
     }
+    has_outcome && frame.value().is_object()
 }
 
 /// The members of a request as they were met.
 #[derive(Default)]
-struct Envelope<'a> {
-    /// Those that it may have: the first of [`NAMES`](Self::NAMES).
-    known: [Option<Value<'a>>; 3],
+pub(crate) struct Envelope<'a> {
+    is_object: bool,
+    execute: Option<Value<'a>>,
+    arguments: Option<Value<'a>>,
+    id: Option<Value<'a>>,
     unexpected: Option<Text<'a>>,
-    response: bool,
     duplicate: bool,
 }
 
 impl<'a> Envelope<'a> {
-    const NAMES: &'static [&'static str] = &["execute", "arguments", "id", "return", "error"];
-
-    fn note(&mut self, name: Text<'a>, value: Value<'a>) {
-        let index = Self::NAMES.iter().position(|known| name == *known);
-        match index.and_then(|index| self.known.get_mut(index)) {
-            Some(member) => self.duplicate |= member.replace(value).is_some(),
-            None => {
-                self.response |= index.is_some();
-                self.duplicate |= self.unexpected == Some(name);
-                self.unexpected.get_or_insert(name);
+    /// To be called once. What is read stays where it is: to move it would take a memcpy.
+    pub(crate) fn read(&mut self, frame: &Frame<'a>) {
+        self.is_object = frame.value().is_object();
+        if self.is_object {
+            for (name, value) in members(frame) {
+                self.note(name, value);
             }
         }
     }
 
-    fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
-        let [execute, arguments, _] = self.known;
-        if self.response && execute.is_none() {
-            return Err(RequestFault::Response);
+    /// The `id` to answer with.
+    pub(crate) const fn id(&self) -> Option<Value<'a>> {
+        if self.duplicate { None } else { self.id }
+    }
+
+    pub(crate) fn arguments(&self) -> Arguments<'a> {
+        self.arguments.map_or(Arguments::none(), Arguments::of)
+    }
+
+    fn note(&mut self, name: Text<'a>, value: Value<'a>) {
+        let member = if name == "execute" {
+            &mut self.execute
+        } else if name == "arguments" {
+            &mut self.arguments
+        } else if name == "id" {
+            &mut self.id
+        } else {
+            self.duplicate |= self.unexpected == Some(name);
+            self.unexpected.get_or_insert(name);
+            return;
+        };
+        self.duplicate |= member.replace(value).is_some();
+    }
+
+    /// The command's name, or what is wrong.
+    pub(crate) fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
+        if !self.is_object {
+            return Err(RequestFault::NotAnObject);
         }
         if self.duplicate {
             return Err(RequestFault::DuplicateKey);
         }
-        let command = execute.and_then(|execute| execute.string());
-        if command.is_none() && execute.is_some() {
+        let command = self.execute.and_then(|execute| execute.string());
+        if command.is_none() && self.execute.is_some() {
             return Err(RequestFault::ExecuteType);
         }
-        if arguments.is_some_and(|arguments| !arguments.is_object()) {
+        if self.arguments.is_some_and(|arguments| !arguments.is_object()) {
             return Err(RequestFault::ArgumentsType);
         }
         if let Some(name) = self.unexpected {
