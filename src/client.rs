@@ -132,6 +132,8 @@ pub enum ClientError {
     Broken(FrameError),
     /// A response that nobody waits for, or a sentinel. The client is out of step.
     Unexpected,
+    /// There is nothing to wait for: to be called behind `synchronize` or `execute`.
+    NothingAsked,
 }
 
 /// Why a request was not sent.
@@ -413,6 +415,16 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         matches!(self.state, State::InStep | State::Response { .. })
     }
 
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) const fn is_waiting(&self) -> bool {
+        !matches!(self.state, State::OutOfStep | State::InStep)
+    }
+
+    /// Whether a request can be sent: the client is in step and waits for nothing.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.state, State::InStep)
+    }
+
     /// Whether silence, or the end of the line, is what success looks like: the request that waits is for a command
     /// without success response, and has left. To be asked before [`timed_out`](Self::timed_out) and
     /// [`reset`](Self::reset).
@@ -505,10 +517,12 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
                 let text = self.decoder.text();
                 // Of what is too long only the start is known: it may be an echoed request.
                 let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
-                if starts.iter().any(|start| text.starts_with(start)) {
+                if !starts.iter().any(|start| text.starts_with(start)) {
+                    (state, Verdict::GoOn)
+                } else if self.has_left() {
                     (State::InStep, Verdict::Error(ClientError::ResponseTooLong))
                 } else {
-                    (state, Verdict::GoOn)
+                    Self::out_of_step(ClientError::Unexpected)
                 }
             }
             (_, Err(error), _) => Self::out_of_step(ClientError::Broken(error)),
@@ -571,6 +585,7 @@ impl fmt::Display for ClientError {
             Self::ResponseTooLong => f.write_str("the response does not fit the receive buffer"),
             Self::Broken(error) => write!(f, "a broken frame: {error}"),
             Self::Unexpected => f.write_str("a response that nobody waited for"),
+            Self::NothingAsked => f.write_str("nothing was asked: synchronize or execute first"),
         }
     }
 }

@@ -244,14 +244,15 @@ impl Guest for Board {
             response.integer(set.vcpus.iter().count() as i64)
         }),
         FileRead::command(|board, call| {
-            let (file, mut response): (FileRead, _) = call.parse()?;
+            let (file, response): (FileRead, _) = call.parse()?;
             let Some(wanted) = file.wanted() else { return response.error("count") };
-            let space = response.content_space(wanted);
+            let mut content = response.file_content(wanted);
+            let space = content.space();
             let rest = &board.file[board.position..];
             let count = space.len().min(rest.len());
             space[..count].copy_from_slice(&rest[..count]);
             board.position += count;
-            response.file_content(count, board.position == board.file.len())
+            content.respond(count, board.position == board.file.len())
         }),
         FileWrite::command(|board, call| {
             let (file, response): (FileWrite<'_>, _) = call.parse()?;

@@ -70,13 +70,14 @@ fn not_found<'q, 't>(response: Responder<'q, 't>, handle: i64) -> CommandResult<
 
 /// What fits a response: fewer than asked for is no error.
 pub fn read<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
-    let (request, mut response): (FileRead, _) = call.parse()?;
+    let (request, response): (FileRead, _) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&request.handle) else { return not_found(response, request.handle) };
     let Some(wanted) = request.wanted() else {
         let count = request.count.unwrap_or_default();
         return response.error(format_args!("value '{count}' is invalid for argument count"));
     };
-    let space = response.content_space(wanted);
+    let mut content = response.file_content(wanted);
+    let space = content.space();
     let mut count = 0;
     while count < space.len() {
         match opened.file.read(&mut space[count..]) {
@@ -87,10 +88,10 @@ pub fn read<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
             Ok(more) => count += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if count > 0 && error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) => return failed(response, "failed to read file", error),
+            Err(error) => return failed(content.response, "failed to read file", error),
         }
     }
-    response.file_content(count, opened.eof)
+    content.respond(count, opened.eof)
 }
 
 pub fn write<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {

@@ -140,11 +140,9 @@ impl<'q, 't> Responder<'q, 't> {
         self.draft.encoder.capacity().saturating_sub(AROUND).saturating_sub(id)
     }
 
-    /// The last bytes of the transmit buffer, and where they start.
-    pub(crate) fn tail(&mut self, length: usize) -> (usize, &mut [u8]) {
-        let transmit = self.draft.encoder.buffer();
-        let start = transmit.len().saturating_sub(length);
-        (start, transmit.get_mut(start..).unwrap_or_default())
+    /// All of the transmit buffer, with the start of the response in it.
+    pub(crate) const fn buffer(&mut self) -> &mut [u8] {
+        self.draft.encoder.buffer()
     }
 
     /// Says that it is done: returns `{}`, or nothing where the command has no success response.

@@ -56,8 +56,7 @@ object! {
 const AROUND_CONTENT: usize = r#"{"count": 2147483647, "buf-b64": "", "eof": false}"#.len();
 
 impl<'q, 't> Responder<'q, 't> {
-    /// Where to put the bytes that [`file_content`](Self::file_content) returns: up to `wanted`, or as many as still fit
-    /// the response. It is a part of the agent's `TX` bytes, and holds whatever was there.
+    /// To return a [`FileContent`] of up to `wanted` bytes, or of as many as fit the response.
     ///
     /// ```
     /// use guestwire::Command;
@@ -66,42 +65,61 @@ impl<'q, 't> Responder<'q, 't> {
     /// struct Board { log: &'static [u8] }
     ///
     /// const COMMANDS: &[Command<Board>] = &[FileRead::command(|board: &mut Board, call| {
-    ///     let (file, mut response): (FileRead, _) = call.parse()?;
-    ///     let space = response.content_space(file.wanted().unwrap_or(0));
+    ///     let (file, response): (FileRead, _) = call.parse()?;
+    ///     let mut content = response.file_content(file.wanted().unwrap_or(0));
+    ///     let space = content.space();
     ///     let count = space.len().min(board.log.len());
     ///     let (read, rest) = board.log.split_at(count);
     ///     space[..count].copy_from_slice(read);
     ///     board.log = rest;
-    ///     response.file_content(count, board.log.is_empty())
+    ///     content.respond(count, board.log.is_empty())
     /// })];
     /// ```
-    pub fn content_space(&mut self, wanted: usize) -> &mut [u8] {
-        let (_, tail) = self.tail(self.content_room());
-        let length = wanted.min(tail.len());
-        tail.get_mut(..length).unwrap_or_default()
-    }
-
-    /// Returns a [`FileContent`]: the first `count` bytes of [`content_space`](Self::content_space).
-    ///
-    /// # Errors
-    /// [`CommandError::DoesNotFit`](crate::CommandError::DoesNotFit) if there are not as many.
-    pub fn file_content(mut self, count: usize, eof: bool) -> CommandResult<'q, 't> {
-        let room = self.content_room();
-        if count > room {
-            return Err(DoesNotFit.into());
-        }
+    pub fn file_content(mut self, wanted: usize) -> ContentResponder<'q, 't> {
         // They stand at the end of the buffer: what is written has room for all digits before it comes to the last.
-        let (start, _) = self.tail(room);
-        self.object(|content| {
-            content.member("count").unsigned(count as u64)?;
-            content.member("buf-b64").base64_of(start, count)?;
-            content.member("eof").boolean(eof)
-        })
+        let room = self.content_room();
+        let start = self.buffer().len().saturating_sub(room);
+        let space = wanted.min(room);
+        ContentResponder { response: self, start, space }
     }
 
     /// How many bytes fit a response as base64.
     fn content_room(&self) -> usize {
         (self.room().saturating_sub(AROUND_CONTENT) / 4).saturating_mul(3)
+    }
+}
+
+/// A response with a file's content, which is read into the agent's `TX` bytes. See [`Responder::file_content`].
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a request wants its response"]
+pub struct ContentResponder<'q, 't> {
+    /// For another response, where the file cannot be read.
+    pub response: Responder<'q, 't>,
+    start: usize,
+    space: usize,
+}
+
+impl<'q, 't> ContentResponder<'q, 't> {
+    /// Where to put what is read. It holds whatever was there.
+    pub fn space(&mut self) -> &mut [u8] {
+        let Self { response, start, space } = self;
+        response.buffer().get_mut(*start..start.saturating_add(*space)).unwrap_or_default()
+    }
+
+    /// Returns the first `count` bytes of the space, and whether the file ends behind them.
+    ///
+    /// # Errors
+    /// [`CommandError::DoesNotFit`](crate::CommandError::DoesNotFit) if there are not as many.
+    pub fn respond(self, count: usize, eof: bool) -> CommandResult<'q, 't> {
+        if count > self.space {
+            return Err(DoesNotFit.into());
+        }
+        self.response.object(|content| {
+            content.member("count").unsigned(count as u64)?;
+            content.member("buf-b64").base64_of(self.start, count)?;
+            content.member("eof").boolean(eof)
+        })
     }
 }
 

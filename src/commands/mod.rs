@@ -63,7 +63,8 @@ mod values;
 
 pub use exec::{Exec, ExecPid, ExecStatus, ExecStatusReturn};
 pub use file::{
-    FileClose, FileContent, FileFlush, FileOpen, FilePosition, FileRead, FileSeek, FileWrite, FileWritten, Whence,
+    ContentResponder, FileClose, FileContent, FileFlush, FileOpen, FilePosition, FileRead, FileSeek, FileWrite,
+    FileWritten, Whence,
 };
 pub use network::{InterfaceStatistics, IpAddress, IpAddressType, NetworkGetInterfaces, NetworkInterface};
 pub use schema::{Encode, Parse, Schema};

@@ -260,7 +260,7 @@ fn thousandths(text: &[u8]) -> Option<i64> {
         Some(magnitude) => (magnitude, true),
         None => (text, false),
     };
-    let (mut digits, mut power, mut in_fraction) = (0_i64, 3_i64, false);
+    let (mut digits, mut power, mut in_fraction, mut is_full) = (0_u64, 3_i64, false, false);
     let mut bytes = magnitude.iter();
     for byte in bytes.by_ref() {
         let digit = match byte {
@@ -268,21 +268,25 @@ fn thousandths(text: &[u8]) -> Option<i64> {
                 in_fraction = true;
                 continue;
             }
-            b'0'..=b'9' => i64::from(byte & 0xF),
+            b'0'..=b'9' => u64::from(byte & 0xF),
             _ => break, // the exponent
         };
+        // Behind the first digit that does not fit, none counts: each of them is less than a thousandth, or all is too much.
         match digits.checked_mul(10).and_then(|digits| digits.checked_add(digit)) {
-            Some(more) => {
+            Some(more) if !is_full => {
                 digits = more;
                 power = power.saturating_sub(in_fraction.into());
             }
-            None => power = power.saturating_add((!in_fraction).into()),
+            _ => {
+                is_full = true;
+                power = power.saturating_add((!in_fraction).into());
+            }
         }
     }
-    let exponent = bytes.as_slice();
-    let exponent = core::str::from_utf8(exponent).ok()?;
+    let exponent = core::str::from_utf8(bytes.as_slice()).ok()?;
     if !exponent.is_empty() {
-        power = power.saturating_add(exponent.parse().ok()?);
+        let most = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+        power = power.saturating_add(exponent.parse().unwrap_or(most));
     }
     while power > 0 && digits != 0 {
         digits = digits.checked_mul(10)?;
@@ -292,7 +296,7 @@ fn thousandths(text: &[u8]) -> Option<i64> {
         digits /= 10;
         power = power.saturating_add(1);
     }
-    digits.checked_mul(if is_negative { -1 } else { 1 })
+    if is_negative { 0_i64.checked_sub_unsigned(digits) } else { digits.try_into().ok() }
 }
 
 /// What a command returns that has nothing to say: `{}`.

@@ -33,12 +33,22 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # Errors
     /// The port's error of another kind.
     pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
-        match self.poll_with(uart, U::read, U::write) {
-            Err(error) if is_lost_byte(error.kind()) => {
-                self.lost();
-                Ok(())
+        enum Fault<E> {
+            Lost,
+            Port(E),
+        }
+        let read = |uart: &mut U| {
+            uart.read().map_err(|error| {
+                error.map(|error| if is_lost_byte(error.kind()) { Fault::Lost } else { Fault::Port(error) })
+            })
+        };
+        let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(Fault::Port));
+        loop {
+            match self.poll_with(uart, read, write) {
+                Ok(()) => return Ok(()),
+                Err(Fault::Lost) => self.lost(),
+                Err(Fault::Port(error)) => return Err(error),
             }
-            polled => polled,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Ports of embedded-io-async 0.7.
 
 use core::convert::Infallible;
+use core::future::{Future, pending, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
 
 use embedded_io_async::{BufRead, Read, Write};
 
@@ -69,49 +72,95 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Sends what is to be sent, and waits for the reply. Feature `embedded-io-async`.
     ///
-    /// When the executor's time-out drops it, [`timed_out`](Self::timed_out) and synchronize: bytes that come later are
-    /// not lost, wherever the port's own read loses none.
+    /// The port comes in two halves, because it reads while it writes: an agent may want to be rid of a response before
+    /// it takes more. When a write ends, a read that waits for its first byte is dropped, so a read must lose nothing
+    /// then, and in a time-out of the executor, too. After a time-out, call [`timed_out`](Self::timed_out) and
+    /// synchronize.
     ///
     /// ```
     /// use embedded_io_async::{Read, Write};
     /// use guestwire::{Client, Reply};
     ///
-    /// async fn is_healthy<P: Read + Write>(port: &mut P, random: i64) -> bool {
+    /// async fn is_healthy<R: Read, W: Write<Error = R::Error>>(rx: &mut R, tx: &mut W, random: i64) -> bool {
     ///     let mut client: Client<1024, 256> = Client::new();
     ///     client.synchronize(random);
-    ///     if client.exchange(port).await.is_err() || client.execute("guest-ping").is_err() {
+    ///     if client.exchange(rx, tx).await.is_err() || client.execute("guest-ping").is_err() {
     ///         return false;
     ///     }
-    ///     matches!(client.exchange(port).await, Ok(Reply::Return(_)))
+    ///     matches!(client.exchange(rx, tx).await, Ok(Reply::Return(_)))
     /// }
     /// ```
     ///
     /// # Errors
     /// [`ClientError`], [`IoError::Ended`] when the stream has ended, or the port's error.
-    pub async fn exchange<P: Read + Write>(
+    pub async fn exchange<R: Read, W: Write<Error = R::Error>>(
         &mut self,
-        port: &mut P,
-    ) -> Result<Reply<'_>, PollError<ClientError, IoError<P::Error>>> {
-        while !self.transmit().is_empty() {
-            let count = some(port.write(self.transmit()).await).map_err(PollError::Port)?;
-            self.transmitted(count);
-            if self.transmit().is_empty() {
-                port.flush().await.map_err(|error| PollError::Port(IoError::Port(error)))?;
-            }
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Result<Reply<'_>, PollError<ClientError, IoError<R::Error>>> {
+        if !self.is_waiting() {
+            return Err(PollError::Protocol(ClientError::NothingAsked));
         }
-        let mut byte = [0];
-        let verdict = loop {
-            some(port.read(&mut byte).await).map_err(PollError::Port)?;
-            let [byte] = byte;
-            match self.step(byte) {
-                Verdict::GoOn => {}
-                verdict => break verdict,
-            }
-        };
+        let verdict = self.verdict(reader, writer).await.map_err(PollError::Port)?;
         match self.reply(verdict) {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(PollError::Protocol(ClientError::Unexpected)),
             Err(error) => Err(PollError::Protocol(error)),
+        }
+    }
+
+    async fn verdict<R: Read, W: Write<Error = R::Error>>(
+        &mut self,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Result<Verdict, IoError<R::Error>> {
+        while !self.transmit().is_empty() {
+            let mut piece = [0; 16];
+            let count = piece.iter_mut().zip(self.transmit()).map(|(to, from)| *to = *from).count();
+            let written = match self.read_beside(reader, writer.write(piece.get(..count).unwrap_or_default())).await? {
+                Ok(written) => some(written)?,
+                Err(verdict) => return Ok(verdict),
+            };
+            self.transmitted(written);
+            if self.transmit().is_empty() {
+                match self.read_beside(reader, writer.flush()).await? {
+                    Ok(flushed) => flushed.map_err(IoError::Port)?,
+                    Err(verdict) => return Ok(verdict),
+                }
+            }
+        }
+        match self.read_beside(reader, pending::<Infallible>()).await? {
+            Ok(never) => match never {},
+            Err(verdict) => Ok(verdict),
+        }
+    }
+
+    /// Takes bytes until `write` is done, or until they lead to a verdict.
+    async fn read_beside<R: Read, T>(
+        &mut self,
+        reader: &mut R,
+        write: impl Future<Output = T>,
+    ) -> Result<Result<T, Verdict>, IoError<R::Error>> {
+        let mut write = pin!(write);
+        let mut byte = [0];
+        loop {
+            let read = {
+                let mut read = pin!(reader.read(&mut byte));
+                let either = poll_fn(|context| match write.as_mut().poll(context) {
+                    Poll::Ready(written) => Poll::Ready(Err(written)),
+                    Poll::Pending => read.as_mut().poll(context).map(Ok),
+                });
+                either.await
+            };
+            match read {
+                Ok(read) => some(read)?,
+                Err(written) => return Ok(Ok(written)),
+            };
+            let [byte] = byte;
+            match self.step(byte) {
+                Verdict::GoOn => {}
+                verdict => return Ok(Err(verdict)),
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Res
 /// The longest string with escapes that a type which holds its text can be given: it is unescaped on the stack.
 const LONGEST_ESCAPED: usize = 256;
 
+/// How many members a map may have. Each is compared with those behind it, so the work grows with the square.
+const LARGEST_MAP: u16 = 256;
+
 /// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
 #[derive(Debug)]
 enum Fault<'a> {
@@ -103,8 +106,23 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     number!(deserialize_u32, unsigned, visit_u64, "uint32_t");
     number!(deserialize_u64, unsigned, visit_u64, "uint64");
 
+    fn deserialize_i128<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0.unsigned() {
+            Ok(unsigned) => self.visit(visitor.visit_u64(unsigned)),
+            Err(_) => self.deserialize_i64(visitor),
+        }
+    }
+
+    fn deserialize_u128<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_u64(visitor)
+    }
+
     fn deserialize_f32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.deserialize_f64(visitor)
+        let number = self.double()?;
+        if (number as f32).is_infinite() {
+            return Err(self.0.type_error("number").into());
+        }
+        self.visit(visitor.visit_f64(number))
     }
 
     fn deserialize_f64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -147,8 +165,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.0.value().kind() {
-            Kind::Null => visitor.visit_unit(),
+        match self.0.value().as_bytes() {
+            b"null" | b"{}" => visitor.visit_unit(),
             _ => Err(self.0.type_error("null").into()),
         }
     }
@@ -192,7 +210,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         let members = self.0.value().members().ok_or(self.0.type_error("object"))?;
-        self.visit(visitor.visit_map(Entries { object: self.0, members, value: None }))
+        self.visit(visitor.visit_map(Entries { object: self.0, members, count: 0, value: None }))
     }
 
     fn deserialize_struct<V: Visitor<'a>>(
@@ -286,6 +304,7 @@ impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
 struct Entries<'a> {
     object: Argument<'a>,
     members: Members<'a>,
+    count: u16,
     value: Option<Argument<'a>>,
 }
 
@@ -294,6 +313,10 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
+        self.count = self.count.saturating_add(1);
+        if self.count > LARGEST_MAP {
+            return Err(Fault::Invalid);
+        }
         if self.members.clone().any(|(other, _)| other == name) {
             return Err(self.object.duplicate_key().into());
         }
