@@ -55,11 +55,17 @@ pub enum Event<'a> {
 ///     assert_eq!(frame.as_bytes(), b"[1,2]");
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     text: &'a [u8],
     separators: &'a Separators,
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Frame").field(&self.value()).finish()
+    }
 }
 
 impl<'a> Frame<'a> {

@@ -26,13 +26,13 @@ pub(crate) enum Step {
     Inside,
     /// The same, a plain character of a string.
     Plain,
-    /// The quotation mark in front of a string.
+    /// The same, the quotation mark in front of a string.
     Text,
     /// The same, a digit of an integer.
     Digit,
     /// Not part of a frame's text: whitespace between tokens, noise, dropped bytes, a byte order mark.
     Skip,
-    /// A colon or comma between the members of the frame itself, not of something in it.
+    /// A colon or comma.
     Separator,
     /// The first byte of a frame.
     Begin,

@@ -186,6 +186,12 @@ fn a_response_that_comes_before_the_request_has_left_is_not_its_own() {
     client.execute(PING).unwrap();
     client.transmitted(client.transmit().len() - 1);
     assert_eq!(received(&mut client, b"{\"return\": {}}"), ["{}"], "an agent does not wait for the LF");
+    let mut client = in_step();
+    client.execute(PING).unwrap();
+    client.transmitted(5);
+    let too_long = format!("{{\"return\":\"{}\"}}", "x".repeat(256));
+    assert_eq!(received(&mut client, too_long.as_bytes()), ["Unexpected"]);
+    assert!(client.transmit().is_empty() && !client.is_in_step(), "the rest is not sent");
 }
 
 #[test]

@@ -414,3 +414,38 @@ fn recursion_is_bounded_by_the_lexer() {
     let one_more = format!("[{nested}]");
     assert!(decoder.push_slice(&mut one_more.as_bytes()).is_err());
 }
+
+#[test]
+fn numbers_that_a_type_does_not_hold() {
+    assert_eq!(
+        arguments::<HashMap<String, f32>>("{\"x\": 1e300}").unwrap_err(),
+        "Invalid parameter type for 'x', expected: number"
+    );
+    assert_eq!(arguments::<HashMap<String, f32>>("{\"x\": 1e38}").unwrap()["x"], 1e38);
+    for number in [i128::from(i64::MIN), -1, 0, u64::MAX.into()] {
+        assert_eq!(arguments::<HashMap<String, i128>>(&format!("{{\"x\": {number}}}")).unwrap()["x"], number);
+    }
+    assert_eq!(arguments::<HashMap<String, u128>>("{\"x\": 18446744073709551615}").unwrap()["x"], u64::MAX.into());
+    assert!(arguments::<HashMap<String, i128>>("{\"x\": 18446744073709551616}").is_err());
+}
+
+#[test]
+fn no_arguments_as_a_unit() {
+    #[derive(Debug, Deserialize)]
+    struct Nothing;
+
+    arguments::<()>("{}").unwrap();
+    arguments::<Nothing>("{}").unwrap();
+    assert!(arguments::<()>("{\"x\": 1}").is_err());
+}
+
+/// Each member is compared with all behind it: without a limit, 58 KB take a second.
+#[test]
+fn a_map_has_a_limit() {
+    let map = |count: usize| {
+        let members: Vec<_> = (0..count).map(|number| format!("\"{number}\": 0")).collect();
+        arguments::<HashMap<String, HashMap<String, u8>>>(&format!("{{\"map\": {{{}}}}}", members.join(", ")))
+    };
+    assert_eq!(map(256).unwrap()["map"].len(), 256);
+    assert_eq!(map(257).unwrap_err(), "Invalid parameter 'map'");
+}

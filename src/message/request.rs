@@ -204,4 +204,6 @@ impl fmt::Display for RequestError<'_> {
     }
 }
 
+impl core::error::Error for RequestFault<'_> {}
+
 impl core::error::Error for RequestError<'_> {}

@@ -7,6 +7,7 @@ mod serialize;
 use serde_core::{Deserialize, Serialize};
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
+use crate::encoder::ValueEncoder;
 use crate::error::DoesNotFit;
 use crate::message::{Argument, ArgumentError, Arguments};
 use crate::value::Value;
@@ -54,7 +55,8 @@ impl<'a> Arguments<'a> {
     /// `#[serde(borrow)]`, whatever is in them; or `&str`, which takes no escapes; or a type that
     /// holds its text, which takes up to 256 bytes where there are escapes. An `enum` is its variant's name, or an
     /// object with that name for its one member. Types that serde derives with `alloc` only (`flatten`, `untagged`,
-    /// `tag`) are out of reach, and so are bytes: base64 is a string.
+    /// `tag`) need serde's `alloc`, and a `flatten` takes members that the command does not know. Bytes are out of reach:
+    /// base64 is a string. A struct has at most 32 members, a map 256.
     ///
     /// # Errors
     /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after one that is
@@ -94,6 +96,31 @@ impl<'a> Value<'a> {
     /// [`ArgumentError`], which names the place in the value.
     pub fn deserialize<T: Deserialize<'a>>(&self) -> Result<T, ArgumentError<'a>> {
         deserialize::deserialize(Argument::returned(*self))
+    }
+}
+
+impl ValueEncoder<'_> {
+    /// Writes any type with [`Serialize`].
+    ///
+    /// ```
+    /// use guestwire::Client;
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Vcpu { #[serde(rename = "logical-id")] logical_id: i64, online: bool }
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// let vcpus = [Vcpu { logical_id: 1, online: false }];
+    /// client.execute_with("guest-set-vcpus", |arguments| arguments.member("vcpus").serialize(&vcpus))?;
+    /// # Ok::<(), guestwire::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`DoesNotFit`], also for what has no form in JSON: see [`Responder::serialize`].
+    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> Result<(), DoesNotFit> {
+        serialize::serialize(self, value).map_err(|_| DoesNotFit)
     }
 }
 
