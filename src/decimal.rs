@@ -1,9 +1,11 @@
 //! Whole numbers as decimal digits.
 
-use core::fmt::{self, Write};
+use core::fmt;
+
+use crate::text::{NO_ESCAPES, WriteText};
 
 /// Writes a number with its minus, if it has one.
-pub(crate) fn write_signed(to: &mut impl Write, value: i64) -> fmt::Result {
+pub(crate) fn write_signed(to: &mut impl WriteText, value: i64) -> fmt::Result {
     if value < 0 {
         to.write_char('-')?;
     }
@@ -12,8 +14,28 @@ pub(crate) fn write_signed(to: &mut impl Write, value: i64) -> fmt::Result {
 
 /// Writes the digits of a number, most significant first.
 ///
-/// By subtraction: a division of 64 bits costs a 32-bit target 900 bytes of flash, a table of all powers 160.
-pub(crate) fn write(to: &mut impl Write, value: u64) -> fmt::Result {
+/// By subtraction where registers have 32 bits: there a division of 64 costs 900 bytes of flash, a table of all powers
+/// 160.
+pub(crate) fn write(to: &mut impl WriteText, value: u64) -> fmt::Result {
+    if cfg!(target_pointer_width = "64") { by_division(to, value) } else { by_subtraction(to, value) }
+}
+
+fn by_division(to: &mut impl WriteText, value: u64) -> fmt::Result {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    let mut rest = value;
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit |= (rest % 10) as u8;
+        rest /= 10;
+        start = place;
+        if rest == 0 {
+            break;
+        }
+    }
+    to.write_text(digits.get(start..).unwrap_or_default(), NO_ESCAPES)
+}
+
+fn by_subtraction(to: &mut impl WriteText, value: u64) -> fmt::Result {
     const FIRST: u64 = 10_000_000_000_000_000_000;
     const SECOND: u64 = FIRST / 10;
     let mut rest = value;

@@ -184,13 +184,25 @@ impl<'a> Chars<'a> {
         Self { rest: text, escape }
     }
 
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(crate) fn pass(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
+    }
+
     /// The next character's code point, or [`END`].
     pub(crate) fn code(&mut self) -> u32 {
         if self.rest.is_empty() {
             return END;
         }
         let lead = self.byte();
-        if lead == self.escape { self.escaped() } else { self.utf8(lead) }
+        match lead {
+            lead if lead == self.escape => self.escaped(),
+            0..0x80 => lead.into(),
+            lead => self.utf8(lead),
+        }
     }
 
     /// The next byte. The lexer has seen to it that there is one where there has to be.
