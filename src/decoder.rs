@@ -167,9 +167,7 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// What became of a frame that cannot be delivered. The byte is taken all the same; just go on.
     pub fn push(&mut self, byte: u8) -> Result<Option<Event<'_>>, FrameError> {
-        if self.parser.lexer.is_plain(byte) {
-            let parser: &mut Parser<[u8]> = &mut self.parser;
-            parser.store(byte);
+        if self.takes_plain(byte) {
             return Ok(None);
         }
         let signal = self.step(byte);
@@ -235,6 +233,17 @@ impl<const N: usize> Decoder<N> {
         let open = self.parser.lexer.is_open();
         self.parser.lexer.lost();
         if open { Err(FrameError::Lost) } else { Ok(()) }
+    }
+
+    /// Takes the byte if it is a plain character of a string: the quick way, which does all that [`step`](Self::step) does.
+    #[inline]
+    pub(crate) fn takes_plain(&mut self, byte: u8) -> bool {
+        let is_plain = self.parser.lexer.is_plain(byte);
+        if is_plain {
+            let parser: &mut Parser<[u8]> = &mut self.parser;
+            parser.store(byte);
+        }
+        is_plain
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Signal {

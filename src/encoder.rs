@@ -429,7 +429,7 @@ impl TextEncoder<'_, '_> {
     fn write_chars(&mut self, text: &[u8], escape: u8) {
         let mut chars = Chars::new(text, escape);
         loop {
-            // 124 bytes of flash, for a third of the time.
+            // Where flash is short it costs 124 bytes of it.
             if cfg!(target_pointer_width = "64") {
                 chars.pass(self.0.put_printable(chars.rest()));
             }

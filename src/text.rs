@@ -64,6 +64,18 @@ impl<'a> Text<'a> {
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
 
+    /// One bit, the same for the same text, or 0 if there are escapes.
+    pub(crate) fn hash(&self) -> u32 {
+        let mut sum = 0_u32;
+        for byte in self.escaped {
+            if *byte == b'\\' {
+                return 0;
+            }
+            sum = sum.rotate_left(1) ^ u32::from(*byte);
+        }
+        1_u32.wrapping_shl(sum)
+    }
+
     #[expect(clippy::manual_contains, reason = "contains() is unrolled: 112 bytes of flash more")]
     fn has_escapes(&self) -> bool {
         self.escaped.iter().any(|byte| *byte == b'\\')
@@ -76,16 +88,19 @@ impl PartialEq<str> for Text<'_> {
         if self.escaped.len() < other.len() {
             return false;
         }
-        let mut rest = other.bytes();
-        for byte in self.escaped {
+        if cfg!(target_pointer_width = "64") && self.escaped.len() == other.len() {
+            return self.escaped == other.as_bytes() && !self.has_escapes();
+        }
+        for (byte, expected) in self.escaped.iter().zip(other.as_bytes()) {
             if *byte == b'\\' {
                 return is_same(self.escaped, other.as_bytes(), NO_ESCAPES);
             }
-            if rest.next() != Some(*byte) {
+            if byte != expected {
                 return false;
             }
         }
-        true
+        // What is longer means more.
+        self.escaped.len() == other.len()
     }
 }
 
