@@ -64,18 +64,6 @@ impl<'a> Text<'a> {
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
 
-    /// One bit, the same for the same text, or 0 if there are escapes.
-    pub(crate) fn hash(&self) -> u32 {
-        let mut sum = 0_u32;
-        for byte in self.escaped {
-            if *byte == b'\\' {
-                return 0;
-            }
-            sum = sum.rotate_left(1) ^ u32::from(*byte);
-        }
-        1_u32.wrapping_shl(sum)
-    }
-
     #[expect(clippy::manual_contains, reason = "contains() is unrolled: 112 bytes of flash more")]
     fn has_escapes(&self) -> bool {
         self.escaped.iter().any(|byte| *byte == b'\\')

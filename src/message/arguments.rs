@@ -32,8 +32,6 @@ pub struct Arguments<'a> {
     object: Argument<'a>,
     /// Which members were read, one bit each.
     read: u32,
-    /// The bits of all members once it is known that no two have the same name, or 0.
-    distinct: u32,
 }
 
 /// What happens to members that nobody reads.
@@ -54,7 +52,7 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) const fn of(object: Value<'a>) -> Self {
-        Self { object: Argument { root: object, value: object, others: Others::Refused }, read: 0, distinct: 0 }
+        Self { object: Argument { root: object, value: object, others: Others::Refused }, read: 0 }
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
@@ -178,7 +176,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// With the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        if self.object.others == Others::Ignored || (self.is_distinct() && self.read == self.distinct) {
+        if self.object.others == Others::Ignored {
             return Ok(());
         }
         let mut members = self.object.value.member_iter();
@@ -198,21 +196,10 @@ impl<'a> Arguments<'a> {
         self.object.error(Fault::Missing, name.as_bytes())
     }
 
-    const fn is_distinct(&self) -> bool {
-        HASHES && self.distinct != 0
-    }
-
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
         let (mut argument, mut fault) = (self.object, Some(Fault::Missing));
         let mut bit = 1; // 0 behind the 32nd
-        let mut hashes = 0;
-        let mut looks = HASHES && !self.is_distinct();
         for (candidate, value) in self.object.value.member_iter() {
-            if looks {
-                let hash = candidate.hash();
-                looks = hash & !hashes != 0;
-                hashes |= hash;
-            }
             if candidate == name {
                 if fault.is_none() {
                     fault = Some(Fault::DuplicateKey);
@@ -220,14 +207,8 @@ impl<'a> Arguments<'a> {
                 }
                 self.read |= bit;
                 (argument.value, fault) = (value, None);
-                if self.is_distinct() {
-                    return Ok(argument);
-                }
             }
             bit <<= 1;
-        }
-        if looks {
-            self.distinct = bit.wrapping_sub(1);
         }
         match fault {
             Some(fault) => Err(argument.error(fault, name.as_bytes())),
@@ -235,10 +216,6 @@ impl<'a> Arguments<'a> {
         }
     }
 }
-
-/// Whether it is looked for a proof that all names are distinct: it saves a search through all members for each argument,
-/// but costs flash.
-const HASHES: bool = cfg!(target_pointer_width = "64");
 
 /// `None` for what is missing.
 fn optional<'a, T>(argument: Result<T, ArgumentError<'a>>) -> Result<Option<T>, ArgumentError<'a>> {
@@ -331,7 +308,7 @@ impl<'a> Argument<'a> {
         if !self.value.is_object() {
             return Err(self.type_error("object"));
         }
-        let mut object = Arguments { object: *self, read: 0, distinct: 0 };
+        let mut object = Arguments { object: *self, read: 0 };
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
