@@ -1,0 +1,23 @@
+//! What each fuzz target checks. `targets/` hands the bytes on; `tests/corpus.rs` runs the same without a fuzzer.
+
+mod agent;
+mod arguments;
+mod client;
+mod decoder;
+#[path = "../../tests/decoded/mod.rs"]
+mod decoded;
+mod encoder;
+mod line;
+mod loopback;
+mod oracle;
+#[path = "../../tests/reference/mod.rs"]
+mod reference;
+mod tree;
+
+pub use agent::agent;
+pub use arguments::arguments;
+pub use client::client;
+pub use decoder::{decoder_chunks, decoder_push};
+pub use encoder::encoder;
+pub use loopback::loopback;
+pub use oracle::oracle;
