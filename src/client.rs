@@ -446,6 +446,13 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     fn skip_to_sentinel(&mut self, bytes: &mut &[u8], id: i64) {
+        // In steps that compilers turn into a few vector instructions: 0.3 instead of 6 instructions a byte.
+        while let Some((chunk, rest)) = bytes.split_first_chunk::<64>() {
+            if chunk.iter().fold(false, |found, byte| found | (*byte == SENTINEL)) {
+                break;
+            }
+            *bytes = rest;
+        }
         let at = bytes.iter().position(|byte| *byte == SENTINEL);
         *bytes = at.and_then(|at| bytes.get(at.saturating_add(1)..)).unwrap_or_default();
         if at.is_some() {
