@@ -20,7 +20,9 @@ impl Tree {
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.trim_ascii_start().as_bytes().first()? {
             b'{' => {
-                let members = serde_json::Deserializer::from_str(text).deserialize_map(Members).ok()?;
+                let mut deserializer = serde_json::Deserializer::from_str(text);
+                let members = deserializer.deserialize_map(Members).ok()?;
+                deserializer.end().ok()?;
                 let tree = |(name, value): (String, Box<RawValue>)| Some((name, Self::parse(value.get())?));
                 Self::Object(members.into_iter().map(tree).collect::<Option<_>>()?)
             }
