@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, Recovery, Step};
+use crate::lexer::{Lexer, Recovery, Step, skip_plain};
 use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -279,16 +279,20 @@ impl Parser<[u8]> {
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
-            Step::Inside => self.store(byte),
+            Step::Inside | Step::Text | Step::Plain | Step::Digit => self.store(byte),
             Step::Skip => {}
             Step::Separator => {
-                self.separators.note(self.length);
+                if self.lexer.depth() == 1 {
+                    self.separators.note(self.length);
+                }
                 self.store(byte);
             }
             Step::Begin => self.begin(byte),
             Step::End => {
                 self.store(byte);
-                return self.frame();
+                if !self.lexer.is_open() {
+                    return self.frame();
+                }
             }
             Step::EndBefore => return self.frame(),
             Step::Misfit => return self.recover(byte),
@@ -300,47 +304,57 @@ impl Parser<[u8]> {
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let mut lexer = self.lexer;
         let mut rest = *bytes;
-        // Of the rest, how many bytes are known to be the frame's, and not stored yet.
-        let mut run = 0;
-        let signal = loop {
-            run = lexer.skip_run(rest, run);
-            let Some((stored, &[byte, ref behind @ ..])) = rest.split_at_checked(run) else {
-                self.store_run(rest);
-                self.lexer = lexer;
-                rest = &[];
-                break Signal::Nothing;
-            };
-            match lexer.step(byte) {
-                Step::Inside => run = run.wrapping_add(1),
-                Step::Skip => {
-                    self.store_run(stored);
-                    (rest, run) = (behind, 0);
+        // How many bytes of the rest have been stepped through. All are the frame's, and not stored yet.
+        let mut at = 0_usize;
+        let (step, byte) = loop {
+            let Some(&(mut byte)) = rest.get(at) else { break (Step::Inside, 0) };
+            at = at.wrapping_add(1);
+            let mut step = lexer.step(byte);
+            if matches!(step, Step::Text | Step::Plain) {
+                if step == Step::Text || rest.get(at).is_some_and(|byte| crate::lexer::is_plain(*byte)) {
+                    at = skip_plain(rest, at);
                 }
+                let Some(&next) = rest.get(at) else { break (Step::Inside, 0) };
+                byte = next;
+                at = at.wrapping_add(1);
+                step = lexer.text(byte);
+            }
+            match step {
+                Step::Inside | Step::Text | Step::Plain => {}
+                Step::Digit => {
+                    while rest.get(at).is_some_and(u8::is_ascii_digit) {
+                        at = at.wrapping_add(1);
+                    }
+                }
+                Step::End if lexer.is_open() => {}
+                Step::Begin => self.clear(),
                 Step::Separator => {
-                    self.separators.note(self.length.wrapping_add(run as u16));
-                    run = run.wrapping_add(1);
+                    if lexer.depth() == 1 {
+                        self.separators.note(self.length.wrapping_add(at as u16).wrapping_sub(1));
+                    }
+                    if rest.get(at) == Some(&b' ') {
+                        self.store_run(rest, at);
+                        rest = rest.get(at.wrapping_add(1)..).unwrap_or_default();
+                        at = 0;
+                    }
                 }
-                Step::Begin => {
-                    self.begin(byte);
-                    (rest, run) = (behind, 0);
+                Step::Skip => {
+                    self.store_run(rest, at.wrapping_sub(1));
+                    rest = rest.get(at..).unwrap_or_default();
+                    at = 0;
                 }
-                step => {
-                    self.store_run(stored);
-                    self.lexer = lexer;
-                    rest = behind;
-                    break match step {
-                        Step::End => {
-                            self.store(byte);
-                            self.frame()
-                        }
-                        Step::EndBefore => self.frame(),
-                        _ => self.recover(byte),
-                    };
-                }
+                step => break (step, byte),
             }
         };
-        *bytes = rest;
-        signal
+        self.lexer = lexer;
+        let run = if matches!(step, Step::Inside | Step::End) { at } else { at.wrapping_sub(1) };
+        self.store_run(rest, run);
+        *bytes = rest.get(at..).unwrap_or_default();
+        match step {
+            Step::End | Step::EndBefore => self.frame(),
+            Step::Misfit => self.recover(byte),
+            _ => Signal::Nothing,
+        }
     }
 
     #[cold]
@@ -356,15 +370,30 @@ impl Parser<[u8]> {
         }
     }
 
-    fn store_run(&mut self, run: &[u8]) {
-        let start = usize::from(self.length);
-        match self.buffer.get_mut(start..start.wrapping_add(run.len())) {
-            Some(place) => {
-                place.iter_mut().zip(run).for_each(|(place, byte)| *place = *byte);
-                self.length = self.length.wrapping_add(run.len() as u16);
+    /// A short run goes as one fixed piece, where there is something behind it on both sides.
+    #[inline]
+    fn store_run(&mut self, bytes: &[u8], run: usize) {
+        const SHORT: usize = 32;
+        let place = self.buffer.get_mut(usize::from(self.length)..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
+        match (bytes.first_chunk::<SHORT>(), place) {
+            (Some(piece), Some(place)) if run <= SHORT => {
+                copy(place, piece);
+                self.length = self.length.wrapping_add(run as u16);
             }
-            None => self.room = Room::Exceeded,
+            _ => self.store_long(bytes.get(..run).unwrap_or_default()),
         }
+    }
+
+    /// As much of it as fits, as byte by byte.
+    #[inline(never)]
+    fn store_long(&mut self, run: &[u8]) {
+        let room = self.buffer.get_mut(usize::from(self.length)..).unwrap_or_default();
+        if run.len() > room.len() {
+            self.room = Room::Exceeded;
+        }
+        let stored = run.len().min(room.len());
+        room.iter_mut().zip(run).for_each(|(place, byte)| *place = *byte);
+        self.length = self.length.wrapping_add(stored as u16);
     }
 
     fn clear(&mut self) {
@@ -400,5 +429,16 @@ impl Parser<[u8]> {
             (Room::Exceeded, FrameError::Syntax | FrameError::TooDeep) => Signal::Error(FrameError::Overflow),
             _ => Signal::Error(error),
         }
+    }
+}
+
+/// Through two registers: `*to = *from` would link memcpy on small targets.
+#[inline(always)]
+fn copy(to: &mut [u8; 32], from: &[u8; 32]) {
+    if let (Some(from), Some(to)) = (from.first_chunk(), to.first_chunk_mut()) {
+        *to = u128::from_ne_bytes(*from).to_ne_bytes();
+    }
+    if let (Some(from), Some(to)) = (from.last_chunk(), to.last_chunk_mut()) {
+        *to = u128::from_ne_bytes(*from).to_ne_bytes();
     }
 }

@@ -16,13 +16,19 @@ pub const SENTINEL: u8 = 0xFF;
 pub(crate) enum Step {
     /// A further byte of the frame.
     Inside,
+    /// The same, a plain character of a string.
+    Plain,
+    /// Opening quote
+    Text,
+    /// The same, a digit of an integer.
+    Digit,
     /// Not part of a frame's text: whitespace between tokens, noise, dropped bytes, a byte order mark.
     Skip,
     /// A colon or comma between the members of the frame itself, not of something in it.
     Separator,
     /// The first byte of a frame.
     Begin,
-    /// The last byte of the frame.
+    /// The last byte of a string, keyword, array or object, and of the frame if that leaves none open.
     End,
     /// The frame, a number at top level, ended before this byte.
     EndBefore,
@@ -60,8 +66,7 @@ enum State {
     AfterMember,
     AfterElement,
     // The same, where the value was closed by a bracket.
-    ClosedMember,
-    ClosedElement,
+    Closed,
     // Inside a string.
     Text,
     Escape,
@@ -122,130 +127,150 @@ impl Lexer {
     #[inline(always)]
     pub(crate) fn step(&mut self, byte: u8) -> Step {
         use State::*;
-        loop {
-            self.state = match self.state {
-                // string = quotation-mark *char quotation-mark
-                Text => match byte {
-                    b'"' => return self.end_scalar(),
-                    // char = unescaped / escape (...)   unescaped = %x20-21 / %x23-5B / %x5D-10FFFF
-                    b'\\' => Escape,
-                    0x20..=0x7F => return Step::Inside,
-                    0xC2..=0xDF => Tail1,
-                    0xE0 => TailE0,
-                    0xED => TailEd,
-                    0xE1..=0xEF => Tail2,
-                    0xF0 => TailF0,
-                    0xF1..=0xF3 => Tail3,
-                    0xF4 => TailF4,
-                    _ => return Step::Misfit,
-                },
-                Tail1 if matches!(byte, 0x80..=0xBF) => Text,
-                Tail2 if matches!(byte, 0x80..=0xBF) => Tail1,
-                Tail3 if matches!(byte, 0x80..=0xBF) => Tail2,
-                TailE0 if matches!(byte, 0xA0..=0xBF) => Tail1,
-                TailEd if matches!(byte, 0x80..=0x9F) => Tail1,
-                TailF0 if matches!(byte, 0x90..=0xBF) => Tail2,
-                TailF4 if matches!(byte, 0x80..=0x8F) => Tail2,
-                // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
-                Escape => match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Text,
-                    b'u' => Hex1,
-                    _ => return Step::Misfit,
-                },
-                // A surrogate is half a character: D800-DBFF must be followed by an escaped DC00-DFFF (section 7).
-                Hex1 if matches!(byte, b'd' | b'D') => HexD,
-                Hex1 if byte.is_ascii_hexdigit() => Hex2,
-                Hex2 if byte.is_ascii_hexdigit() => Hex3,
-                Hex3 if byte.is_ascii_hexdigit() => Hex4,
-                Hex4 if byte.is_ascii_hexdigit() => Text,
-                HexD if matches!(byte, b'0'..=b'7') => Hex3,
-                HexD if matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B') => High3,
-                High3 if byte.is_ascii_hexdigit() => High4,
-                High4 if byte.is_ascii_hexdigit() => LowBackslash,
-                LowBackslash if byte == b'\\' => LowU,
-                LowU if byte == b'u' => Low1,
-                Low1 if matches!(byte, b'd' | b'D') => Low2,
-                Low2 if matches!(byte, b'c'..=b'f' | b'C'..=b'F') => Hex3,
-                // number = [ minus ] int [ frac ] [ exp ]   int = zero / ( digit1-9 *DIGIT )
-                // frac = decimal-point 1*DIGIT   exp = e [ minus / plus ] 1*DIGIT
-                Minus if byte == b'0' => Zero,
-                Minus | Integer if byte.is_ascii_digit() => Integer,
-                Zero | Integer if byte == b'.' => Point,
-                Point | Fraction if byte.is_ascii_digit() => Fraction,
-                Zero | Integer | Fraction if matches!(byte, b'e' | b'E') => Exponent,
-                Exponent if matches!(byte, b'+' | b'-') => ExponentSign,
-                Exponent | ExponentSign | ExponentDigits if byte.is_ascii_digit() => ExponentDigits,
-                // A number has no last byte of its own: the byte behind it is looked at again.
-                Zero | Integer | Fraction | ExponentDigits if self.scalar_then != Start => {
-                    self.state = self.scalar_then;
-                    continue;
-                }
-                Zero | Integer | Fraction | ExponentDigits if is_ws(byte) => {
-                    self.state = Start;
-                    return Step::EndBefore;
-                }
-                // true / false / null
-                T if byte == b'r' => Tr,
-                Tr if byte == b'u' => Tru,
-                F if byte == b'a' => Fa,
-                Fa if byte == b'l' => Fal,
-                Fal if byte == b's' => Fals,
-                N if byte == b'u' => Nu,
-                Nu if byte == b'l' => Nul,
-                Tru | Fals if byte == b'e' => return self.end_scalar(),
-                Nul if byte == b'l' => return self.end_scalar(),
-                // object = { [ member *( , member ) ] }   member = string : value
-                FirstName | Name if byte == b'"' => {
-                    self.scalar_then = Colon;
-                    Text
-                }
-                Colon if byte == b':' => {
-                    self.scalar_then = AfterMember;
-                    return self.separator(Value);
-                }
-                AfterMember | ClosedMember if byte == b',' => return self.separator(Name),
-                FirstName | AfterMember | ClosedMember if byte == b'}' => return self.close(),
-                // array = [ [ value *( , value ) ] ]
-                AfterElement | ClosedElement if byte == b',' => return self.separator(Value),
-                FirstElement | AfterElement | ClosedElement if byte == b']' => return self.close(),
-                // value = false / null / true / object / array / number / string
-                Start | FirstElement | Value => {
-                    let step = if self.state == Start { Step::Begin } else { Step::Inside };
-                    self.state = match byte {
-                        b'{' | b'[' => return if self.open(byte).is_some() { step } else { Step::Misfit },
-                        b'"' => Text,
-                        b'-' => Minus,
-                        b'0' => Zero,
-                        b'1'..=b'9' => Integer,
-                        b't' => T,
-                        b'f' => F,
-                        b'n' => N,
-                        // EF BB BF, the byte order mark.
-                        0xEF if self.state == Start => return self.skip(BomBb),
-                        _ => return blank(byte),
-                    };
-                    return step;
-                }
-                FirstName | Name | Colon | AfterMember | ClosedMember | AfterElement | ClosedElement => {
-                    return blank(byte);
-                }
-                BomBb if byte == 0xBB => return self.skip(BomBf),
-                BomBf if byte == 0xBF => return self.skip(Start),
-                Noise | Dropped | DroppedCloser if byte != SENTINEL => return self.dropped(byte),
-                _ => return Step::Misfit,
-            };
-            return Step::Inside;
+        // string = quotation-mark *char quotation-mark
+        if self.state == Text {
+            return self.text(byte);
         }
+        self.state = match self.state {
+            Tail1 if matches!(byte, 0x80..=0xBF) => Text,
+            Tail2 if matches!(byte, 0x80..=0xBF) => Tail1,
+            Tail3 if matches!(byte, 0x80..=0xBF) => Tail2,
+            TailE0 if matches!(byte, 0xA0..=0xBF) => Tail1,
+            TailEd if matches!(byte, 0x80..=0x9F) => Tail1,
+            TailF0 if matches!(byte, 0x90..=0xBF) => Tail2,
+            TailF4 if matches!(byte, 0x80..=0x8F) => Tail2,
+            // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
+            Escape => match byte {
+                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Text,
+                b'u' => Hex1,
+                _ => return Step::Misfit,
+            },
+            // A surrogate is half a character: D800-DBFF must be followed by an escaped DC00-DFFF (section 7).
+            Hex1 if matches!(byte, b'd' | b'D') => HexD,
+            Hex1 if byte.is_ascii_hexdigit() => Hex2,
+            Hex2 if byte.is_ascii_hexdigit() => Hex3,
+            Hex3 if byte.is_ascii_hexdigit() => Hex4,
+            Hex4 if byte.is_ascii_hexdigit() => Text,
+            HexD if matches!(byte, b'0'..=b'7') => Hex3,
+            HexD if matches!(byte, b'8' | b'9' | b'a' | b'b' | b'A' | b'B') => High3,
+            High3 if byte.is_ascii_hexdigit() => High4,
+            High4 if byte.is_ascii_hexdigit() => LowBackslash,
+            LowBackslash if byte == b'\\' => LowU,
+            LowU if byte == b'u' => Low1,
+            Low1 if matches!(byte, b'd' | b'D') => Low2,
+            Low2 if matches!(byte, b'c'..=b'f' | b'C'..=b'F') => Hex3,
+            // number = [ minus ] int [ frac ] [ exp ]   int = zero / ( digit1-9 *DIGIT )
+            // frac = decimal-point 1*DIGIT   exp = e [ minus / plus ] 1*DIGIT
+            Minus if byte == b'0' => Zero,
+            Minus | Integer if byte.is_ascii_digit() => {
+                self.state = Integer;
+                return Step::Digit;
+            }
+            Zero | Integer if byte == b'.' => Point,
+            Point | Fraction if byte.is_ascii_digit() => Fraction,
+            Zero | Integer | Fraction if matches!(byte, b'e' | b'E') => Exponent,
+            Exponent if matches!(byte, b'+' | b'-') => ExponentSign,
+            Exponent | ExponentSign | ExponentDigits if byte.is_ascii_digit() => ExponentDigits,
+            // A number has no last byte of its own, it ends before the first that is not part of it.
+            Zero | Integer | Fraction | ExponentDigits if is_ws(byte) => {
+                self.state = self.scalar_then;
+                return if self.state == Start { Step::EndBefore } else { Step::Skip };
+            }
+            // true / false / null
+            T if byte == b'r' => Tr,
+            Tr if byte == b'u' => Tru,
+            F if byte == b'a' => Fa,
+            Fa if byte == b'l' => Fal,
+            Fal if byte == b's' => Fals,
+            N if byte == b'u' => Nu,
+            Nu if byte == b'l' => Nul,
+            Tru | Fals if byte == b'e' => return self.end_scalar(),
+            Nul if byte == b'l' => return self.end_scalar(),
+            // object = { [ member *( , member ) ] }   member = string : value
+            FirstName | Name if byte == b'"' => {
+                (self.state, self.scalar_then) = (Text, Colon);
+                return Step::Text;
+            }
+            Colon if byte == b':' => {
+                self.scalar_then = AfterMember;
+                return self.separator(Value);
+            }
+            FirstName if byte == b'}' => return self.close(),
+            // array = [ [ value *( , value ) ] ]
+            FirstElement if byte == b']' => return self.close(),
+            Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | Closed => {
+                return match (self.scalar_then, byte) {
+                    (AfterMember, b',') => self.separator(Name),
+                    (AfterElement, b',') => self.separator(Value),
+                    (AfterMember, b'}') | (AfterElement, b']') => self.close(),
+                    _ => blank(byte),
+                };
+            }
+            // value = false / null / true / object / array / number / string
+            FirstElement | Value => return self.value(byte),
+            // EF BB BF, the byte order mark.
+            Start if byte == 0xEF => return self.skip(BomBb),
+            BomBb if byte == 0xBB => return self.skip(BomBf),
+            BomBf if byte == 0xBF => return self.skip(Start),
+            Start => {
+                return match self.value(byte) {
+                    Step::Inside | Step::Text | Step::Digit => Step::Begin,
+                    step => step,
+                };
+            }
+            FirstName | Name | Colon => return blank(byte),
+            Noise | Dropped | DroppedCloser if byte != SENTINEL => return self.dropped(byte),
+            _ => return Step::Misfit,
+        };
+        Step::Inside
     }
 
-    /// The index behind the bytes at `at` that change nothing: plain characters of a string, digits of a number.
+    /// How many brackets are open.
+    pub(crate) const fn depth(&self) -> usize {
+        self.nesting.depth()
+    }
+
+    /// value = false / null / true / object / array / number / string
     #[inline]
-    pub(crate) fn skip_run(&self, bytes: &[u8], at: usize) -> usize {
-        match self.state {
-            State::Text => skip_plain(bytes, at),
-            State::Integer => skip_one_by_one(bytes, at, |byte| byte.is_ascii_digit()),
-            _ => at,
-        }
+    fn value(&mut self, byte: u8) -> Step {
+        use State::*;
+        self.state = match byte {
+            b'"' => {
+                self.state = Text;
+                return Step::Text;
+            }
+            b'{' => return self.open(Container::Object),
+            b'[' => return self.open(Container::Array),
+            b'-' => Minus,
+            b'0' => Zero,
+            b'1'..=b'9' => Integer,
+            b't' => T,
+            b'f' => F,
+            b'n' => N,
+            _ => return blank(byte),
+        };
+        Step::Inside
+    }
+
+    /// What stands in a string: a byte of `*char`, or the quotation mark behind it.
+    #[inline(always)]
+    pub(crate) fn text(&mut self, byte: u8) -> Step {
+        use State::*;
+        self.state = match byte {
+            b'"' => return self.end_scalar(),
+            // char = unescaped / escape (...)   unescaped = %x20-21 / %x23-5B / %x5D-10FFFF
+            b'\\' => Escape,
+            0x20..=0x7F => return Step::Plain,
+            0xC2..=0xDF => Tail1,
+            0xE0 => TailE0,
+            0xED => TailEd,
+            0xE1..=0xEF => Tail2,
+            0xF0 => TailF0,
+            0xF1..=0xF3 => Tail3,
+            0xF4 => TailF4,
+            _ => return Step::Misfit,
+        };
+        Step::Inside
     }
 
     /// Whether a frame has begun and neither ended nor broken.
@@ -273,7 +298,7 @@ impl Lexer {
             _ if too_deep => (FrameError::TooDeep, Dropped),
             Start | BomBb | BomBf => (FrameError::Noise, Noise),
             _ if self.nesting.depth() == 0 => (FrameError::Syntax, Noise),
-            ClosedMember | ClosedElement => (FrameError::Syntax, DroppedCloser),
+            Closed => (FrameError::Syntax, DroppedCloser),
             _ => (FrameError::Syntax, Dropped),
         };
         *self = Self { state: next, ..Self::new() };
@@ -294,7 +319,7 @@ impl Lexer {
         use State::*;
         match (self.state, byte) {
             (Noise, b'{' | b'[') | (DroppedCloser, b'{') => {
-                self.open(byte);
+                self.open(if byte == b'{' { Container::Object } else { Container::Array });
                 Step::Begin
             }
             (Dropped | DroppedCloser, b'}' | b']') => self.skip(DroppedCloser),
@@ -311,34 +336,37 @@ impl Lexer {
     /// The closing quote, or a keyword's last letter.
     fn end_scalar(&mut self) -> Step {
         self.state = self.scalar_then;
-        if self.state == State::Start { Step::End } else { Step::Inside }
+        Step::End
     }
 
     fn separator(&mut self, next: State) -> Step {
         self.state = next;
-        if self.nesting.depth() == 1 { Step::Separator } else { Step::Inside }
+        Step::Separator
     }
 
-    /// `None`: that is too deep, and nothing has changed.
-    fn open(&mut self, byte: u8) -> Option<()> {
+    fn open(&mut self, container: Container) -> Step {
         use State::*;
-        let (container, first, then) = match byte {
-            b'{' => (Container::Object, FirstName, AfterMember),
-            _ => (Container::Array, FirstElement, AfterElement),
+        let (first, then) = match container {
+            Container::Object => (FirstName, AfterMember),
+            Container::Array => (FirstElement, AfterElement),
         };
-        self.nesting.open(container)?;
-        (self.state, self.scalar_then) = (first, then);
-        Some(())
+        match self.nesting.open(container) {
+            Some(()) => {
+                (self.state, self.scalar_then) = (first, then);
+                Step::Inside
+            }
+            None => Step::Misfit,
+        }
     }
 
     fn close(&mut self) -> Step {
         use State::*;
         (self.state, self.scalar_then) = match self.nesting.close() {
-            Some(Container::Object) => (ClosedMember, AfterMember),
-            Some(Container::Array) => (ClosedElement, AfterElement),
+            Some(Container::Object) => (Closed, AfterMember),
+            Some(Container::Array) => (Closed, AfterElement),
             None => (Start, Start),
         };
-        if self.state == Start { Step::End } else { Step::Inside }
+        Step::End
     }
 }
 
@@ -348,35 +376,55 @@ const fn blank(byte: u8) -> Step {
 
 /// ws of RFC 8259 section 2.
 const fn is_ws(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+    const fn bit(byte: u8) -> u32 {
+        1_u32.wrapping_shl(byte.wrapping_sub(b'\t') as u32)
+    }
+    const WS: u32 = bit(b' ') | bit(b'\t') | bit(b'\n') | bit(b'\r');
+    byte >= b'\t' && byte <= b' ' && WS & bit(byte) != 0
 }
 
 /// unescaped of RFC 8259 section 7, as far as it is ASCII.
-const fn is_plain(byte: u8) -> bool {
+pub(crate) const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7F) && !matches!(byte, b'"' | b'\\')
 }
 
-/// Eight at a time, while there are eight.
+const WORD: usize = size_of::<usize>();
+
+/// The index of the first byte from `at` on that is not a plain character.
 #[inline]
-fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
-    const EACH: u64 = u64::from_ne_bytes([1; 8]);
-    let mut rest = bytes.get(at..).unwrap_or_default();
-    while let Some((word, behind)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*word);
-        let less = |limit: u8, word: u64| word.wrapping_sub(EACH.wrapping_mul(limit as u64));
-        let equal = |byte: u8| less(1, word ^ EACH.wrapping_mul(byte as u64));
-        let odd = (word | less(0x20, word) | equal(b'"') | equal(b'\\')) & EACH << 7;
-        if odd != 0 {
-            return at.wrapping_add(odd.trailing_zeros() as usize / 8);
+pub(crate) fn skip_plain(bytes: &[u8], at: usize) -> usize {
+    let mut near = at;
+    if let Some(words) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ 4 * WORD }>) {
+        for word in words.chunks_exact(WORD).filter_map(<[u8]>::first_chunk) {
+            let odd = odd_bytes(word);
+            if odd != 0 {
+                return near.wrapping_add(odd.trailing_zeros() as usize / 8);
+            }
+            near = near.wrapping_add(WORD);
         }
-        at = at.wrapping_add(8);
-        rest = behind;
     }
-    skip_one_by_one(bytes, at, is_plain)
+    skip_far(bytes, near)
 }
 
-#[inline]
-fn skip_one_by_one(bytes: &[u8], at: usize, is_one: impl Fn(u8) -> bool) -> usize {
+/// The same in a long string, and near the end of the slice.
+#[inline(never)]
+fn skip_far(bytes: &[u8], at: usize) -> usize {
+    let at = skip_pieces::<{ 16 * WORD }>(bytes, at);
+    let at = skip_pieces::<WORD>(bytes, at);
+    skip_pieces::<1>(bytes, at)
+}
+
+fn skip_pieces<const EACH: usize>(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at.wrapping_add(rest.iter().take_while(|byte| is_one(**byte)).count())
+    let plain = |piece: &&[u8]| piece.iter().fold(true, |plain, byte| plain & is_plain(*byte));
+    at.wrapping_add(rest.chunks_exact(EACH).take_while(plain).count().wrapping_mul(EACH))
+}
+
+/// The high bit of each byte of a word that is not a plain character, exact up to the first.
+fn odd_bytes(word: &[u8; WORD]) -> usize {
+    const EACH: usize = usize::MAX / 0xFF;
+    let word = usize::from_le_bytes(*word);
+    let below = |limit: usize, word: usize| word.wrapping_sub(EACH.wrapping_mul(limit));
+    // 0x20 and less, the quote too, are 0x20 and less once bit 1 is turned.
+    (word | below(0x21, word ^ EACH << 1) | below(1, word ^ EACH.wrapping_mul(b'\\' as usize))) & EACH << 7
 }

@@ -55,7 +55,7 @@ impl Nesting {
     /// Closes the innermost bracket, and tells the one around it.
     pub(crate) const fn close(&mut self) -> Option<Container> {
         self.open >>= 1;
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = self.depth.wrapping_sub(1);
         self.innermost()
     }
 }
