@@ -130,7 +130,11 @@ fn visit<const N: usize>(bytes: &[u8], deepest: usize) {
     states.values().for_each(|(decoder, _)| check_state(decoder, bytes));
     check_that_open_frames_can_end(&states, bytes);
     let transitions = check_against_reference(&states, bytes);
-    println!("fixpoint: N = {N}, nesting <= {deepest}, {} bytes: {} states, {transitions} transitions", bytes.len(), states.len());
+    println!(
+        "fixpoint: N = {N}, nesting <= {deepest}, {} bytes: {} states, {transitions} transitions",
+        bytes.len(),
+        states.len()
+    );
 }
 
 /// What every input of any length leads to that nests at most twice.
@@ -197,7 +201,9 @@ impl Strings {
         let mut strings = Self { longest, strings: 0, frames: 0, refused: 0 };
         strings.go_on(&mut Vec::new(), &Decoder::new());
         let Self { strings, frames, refused, .. } = strings;
-        println!("strings: {strings} up to length {longest}, {frames} of them frames, {refused} refused at the last byte");
+        println!(
+            "strings: {strings} up to length {longest}, {frames} of them frames, {refused} refused at the last byte"
+        );
     }
 
     fn go_on(&mut self, text: &mut Vec<u8>, decoder: &Decoder<16>) {

@@ -19,10 +19,8 @@ pub fn client(bytes: &[u8]) {
             Op::Bytes(bytes) => {
                 let due = rules.receive(bytes);
                 let mut by_byte = client.clone();
-                let replies: Vec<_> = (0..)
-                    .zip(bytes)
-                    .filter_map(|(at, byte)| Some((at, shown(by_byte.push(*byte))?)))
-                    .collect();
+                let replies: Vec<_> =
+                    (0..).zip(bytes).filter_map(|(at, byte)| Some((at, shown(by_byte.push(*byte))?))).collect();
                 assert_eq!(replies, due, "by byte");
                 let mut replies = Vec::new();
                 let mut rest = bytes;
@@ -103,7 +101,8 @@ impl Rules {
                 }
                 self.state = state;
                 self.unsent = b"\xFF".to_vec();
-                self.unsent.extend(format!("{{\"execute\": \"{command}\", \"arguments\": {{\"id\": {number}}}}}\n").bytes());
+                self.unsent
+                    .extend(format!("{{\"execute\": \"{command}\", \"arguments\": {{\"id\": {number}}}}}\n").bytes());
             }
             b'E' | b'I' => match self.state {
                 State::InStep if self.is_open() => {
@@ -116,7 +115,8 @@ impl Rules {
                 }
                 State::InStep => {
                     self.state = State::Waiting(Some(number));
-                    self.unsent = format!("{{\"execute\": \"c\", \"arguments\": {{}}, \"id\": {number}}}\n").into_bytes();
+                    self.unsent =
+                        format!("{{\"execute\": \"c\", \"arguments\": {{}}, \"id\": {number}}}\n").into_bytes();
                 }
                 State::Waiting(_) => return Err(ExecuteError::Waiting),
                 _ => return Err(ExecuteError::OutOfStep),
@@ -161,7 +161,8 @@ impl Rules {
     fn decode(&mut self, bytes: &[u8], at: usize, replies: &mut Vec<(usize, String)>) -> usize {
         let before: usize = self.line.iter().flatten().map(Vec::len).sum();
         let handled = self.handled;
-        let length = bytes[at..].iter().position(|byte| *byte == 0xFF).map_or(bytes.len() - at, |sentinel| sentinel + 1);
+        let length =
+            bytes[at..].iter().position(|byte| *byte == 0xFF).map_or(bytes.len() - at, |sentinel| sentinel + 1);
         self.line.push(Some(bytes[at..at + length].to_vec()));
         for (index, due) in self.due(RX).into_iter().skip(handled) {
             let end = index - before + at;
@@ -268,7 +269,8 @@ impl Response {
     fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).expect("frames are UTF-8");
         let frame = Tree::parse(text).expect("frames are JSON");
-        let count = |name: &str| frame.members().map(|members| members.iter().filter(|(other, _)| other == name).count());
+        let count =
+            |name: &str| frame.members().map(|members| members.iter().filter(|(other, _)| other == name).count());
         if !frame.is_response() || ["return", "error", "id"].iter().any(|name| count(name) > Some(1)) {
             return None;
         }

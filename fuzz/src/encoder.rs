@@ -124,7 +124,8 @@ fn same(tree: &Tree, value: &Written) -> bool {
             tree.len() == value.len() && tree.iter().zip(value).all(|(tree, value)| same(tree, value))
         }
         (Tree::Object(tree), Written::Object(value)) => {
-            let same = |((name, tree), (due, value)): (&(String, Tree), &(String, Written))| name == due && same(tree, value);
+            let same =
+                |((name, tree), (due, value)): (&(String, Tree), &(String, Written))| name == due && same(tree, value);
             tree.len() == value.len() && tree.iter().zip(value).all(same)
         }
         _ => false,

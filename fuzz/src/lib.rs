@@ -3,9 +3,9 @@
 mod agent;
 mod arguments;
 mod client;
-mod decoder;
 #[path = "../../tests/decoded/mod.rs"]
 mod decoded;
+mod decoder;
 mod encoder;
 mod line;
 mod loopback;

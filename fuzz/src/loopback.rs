@@ -120,9 +120,7 @@ impl Line {
                 self.agent.transmitted(1);
                 moved = true;
             }
-            let Some(byte) = self.to_client.pop_front() else {
-                if moved { continue } else { return None }
-            };
+            let Some(byte) = self.to_client.pop_front() else { if moved { continue } else { return None } };
             self.heard.push(byte);
             let heard = match self.client.push(byte) {
                 Ok(None) => continue,

@@ -18,7 +18,8 @@ pub fn oracle(bytes: &[u8]) {
     if text[..behind].ends_with(b"\xEF\xBB\xBF") || text.len() > SIZE {
         return; // a byte order mark behind the value is skipped too
     }
-    let expected = std::str::from_utf8(text).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+    let expected =
+        std::str::from_utf8(text).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
     let mut decoder = Decoder::<SIZE>::new();
     let mut outcomes = 0;
     let mut frame = Vec::new();

@@ -112,9 +112,12 @@ pub fn why_different_response(frame: &[u8], ours: &[u8], theirs: &[u8]) -> Optio
     {
         return Some("non-characters are accepted");
     }
+    if theirs_text.contains("JSON parse error, duplicate key") {
+        return Some("duplicate members are refused in the envelope and in arguments that are read");
+    }
     let built_in = ["guest-sync", "guest-sync-delimited", "guest-ping", "guest-info"].contains(&command);
-    let not_found = "has not been found\"}}\n";
-    if command.starts_with("guest-") && !built_in && ours_text.ends_with(not_found) && !theirs_text.ends_with(not_found) {
+    let is_unknown = |text: &str| text.contains("\"The command ") && text.ends_with(" has not been found\"}}\n");
+    if command.starts_with("guest-") && !built_in && is_unknown(&ours_text) && !is_unknown(&theirs_text) {
         let named = ours_text.contains(&format!("The command {command} has"));
         return named.then_some("commands that are not built in");
     }
@@ -125,10 +128,9 @@ pub fn why_different_response(frame: &[u8], ours: &[u8], theirs: &[u8]) -> Optio
     if objects(&theirs_text, &["is unexpected"])
         && objects(&ours_text, &["is unexpected", "'execute' must be a string", "'arguments' must be an object"])
     {
-        return Some("the member objected to is execute, arguments, or the first one received, not the first in hash order");
-    }
-    if theirs_text.contains("JSON parse error, duplicate key") {
-        return Some("duplicate members are refused in the envelope and in arguments that are read");
+        return Some(
+            "the member objected to is execute, arguments, or the first one received, not the first in hash order",
+        );
     }
     if theirs_text.contains(r#""id": "#) && theirs_text.contains("inf") {
         return Some("the id is echoed as received, not as inf, which is no JSON");

@@ -6,11 +6,8 @@ use crate::recordings::recordings;
 
 /// Requests and what else crosses the line, to be mutated.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = recordings()
-        .into_iter()
-        .map(|recording| recording.input)
-        .filter(|input| input.len() <= 160)
-        .collect();
+    let mut seeds: Vec<Vec<u8>> =
+        recordings().into_iter().map(|recording| recording.input).filter(|input| input.len() <= 160).collect();
     for more in [
         &br#"{"a":{"b":[{}, [], ""]},"c":[{"d":{}}]}{"e":{}}"#[..],
         br#"{"return": 5}{"error": {"class": "x", "desc": "}{"}}"#,
