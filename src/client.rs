@@ -85,6 +85,19 @@ enum State {
 /// What came of what was asked.
 ///
 /// It borrows the client: copy what you need out of it before you go on.
+///
+/// ```
+/// use guestwire::Reply;
+///
+/// fn shown(reply: Reply<'_>) -> String {
+///     match reply {
+///         Reply::Synchronized => "in step".into(),
+///         Reply::Return(value) => value.to_string(),
+///         Reply::Error(error) => error.desc.to_string(),
+///     }
+/// }
+/// # assert_eq!(shown(Reply::Synchronized), "in step");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reply<'a> {

@@ -27,6 +27,15 @@ pub struct Decoder<const N: usize> {
 }
 
 /// What a decoder saw.
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// assert_eq!(decoder.push(0xFF), Ok(Some(Event::Sentinel)));
+/// assert_eq!(decoder.push(b'['), Ok(None));
+/// assert!(matches!(decoder.push(b']'), Ok(Some(Event::Frame(frame))) if frame.as_bytes() == b"[]"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event<'a> {

@@ -5,6 +5,7 @@
 
 use core::fmt::{self, Write};
 
+use crate::base64;
 use crate::decimal;
 use crate::error::DoesNotFit;
 use crate::lexer::SENTINEL;
@@ -93,6 +94,23 @@ impl<'b> Encoder<'b> {
 ///
 /// # Errors
 /// Every method gives [`DoesNotFit`] if the value does not fit.
+///
+/// ```
+/// use guestwire::{DoesNotFit, Encoder, ValueEncoder};
+///
+/// fn temperature(place: ValueEncoder<'_>, millidegrees: Option<i64>) -> Result<(), DoesNotFit> {
+///     match millidegrees {
+///         Some(millidegrees) => place.thousandths(millidegrees),
+///         None => place.null(),
+///     }
+/// }
+///
+/// let mut buffer = [0; 16];
+/// let mut encoder = Encoder::new(&mut buffer);
+/// temperature(encoder.value(), Some(21_500))?;
+/// assert_eq!(encoder.as_bytes(), b"21.500");
+/// # Ok::<(), DoesNotFit>(())
+/// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]
@@ -160,6 +178,11 @@ impl ValueEncoder<'_> {
         self.in_pieces(b"\"", |text| write!(text, "{value}"), b"\"")
     }
 
+    /// Writes a string, which is whatever the closure writes.
+    pub fn text(self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), DoesNotFit> {
+        self.in_pieces(b"\"", |text| write(text), b"\"")
+    }
+
     /// Writes a value of a frame as it was received.
     pub fn received(self, value: Value<'_>) -> Result<(), DoesNotFit> {
         self.json(value.as_bytes())
@@ -183,6 +206,33 @@ impl ValueEncoder<'_> {
         let start = *self.output.length;
         let written = self.open(b"[").and_then(|()| elements(&mut ArrayEncoder { output: self.output.reborrow() }));
         self.close(start, written, b"]")
+    }
+
+    /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
+    /// start so far behind that what is written does not catch up.
+    pub(crate) fn base64_of(mut self, from: usize, count: usize) -> Result<(), DoesNotFit> {
+        let start = *self.output.length;
+        let written = self.open(b"\"").and_then(|()| {
+            let end = from.saturating_add(count);
+            (from..end).step_by(3).try_for_each(|at| {
+                let group = self.output.buffer.get(at..end.min(at.saturating_add(3))).unwrap_or_default();
+                let digits = base64::digits(group);
+                self.output.put(&digits)
+            })
+        });
+        self.close(start, written, b"\"")
+    }
+
+    /// Writes a number that prints as JSON.
+    #[cfg(feature = "serde")]
+    pub(crate) fn number(self, value: impl fmt::Debug) -> Result<(), DoesNotFit> {
+        self.in_pieces(b"", |text| write!(text, "{value:?}"), b"")
+    }
+
+    /// Writes the start of a value, which whoever asks for it ends.
+    #[cfg(feature = "serde")]
+    pub(crate) fn raw(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        self.open(text)
     }
 
     fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
@@ -217,6 +267,51 @@ impl ValueEncoder<'_> {
             *self.output.length = start;
         }
         written
+    }
+}
+
+/// An array or an object that is begun and ended by separate calls, as serde wants it. Dropped, it stays half written.
+#[cfg(feature = "serde")]
+pub(crate) struct ContainerEncoder<'e> {
+    output: Output<'e>,
+    close: &'static [u8],
+}
+
+#[cfg(feature = "serde")]
+impl<'e> ContainerEncoder<'e> {
+    pub(crate) fn begin(mut place: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Result<Self, DoesNotFit> {
+        place.open(open)?;
+        Ok(Self { output: place.output, close })
+    }
+
+    pub(crate) fn element(&mut self) -> ValueEncoder<'_> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Element }
+    }
+
+    pub(crate) fn member<'m>(&'m mut self, name: &'m str) -> ValueEncoder<'m> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Member(name) }
+    }
+
+    /// Writes a member's name, which is whatever `write` writes, and tells whether that is a string.
+    pub(crate) fn name<E: From<DoesNotFit>>(
+        &mut self,
+        write: impl FnOnce(ValueEncoder<'_>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        self.output.place(Place::Element)?;
+        let start = *self.output.length;
+        write(self.value())?;
+        let is_string = self.output.buffer.get(start) == Some(&b'"');
+        self.output.put(b": ")?;
+        Ok(is_string)
+    }
+
+    /// The value behind a name.
+    pub(crate) fn value(&mut self) -> ValueEncoder<'_> {
+        ValueEncoder { output: self.output.reborrow(), place: Place::Top }
+    }
+
+    pub(crate) fn end(mut self) -> Result<(), DoesNotFit> {
+        self.output.put(self.close)
     }
 }
 

@@ -88,6 +88,13 @@ impl<P: Error + 'static, E: Error + 'static> Error for PollError<P, E> {
 }
 
 /// What was to be written does not fit the slice it was to be written to.
+///
+/// ```
+/// use guestwire::{DoesNotFit, Encoder};
+///
+/// let mut encoder = Encoder::new(&mut []);
+/// assert_eq!(encoder.line_feed(), Err(DoesNotFit));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DoesNotFit;

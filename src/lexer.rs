@@ -9,6 +9,14 @@ use crate::nesting::{Container, Nesting};
 /// The byte that drops whatever a parser holds: 0xFF, which no JSON text and no UTF-8 contains.
 ///
 /// `guest-sync-delimited` is answered with one in front of the response (QEMU's `QGA_SENTINEL_BYTE`).
+///
+/// ```
+/// use guestwire::{Decoder, Event, SENTINEL};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// assert_eq!(decoder.push_slice(&mut &b"{\"half"[..]), Ok(None));
+/// assert_eq!(decoder.push(SENTINEL), Ok(Some(Event::Sentinel)));
+/// ```
 pub const SENTINEL: u8 = 0xFF;
 
 /// What one byte meant.
@@ -18,7 +26,7 @@ pub(crate) enum Step {
     Inside,
     /// The same, a plain character of a string.
     Plain,
-    /// Opening quote
+    /// The quotation mark in front of a string.
     Text,
     /// The same, a digit of an integer.
     Digit,

@@ -13,16 +13,22 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod base64;
 mod client;
+pub mod commands;
 mod decimal;
 mod decoder;
 mod encoder;
 mod error;
+#[cfg(feature = "defmt")]
+mod format;
 mod io;
 mod lexer;
 mod log;
 mod message;
 mod nesting;
+#[cfg(feature = "serde")]
+mod serde;
 mod text;
 mod transmit;
 mod value;

@@ -1,4 +1,4 @@
-//! Events for defmt, and `Format` of what has no fields to derive it from. Without the feature nothing of it is there.
+//! Events for defmt. Without the feature nothing of them is there.
 
 #[cfg(feature = "defmt")]
 pub(crate) use defmt::{debug, trace, warn};
@@ -12,51 +12,3 @@ macro_rules! discard {
 
 #[cfg(not(feature = "defmt"))]
 pub(crate) use {discard as debug, discard as trace, discard as warn};
-
-#[cfg(feature = "defmt")]
-mod format {
-    use defmt::{Format, Formatter, write};
-
-    use crate::agent::{Agent, Command, Guest};
-    use crate::client::Client;
-    use crate::decoder::Decoder;
-    use crate::text::Text;
-    use crate::value::Value;
-
-    impl Format for Text<'_> {
-        fn format(&self, f: Formatter<'_>) {
-            write!(f, "{=[u8]:a}", self.as_escaped_bytes());
-        }
-    }
-
-    impl Format for Value<'_> {
-        fn format(&self, f: Formatter<'_>) {
-            write!(f, "{=[u8]:a}", self.as_bytes());
-        }
-    }
-
-    impl<const N: usize> Format for Decoder<N> {
-        fn format(&self, f: Formatter<'_>) {
-            let open = if self.is_open() { self.text() } else { b"" };
-            write!(f, "Decoder {{ open: {=[u8]:a} }}", open);
-        }
-    }
-
-    impl<G: Guest, const RX: usize, const TX: usize> Format for Agent<G, RX, TX> {
-        fn format(&self, f: Formatter<'_>) {
-            write!(f, "Agent {{ transmit: {=[u8]:a} }}", self.transmit());
-        }
-    }
-
-    impl<const RX: usize, const TX: usize> Format for Client<RX, TX> {
-        fn format(&self, f: Formatter<'_>) {
-            write!(f, "Client {{ in_step: {=bool}, transmit: {=[u8]:a} }}", self.is_in_step(), self.transmit());
-        }
-    }
-
-    impl<G> Format for Command<G> {
-        fn format(&self, f: Formatter<'_>) {
-            write!(f, "Command({=str})", self.name());
-        }
-    }
-}

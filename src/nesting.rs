@@ -5,6 +5,16 @@
 /// RFC 8259 section 9 allows a parser to set such a limit; the reference agent's is 1024.
 ///
 /// [`FrameError::TooDeep`]: crate::FrameError::TooDeep
+///
+/// ```
+/// use guestwire::{Decoder, FrameError, MAX_DEPTH};
+///
+/// let mut decoder: Decoder<128> = Decoder::new();
+/// for _ in 0..MAX_DEPTH {
+///     assert_eq!(decoder.push(b'['), Ok(None));
+/// }
+/// assert_eq!(decoder.push(b'['), Err(FrameError::TooDeep));
+/// ```
 pub const MAX_DEPTH: usize = 64;
 
 /// What an open bracket opened.

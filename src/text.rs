@@ -54,9 +54,12 @@ impl<'a> Text<'a> {
     pub fn copy_to<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b str, DoesNotFit> {
         let mut length = 0_usize;
         for character in self.chars() {
-            let end = length.saturating_add(character.len_utf8());
-            character.encode_utf8(buffer.get_mut(length..end).ok_or(DoesNotFit)?);
-            length = end;
+            let mut utf8 = [0; 4];
+            // Encoded on its own first: into the buffer itself, not every target's compiler sees that it cannot panic.
+            for byte in character.encode_utf8(&mut utf8).bytes() {
+                *buffer.get_mut(length).ok_or(DoesNotFit)? = byte;
+                length = length.saturating_add(1);
+            }
         }
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
@@ -114,6 +117,15 @@ impl fmt::Debug for Text<'_> {
 /// The characters of a [`Text`].
 ///
 /// The lexer has refused what is not one: broken UTF-8, unknown escapes, half surrogate pairs.
+///
+/// ```
+/// use guestwire::{Decoder, Event};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#""a\tb""#[..]) else { panic!("a frame was sent") };
+/// let text = frame.value().string().expect("it is a string");
+/// assert!(text.chars().eq(['a', '\t', 'b']));
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chars<'a> {

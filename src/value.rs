@@ -27,6 +27,14 @@ pub struct Value<'a> {
 }
 
 /// What a [`Value`] is.
+///
+/// ```
+/// use guestwire::{Decoder, Event, Kind};
+///
+/// let mut decoder: Decoder<64> = Decoder::new();
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1]"[..]) else { panic!("a frame was sent") };
+/// assert_eq!(frame.value().kind(), Kind::Array);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Kind {

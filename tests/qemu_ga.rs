@@ -3,9 +3,13 @@
 
 mod peer;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
+use guestwire::commands::{
+    Bytes, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, List, Schema, Whence,
+};
 use guestwire::{Client, Execute, Reply};
 use peer::QemuGa;
 
@@ -113,6 +117,103 @@ fn sixty_kibibytes_come_back() {
             let response = guestwire::Response::parse(&frame).unwrap();
             assert!(response.id.unwrap().string().unwrap() == *long);
             break;
+        }
+    }
+}
+
+/// A connection in step, on which requests of the schema are asked.
+struct Typed {
+    client: Box<TestClient>,
+    stream: BufReader<UnixStream>,
+    line: Vec<u8>,
+}
+
+impl Typed {
+    fn new(agent: &QemuGa) -> Self {
+        let (mut client, mut stream) = (Box::new(TestClient::new()), agent.connect());
+        client.synchronize(7);
+        send(&mut client, &mut stream);
+        assert_eq!(reply(&mut client, &mut stream), "synchronized");
+        Self { client, stream: BufReader::new(stream), line: Vec::new() }
+    }
+
+    fn ask<'a, C: Schema<'a>>(&'a mut self, command: C) -> C::Return {
+        self.client.request(command).unwrap();
+        send(&mut self.client, self.stream.get_mut());
+        self.line.clear();
+        self.stream.read_until(b'\n', &mut self.line).expect("an answer within 10 s");
+        match self.client.push_slice(&mut self.line.as_slice()).expect("no error on the way") {
+            Some(Reply::Return(value)) => C::returned(value).expect("what the schema says"),
+            other => panic!("{}: {other:?}", C::NAME),
+        }
+    }
+}
+
+fn mebibyte() -> Vec<u8> {
+    (0..1 << 20_u32).map(|index: u32| (index.wrapping_mul(0x9E37_79B9) >> 24) as u8).collect()
+}
+
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn a_mebibyte_is_written_to_a_file_and_read_back_with_typed_calls() {
+    let agent = QemuGa::start("file", "");
+    let mut line = Typed::new(&agent);
+    let path = agent.folder.join("file");
+    let content = mebibyte();
+
+    let handle = line.ask(FileOpen { path: path.to_str().unwrap().into(), mode: Some("w+".into()) });
+    for chunk in content.chunks(40_000) {
+        let written = line.ask(FileWrite { handle, buf_b64: Bytes::Plain(chunk), count: None });
+        assert_eq!(written.count, chunk.len() as i64);
+    }
+    line.ask(FileFlush { handle });
+    assert!(std::fs::read(&path).unwrap() == content, "the file holds what was written");
+
+    let end = line.ask(FileSeek { handle, offset: 0, whence: Whence::End });
+    assert_eq!((end.position, end.eof), (1 << 20, false));
+    assert_eq!(line.ask(FileSeek { handle, offset: 0, whence: Whence::Set }).position, 0);
+    let mut received = Vec::new();
+    loop {
+        let read = line.ask(FileRead { handle, count: Some(45_000) });
+        let before = received.len();
+        received.extend(read.buf_b64.decoded().expect("base64"));
+        assert_eq!(read.count, (received.len() - before) as i64);
+        if read.eof {
+            break;
+        }
+    }
+    assert!(received == content, "{} bytes came back", received.len());
+    line.ask(FileClose { handle });
+}
+
+/// 1 MiB through a program's standard input and output, of which a response holds 30 000 bytes.
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn a_mebibyte_goes_through_a_program_and_back_with_typed_calls() {
+    let agent = QemuGa::start("exec", "");
+    let mut line = Typed::new(&agent);
+    for chunk in mebibyte().chunks(30_000) {
+        let script = r#"cat; printf "$0 $WORD" >&2; exit 3"#;
+        let arguments = ["-c", script, "é\"\\"];
+        let started = line.ask(Exec {
+            path: "/bin/sh".into(),
+            arg: Some(List::of(&|list| arguments.iter().try_for_each(|argument| list.element().string(argument)))),
+            env: Some(List::of(&|list| list.element().string("WORD=from the environment"))),
+            input_data: Some(Bytes::Plain(chunk)),
+            capture_output: Some(true),
+        });
+        let pid = started.pid;
+        loop {
+            let status = line.ask(ExecStatus { pid });
+            if status.exited {
+                assert_eq!((status.exitcode, status.signal), (Some(3), None));
+                let out = status.out_data.expect("output").decoded().expect("base64");
+                assert!(out.eq(chunk.iter().copied()));
+                let err: Vec<u8> = status.err_data.expect("errors").decoded().expect("base64").collect();
+                assert_eq!(String::from_utf8(err).unwrap(), "é\"\\ from the environment");
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

@@ -58,6 +58,9 @@ impl<'q, 't> Call<'q, 't> {
     }
 }
 
+/// What stands around a return value and an `id`, sentinel and LF counted.
+const AROUND: usize = r#"_{"return": , "id": }_"#.len();
+
 const SHORTEST_WITH_ID: usize = r#"_{"return": {}, "id": }_"#.len();
 
 /// How a successful response goes out.
@@ -86,6 +89,18 @@ pub struct Responder<'q, 't> {
 }
 
 /// The proof that a response was given.
+///
+/// Nothing but a [`Responder`] makes one, so that a command's function cannot forget to respond.
+///
+/// ```
+/// use guestwire::{Call, CommandResult, Responded};
+///
+/// fn version<'q, 't>(_: &mut (), call: Call<'q, 't>) -> CommandResult<'q, 't> {
+///     let responded: Responded<'t> = call.respond()?.string("1.0.0")?;
+///     Ok(responded)
+/// }
+/// # let _: guestwire::Handler<()> = version;
+/// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Responded<'t> {
@@ -95,6 +110,18 @@ pub struct Responded<'t> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
 impl<'q, 't> Responder<'q, 't> {
+    /// The bytes that a return value may take.
+    pub fn room(&self) -> usize {
+        let id = self.id.map_or(0, |id| id.as_bytes().len());
+        self.transmit.len().saturating_sub(AROUND).saturating_sub(id)
+    }
+
+    /// The last bytes of the transmit buffer, and where they start.
+    pub(crate) fn tail(&mut self, length: usize) -> (usize, &mut [u8]) {
+        let start = self.transmit.len().saturating_sub(length);
+        (start, self.transmit.get_mut(start..).unwrap_or_default())
+    }
+
     /// Says that it is done: returns `{}`, or nothing where the command has no success response.
     pub fn done(self) -> CommandResult<'q, 't> {
         self.object(|_| Ok(()))

@@ -7,12 +7,28 @@ use crate::error::DoesNotFit;
 use crate::message::ArgumentError;
 
 /// What a command's function gives back: the proof that it responded, or why not.
+///
+/// ```
+/// use guestwire::{Call, CommandResult};
+///
+/// /// A command's function, written out.
+/// fn ping<'q, 't>(_: &mut (), call: Call<'q, 't>) -> CommandResult<'q, 't> {
+///     call.respond()?.done()
+/// }
+/// # let _: guestwire::Handler<()> = ping;
+/// ```
 pub type CommandResult<'q, 't> = Result<Responded<'t>, CommandError<'q>>;
 
 /// The function of a command: given the [`Guest`](crate::Guest) and a [`Call`], it responds or says why not.
 ///
 /// It runs inside whatever call completes the request: [`push`](crate::Agent::push) and its kin, or, where the response
 /// before had to go out first, [`transmitted`](crate::Agent::transmitted) and [`poll_write`](crate::Agent::poll_write).
+///
+/// ```
+/// use guestwire::Handler;
+///
+/// const PING: Handler<()> = |_, call| call.respond()?.done();
+/// ```
 pub type Handler<G> = for<'q, 't> fn(&mut G, Call<'q, 't>) -> CommandResult<'q, 't>;
 
 /// One entry of the table of commands that a [`Guest`](crate::Guest) has beside the agent's own.

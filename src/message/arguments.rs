@@ -33,8 +33,19 @@ pub struct Arguments<'a> {
     /// All of the command's arguments, and the object among them that this is.
     root: Value<'a>,
     object: Value<'a>,
+    others: Others,
     /// Which members were read, one bit each.
     read: u32,
+}
+
+/// What happens to members that nobody reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Others {
+    /// They are unexpected, in a request.
+    Refused,
+    /// They are a newer agent's, in a response.
+    Ignored,
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
@@ -45,7 +56,14 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) const fn of(object: Value<'a>) -> Self {
-        Self { root: object, object, read: 0 }
+        Self { root: object, object, others: Others::Refused, read: 0 }
+    }
+
+    /// The whole of them as one argument. Whoever reads it says what is unexpected.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn take_all(&mut self) -> Argument<'a> {
+        self.read = u32::MAX;
+        Argument { root: self.root, value: self.object, others: self.others }
     }
 
     /// A whole number from -2^63 to 2^63 - 1.
@@ -158,7 +176,7 @@ impl<'a> Arguments<'a> {
         for (index, (candidate, value)) in (0..).zip(self.object.member_iter()) {
             if candidate == name {
                 self.read |= bit_at(index);
-                if argument.replace(Argument { root: self.root, value }).is_some() {
+                if argument.replace(Argument { root: self.root, value, others: self.others }).is_some() {
                     return Err(ArgumentError::DuplicateKey);
                 }
             }
@@ -171,6 +189,9 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// [`ArgumentError::Unexpected`] with the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
+        if self.others == Others::Ignored {
+            return Ok(());
+        }
         let mut members = (0..).zip(self.object.member_iter());
         let Some((_, (name, unexpected))) = members.find(|(index, _)| self.read & bit_at(*index) == 0) else {
             return Ok(());
@@ -182,8 +203,11 @@ impl<'a> Arguments<'a> {
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
-        let parameter = Parameter { root: self.root, nearest: self.object, missing: Some(name) };
-        self.get(name)?.ok_or(ArgumentError::Missing(parameter))
+        self.get(name)?.ok_or(self.missing(name))
+    }
+
+    pub(crate) const fn missing(&self, name: &'static str) -> ArgumentError<'a> {
+        ArgumentError::Missing(Parameter { root: self.root, nearest: self.object, missing: Some(name) })
     }
 }
 
@@ -198,7 +222,7 @@ const fn bit_at(index: u32) -> u32 {
 /// One argument of a command, or one element of an array among them.
 ///
 /// # Errors
-/// All methods that read give [`ArgumentError::Type`], or [`ArgumentError::Unsigned`], if the argument is something else.
+/// All methods that read give [`ArgumentError::Type`], or [`ArgumentError::Range`], if the argument is something else.
 ///
 /// ```
 /// use guestwire::{ArgumentError, Arguments};
@@ -214,10 +238,27 @@ const fn bit_at(index: u32) -> u32 {
 pub struct Argument<'a> {
     root: Value<'a>,
     value: Value<'a>,
+    others: Others,
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
 impl<'a> Argument<'a> {
+    /// What a command returned, to be read as if it were an argument.
+    pub(crate) const fn returned(value: Value<'a>) -> Self {
+        Self { root: value, value, others: Others::Ignored }
+    }
+
+    /// A value inside this one.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn inner(&self, value: Value<'a>) -> Self {
+        Self { value, ..*self }
+    }
+
+    /// Whether it counts as absent: `null` in a response.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.others == Others::Ignored && self.value.kind() == Kind::Null
+    }
+
     /// A whole number from -2^63 to 2^63 - 1.
     pub fn integer(&self) -> Result<i64, ArgumentError<'a>> {
         self.typed(self.value.integer(), "integer")
@@ -225,7 +266,7 @@ impl<'a> Argument<'a> {
 
     /// A whole number from 0 to 2^64 - 1.
     pub fn unsigned(&self) -> Result<u64, ArgumentError<'a>> {
-        self.value.unsigned().ok_or(ArgumentError::Unsigned(self.parameter()))
+        self.value.unsigned().ok_or(self.range_error("uint64"))
     }
 
     /// `true` or `false`.
@@ -240,7 +281,14 @@ impl<'a> Argument<'a> {
 
     /// A string that is one of a few: each with what it stands for.
     pub fn one_of<T>(&self, choices: impl IntoIterator<Item = (&'static str, T)>) -> Result<T, ArgumentError<'a>> {
-        let text = self.string()?;
+        self.choose(self.string()?, choices)
+    }
+
+    pub(crate) fn choose<T>(
+        &self,
+        text: Text<'a>,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+    ) -> Result<T, ArgumentError<'a>> {
         let choice = choices.into_iter().find(|(name, _)| text == *name);
         choice.map(|(_, choice)| choice).ok_or(ArgumentError::Choice(self.parameter(), text))
     }
@@ -250,8 +298,8 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        let object =
-            (self.value.kind() == Kind::Object).then_some(Arguments { root: self.root, object: self.value, read: 0 });
+        let (root, object, others) = (self.root, self.value, self.others);
+        let object = (object.kind() == Kind::Object).then_some(Arguments { root, object, others, read: 0 });
         let mut object = self.typed(object, "object")?;
         let read = read(&mut object)?;
         object.end()?;
@@ -260,8 +308,9 @@ impl<'a> Argument<'a> {
 
     /// An array's elements.
     pub fn array(&self) -> Result<impl Iterator<Item = Argument<'a>> + Clone + use<'a>, ArgumentError<'a>> {
-        let root = self.root;
-        let elements = self.value.elements().map(|elements| elements.map(move |value| Argument { root, value }));
+        let (root, others) = (self.root, self.others);
+        let elements =
+            self.value.elements().map(|elements| elements.map(move |value| Argument { root, value, others }));
         self.typed(elements, "array")
     }
 
@@ -275,6 +324,16 @@ impl<'a> Argument<'a> {
         ArgumentError::Type(self.parameter(), expected)
     }
 
+    /// The error to give for a number outside of the range of `expected`, such as `uint8_t`.
+    pub const fn range_error(&self, expected: &'static str) -> ArgumentError<'a> {
+        ArgumentError::Range(self.parameter(), expected)
+    }
+
+    /// The error to give for a value of the right type that means nothing.
+    pub const fn invalid(&self) -> ArgumentError<'a> {
+        ArgumentError::Invalid(self.parameter())
+    }
+
     const fn parameter(&self) -> Parameter<'a> {
         Parameter { root: self.root, nearest: self.value, missing: None }
     }
@@ -286,6 +345,14 @@ impl<'a> Argument<'a> {
 
 /// What is wrong with a command's arguments. Prints as the reference agent says it (QEMU 7.2,
 /// qapi/qobject-input-visitor.c).
+///
+/// ```
+/// use guestwire::{ArgumentError, Arguments};
+///
+/// let error = Arguments::none().integer("handle").expect_err("there are no arguments");
+/// assert!(matches!(error, ArgumentError::Missing(_)));
+/// assert_eq!(error.to_string(), "Parameter 'handle' is missing");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -294,8 +361,10 @@ pub enum ArgumentError<'a> {
     Missing(Parameter<'a>),
     /// An argument is not of the type that the command expects: the second field.
     Type(Parameter<'a>, &'static str),
-    /// An argument should be a whole number from 0 to 2^64 - 1.
-    Unsigned(Parameter<'a>),
+    /// An argument should be a whole number in the range of a type: the second field. `uint64` is 0 to 2^64 - 1.
+    Range(Parameter<'a>, &'static str),
+    /// An argument has the right type, and means nothing.
+    Invalid(Parameter<'a>),
     /// An argument is none of the strings that the command knows: the second field.
     Choice(Parameter<'a>, Text<'a>),
     /// The command takes no such argument.
@@ -310,7 +379,8 @@ impl ArgumentError<'_> {
             Self::DuplicateKey => return text.write_str(DUPLICATE_KEY),
             Self::Missing(parameter) => ("Parameter '", parameter, "' is missing", ""),
             Self::Type(parameter, expected) => ("Invalid parameter type for '", parameter, "', expected: ", expected),
-            Self::Unsigned(parameter) => ("Parameter '", parameter, "' expects uint64", ""),
+            Self::Range(parameter, expected) => ("Parameter '", parameter, "' expects ", expected),
+            Self::Invalid(parameter) => ("Invalid parameter '", parameter, "'", ""),
             Self::Choice(parameter, _) => ("Parameter '", parameter, "' does not accept value '", "'"),
             Self::Unexpected(parameter) => ("Parameter '", parameter, "' is unexpected", ""),
         };
@@ -333,6 +403,13 @@ impl fmt::Display for ArgumentError<'_> {
 impl core::error::Error for ArgumentError<'_> {}
 
 /// Where among the arguments: prints as `vcpus[0].online`.
+///
+/// ```
+/// use guestwire::{ArgumentError, Arguments};
+///
+/// let Err(ArgumentError::Missing(parameter)) = Arguments::none().integer("handle") else { panic!("it is missing") };
+/// assert_eq!(parameter.to_string(), "handle");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Parameter<'a> {

@@ -105,6 +105,17 @@ impl<'a> Envelope<'a> {
 }
 
 /// Why a frame is no request, and the `id` to answer with.
+///
+/// ```
+/// use guestwire::{Decoder, Event, Request, RequestFault};
+///
+/// let mut decoder: Decoder<128> = Decoder::new();
+/// let mut bytes: &[u8] = br#"{"execute": 1, "id": 7}"#;
+/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let error = Request::parse(&frame).expect_err("execute is a number");
+/// assert_eq!(error.fault, RequestFault::ExecuteType);
+/// assert_eq!(error.id.and_then(|id| id.integer()), Some(7));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -116,6 +127,10 @@ pub struct RequestError<'a> {
 }
 
 /// What is wrong with a frame that should be a request. Prints as the reference agent says it.
+///
+/// ```
+/// assert_eq!(guestwire::RequestFault::LacksExecute.to_string(), "QMP input lacks member 'execute'");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// A running qemu-ga, ended with the test.
 pub struct QemuGa {
     child: Child,
-    folder: PathBuf,
+    pub folder: PathBuf,
 }
 
 impl QemuGa {

@@ -90,4 +90,8 @@ fn everything_public_has_a_format() {
     shown(client.execute("guest-ping").unwrap_err());
     shown(client);
     shown(Board::COMMANDS);
+    let commands = guestwire::commands::SetVcpus { vcpus: guestwire::commands::List::of(&|_| Ok(())) };
+    shown(commands);
+    shown(guestwire::commands::HostName { host_name: "toaster".into() });
+    shown(guestwire::commands::Bytes::Plain(b"x").decoded().map(drop));
 }

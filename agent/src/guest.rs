@@ -1,0 +1,126 @@
+//! What is served: the table of commands, and which of them are off.
+
+use std::io;
+
+use guestwire::commands::*;
+use guestwire::{CommandResult, Guest, Responder};
+use nix::errno::Errno;
+
+use crate::files::Files;
+use crate::programs::Programs;
+use crate::storage::Frozen;
+use crate::{files, network, programs, storage, system};
+
+/// This system.
+pub struct Linux {
+    allowed: Vec<Group>,
+    blocked: Vec<&'static str>,
+    pub files: Files,
+    pub programs: Programs,
+    pub frozen: Frozen,
+}
+
+/// Commands that are off unless allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    Shutdown,
+    SetTime,
+    Files,
+    Exec,
+}
+
+impl Group {
+    const NAMES: [(&'static str, Self); 4] =
+        [("shutdown", Self::Shutdown), ("set-time", Self::SetTime), ("files", Self::Files), ("exec", Self::Exec)];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, group)| *group)
+    }
+
+    fn of(command: &str) -> Option<Self> {
+        match command {
+            Shutdown::NAME | SuspendDisk::NAME | SuspendRam::NAME | SuspendHybrid::NAME => Some(Self::Shutdown),
+            SetTime::NAME => Some(Self::SetTime),
+            Exec::NAME | ExecStatus::NAME => Some(Self::Exec),
+            _ if command.starts_with("guest-file-") => Some(Self::Files),
+            _ => None,
+        }
+    }
+}
+
+impl Linux {
+    pub fn new(allowed: Vec<Group>, blocked: Vec<&'static str>) -> Self {
+        Self { allowed, blocked, files: Files::new(), programs: Programs::new(), frozen: Frozen::new() }
+    }
+}
+
+impl Guest for Linux {
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const COMMANDS: &'static [guestwire::Command<Self>] = &[
+        GetTime::command(system::get_time),
+        SetTime::command(system::set_time),
+        Shutdown::command(system::shutdown),
+        SuspendDisk::command(|_, call| system::suspend(call, "platform", "disk")),
+        SuspendRam::command(|_, call| system::suspend(call, "", "mem")),
+        SuspendHybrid::command(|_, call| system::suspend(call, "suspend", "disk")),
+        GetOsinfo::command(system::get_osinfo),
+        GetHostName::command(system::get_host_name),
+        GetTimezone::command(system::get_timezone),
+        GetUsers::command(system::get_users),
+        GetLoad::command(system::get_load),
+        GetVcpus::command(system::get_vcpus),
+        SetVcpus::command(system::set_vcpus),
+        NetworkGetInterfaces::command(network::get_interfaces),
+        GetFsinfo::command(storage::get_fsinfo),
+        GetDisks::command(storage::get_disks),
+        FsfreezeStatus::command(storage::fsfreeze_status),
+        FsfreezeFreeze::command(storage::fsfreeze_freeze),
+        FsfreezeFreezeList::command(storage::fsfreeze_freeze_list),
+        FsfreezeThaw::command(storage::fsfreeze_thaw),
+        FsTrim::command(storage::fstrim),
+        FileOpen::command(files::open),
+        FileRead::command(files::read),
+        FileWrite::command(files::write),
+        FileSeek::command(files::seek),
+        FileFlush::command(files::flush),
+        FileClose::command(files::close),
+        Exec::command(programs::exec),
+        ExecStatus::command(programs::status),
+    ];
+
+    fn is_frozen(&self) -> bool {
+        self.frozen.any()
+    }
+
+    fn is_disabled(&self, command: &str) -> bool {
+        self.blocked.contains(&command) || Group::of(command).is_some_and(|group| !self.allowed.contains(&group))
+    }
+}
+
+/// The command of that name, if it can be blocked.
+pub fn blockable(name: &str) -> Option<&'static str> {
+    Linux::COMMANDS.iter().map(|command| command.name()).find(|known| *known == name)
+}
+
+pub fn list(out: &mut impl io::Write) -> io::Result<()> {
+    for command in Linux::COMMANDS {
+        match Group::NAMES.iter().find(|(_, group)| Group::of(command.name()) == Some(*group)) {
+            Some((group, _)) => writeln!(out, "{} (--allow {group})", command.name())?,
+            None => writeln!(out, "{}", command.name())?,
+        }
+    }
+    writeln!(out, "guest-sync-delimited, guest-sync, guest-ping, guest-info (always served)")
+}
+
+/// Why the system refused, in its own words.
+pub fn reason(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => Errno::from_raw(number).desc().into(),
+        None => error.to_string(),
+    }
+}
+
+/// Says what failed, and why.
+pub fn failed<'q, 't>(response: Responder<'q, 't>, what: &str, error: impl Into<io::Error>) -> CommandResult<'q, 't> {
+    response.error(format_args!("{what}: {}", reason(&error.into())))
+}

@@ -1,0 +1,177 @@
+//! What the agent answers: against the schema, and against QEMU's agent on the same machine.
+
+mod peer;
+mod schema;
+
+use peer::Peer;
+use schema::{SCHEMA, validate};
+use serde_json::{Value, json};
+
+#[test]
+fn every_return_value_is_what_the_schema_says() {
+    let mut ours = Peer::ours(&[]);
+    for (command, shape) in SCHEMA {
+        validate(shape, &ours.returned(command, json!({})), command);
+    }
+    for command in ["guest-sync", "guest-sync-delimited"] {
+        assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
+    }
+}
+
+/// Lists as sets: sorted by their elements' text.
+fn as_sets(value: &mut Value) {
+    match value {
+        Value::Array(list) => {
+            list.iter_mut().for_each(as_sets);
+            list.sort_by_key(Value::to_string);
+        }
+        Value::Object(object) => object.values_mut().for_each(as_sets),
+        _ => {}
+    }
+}
+
+/// Numbers that move between two questions: ours may be as far away from theirs as this.
+const MOVING: &[(&str, u64)] = &[
+    ("guest-get-time", 1_000_000_000),
+    ("login-time", 1),
+    ("used-bytes", 1 << 28),
+    ("rx-bytes", 1 << 24),
+    ("tx-bytes", 1 << 24),
+    ("rx-packets", 10_000),
+    ("tx-packets", 10_000),
+];
+
+fn compare(name: &str, ours: &Value, theirs: &Value, at: &str) -> usize {
+    match (ours, theirs) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names = ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
+            names
+                .map(|name| match (ours.get(name), theirs.get(name)) {
+                    (Some(ours), Some(theirs)) => compare(name, ours, theirs, &format!("{at}.{name}")),
+                    // The reference agent asks udev, which need not run here.
+                    (Some(_), None) if name == "serial" => 0,
+                    (ours, theirs) => panic!("{at}.{name}: ours {ours:?}, theirs {theirs:?}"),
+                })
+                .sum()
+        }
+        (Value::Array(ours), Value::Array(theirs)) => {
+            assert_eq!(ours.len(), theirs.len(), "{at}: ours {ours:?}, theirs {theirs:?}");
+            ours.iter().zip(theirs).map(|(ours, theirs)| compare(name, ours, theirs, &format!("{at}[]"))).sum()
+        }
+        (Value::Number(ours), Value::Number(theirs)) if MOVING.iter().any(|(moving, _)| *moving == name) => {
+            let distance = MOVING.iter().find(|(moving, _)| *moving == name).unwrap().1 as f64;
+            let [ours, theirs] = [ours, theirs].map(|number| number.as_f64().unwrap());
+            assert!((ours - theirs).abs() <= distance, "{at}: ours {ours}, theirs {theirs}");
+            1
+        }
+        _ => {
+            assert_eq!(ours, theirs, "{at}");
+            1
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn qemu_ga_on_the_same_machine_answers_the_same_field_by_field() {
+    let (mut ours, mut theirs) = (Peer::ours(&["--allow", "shutdown,set-time,files,exec"]), Peer::qemu_ga());
+    let listed = theirs.returned("guest-info", json!({}))["supported_commands"].clone();
+    let has = |command: &str| listed.as_array().unwrap().iter().any(|entry| entry["name"] == command);
+    let mut fields = 0;
+    for (command, shape) in SCHEMA {
+        if *command == "guest-info" || !has(command) {
+            continue;
+        }
+        let [ours, theirs] = [&mut ours, &mut theirs].map(|agent| {
+            let mut returned = agent.returned(command, json!({}));
+            validate(shape, &returned, command);
+            as_sets(&mut returned);
+            returned
+        });
+        let same = compare(command, &ours, &theirs, command);
+        println!("{command}: {same} fields");
+        fields += same;
+    }
+    println!("{fields} fields agree");
+
+    // What both say of each command that ours has.
+    let info = ours.returned("guest-info", json!({}));
+    for entry in info["supported_commands"].as_array().unwrap() {
+        let known = entry["name"] == "guest-get-load" || listed.as_array().unwrap().contains(entry);
+        assert!(known, "{entry}");
+    }
+
+    // Errors, and what changes nothing.
+    for (command, arguments) in [
+        ("guest-set-vcpus", json!({"vcpus": []})),
+        ("guest-set-vcpus", json!({"vcpus": [{"logical-id": 0, "online": true}]})),
+        ("guest-fsfreeze-freeze-list", json!({"mountpoints": ["/nowhere"]})),
+        ("guest-fsfreeze-thaw", json!({})),
+        ("guest-shutdown", json!({"mode": "sideways"})),
+        ("guest-exec-status", json!({"pid": 0})),
+        ("guest-file-open", json!({"path": "/nowhere/at/all"})),
+        ("guest-file-open", json!({"path": "/nowhere", "mode": "q"})),
+        ("guest-file-close", json!({"handle": 5})),
+        ("guest-file-read", json!({"handle": 5, "count": -1})),
+        ("guest-get-time", json!({"when": "now"})),
+    ] {
+        assert_eq!(ours.ask(command, arguments.clone()), theirs.ask(command, arguments), "{command}");
+    }
+}
+
+/// The same conversation with both, about a file and a program.
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn files_and_programs_behave_as_those_of_qemu_ga() {
+    let [ours, theirs] = [Peer::ours(&["--allow", "files,exec"]), Peer::qemu_ga()].map(|mut agent| {
+        let path = agent.folder().join("file");
+        let mut said = Vec::new();
+        let handle = agent.returned("guest-file-open", json!({"path": path, "mode": "w+"}));
+        assert!(handle.is_i64());
+        for (command, more) in [
+            ("guest-file-write", json!({"buf-b64": "aGVsbG8gd29ybGQ="})),
+            ("guest-file-write", json!({"buf-b64": "aGVsbG8=", "count": 2})),
+            ("guest-file-write", json!({"buf-b64": "aGVsbG8=", "count": 6})),
+            ("guest-file-write", json!({"buf-b64": "?"})),
+            ("guest-file-flush", json!({})),
+            ("guest-file-seek", json!({"offset": -4, "whence": "end"})),
+            ("guest-file-read", json!({"count": 3})),
+            ("guest-file-read", json!({"count": 3})),
+            ("guest-file-read", json!({})),
+            ("guest-file-seek", json!({"offset": 0, "whence": 0})),
+            ("guest-file-read", json!({"count": 0})),
+            ("guest-file-read", json!({"count": -1})),
+            ("guest-file-read", json!({})),
+            ("guest-file-seek", json!({"offset": -1, "whence": "set"})),
+            ("guest-file-seek", json!({"offset": 0, "whence": 3})),
+            ("guest-file-close", json!({})),
+        ] {
+            let mut arguments = more;
+            arguments["handle"] = handle.clone();
+            said.push(agent.ask(command, arguments));
+        }
+        let stale = agent.error("guest-file-close", json!({"handle": handle}));
+        assert_eq!(stale.1, format!("handle '{handle}' has not been found"));
+        for exec in [
+            json!({"path": "/bin/sh", "arg": ["-c", "echo out; echo err >&2; exit 7"], "capture-output": true}),
+            json!({"path": "/bin/sh", "arg": ["-c", "kill -9 $$"], "capture-output": true}),
+            json!({"path": "/bin/cat", "input-data": "AAH/", "capture-output": true}),
+            json!({"path": "/usr/bin/env", "env": ["A=b", "C="], "capture-output": true}),
+            json!({"path": "/bin/echo", "arg": ["unheard"]}),
+        ] {
+            let pid = agent.returned("guest-exec", exec)["pid"].clone();
+            let status = loop {
+                let status = agent.returned("guest-exec-status", json!({"pid": pid}));
+                if status["exited"] == true {
+                    break status;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            };
+            said.push(status);
+            said.push(agent.ask("guest-exec-status", json!({"pid": pid})));
+        }
+        said
+    });
+    assert_eq!(ours, theirs);
+    assert!(ours.len() > 20);
+}

@@ -1,0 +1,151 @@
+//! The client's states, found by doing with a client everything that can be done, in every state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use guestwire::{Client, Execute};
+
+use crate::Outcome;
+use crate::svg::{Graph, Node, Route};
+
+type TestClient = Client<64, 128>;
+
+/// What can be done with a client, and what can come.
+type Action = (&'static str, fn(&mut TestClient));
+const ACTIONS: &[Action] = &[
+    ("synchronize()", |client| client.synchronize(7)),
+    ("synchronize_plain()", |client| client.synchronize_plain(7)),
+    ("execute()", |client| execute(client, Execute::new("guest-ping"))),
+    ("execute()", |client| execute(client, Execute::new("guest-shutdown").no_success_response())),
+    ("timed_out()", |client| client.timed_out()),
+    ("reset()", |client| client.reset()),
+    ("lost()", |client| client.lost()),
+    ("0xFF", |client| receive(client, b"\xFF")),
+    ("the id", |client| receive(client, br#"{"return": 7}"#)),
+    ("a response", |client| receive(client, br#"{"return": {}}"#)),
+    ("a response", |client| receive(client, br#"{"error": {"class": "GenericError", "desc": ""}}"#)),
+    ("a response too long", |client| receive(client, format!("{{\"return\": \"{}\"}}", "-".repeat(99)).as_bytes())),
+    ("a broken frame", |client| receive(client, b"{,")),
+    ("noise", |client| receive(client, b"?")),
+    ("an echoed request", |client| receive(client, br#"{"execute": "guest-ping"}"#)),
+];
+
+fn execute(client: &mut TestClient, request: Execute<'_>) {
+    let _ = client.execute(request);
+}
+
+fn receive(client: &mut TestClient, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let _ = client.push_slice(&mut bytes);
+    }
+}
+
+/// The name of the state in what `Debug` prints of a client.
+fn state(client: &TestClient) -> Outcome<String> {
+    let shown = format!("{client:?}");
+    let (_, behind) = shown.split_once("state: ").ok_or("a client no longer shows its state")?;
+    Ok(behind.chars().take_while(char::is_ascii_alphanumeric).collect())
+}
+
+/// For each state and action, where it leads. What is sent has left before anything else is done.
+fn explore() -> Outcome<BTreeMap<(String, &'static str), BTreeSet<String>>> {
+    let mut found: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    let mut waiting = vec![TestClient::new()];
+    while let Some(client) = waiting.pop() {
+        let from = state(&client)?;
+        if !seen.insert(from.clone()) {
+            continue;
+        }
+        for (name, act) in ACTIONS {
+            let mut next = client.clone();
+            act(&mut next);
+            next.transmitted(usize::MAX);
+            found.entry((from.clone(), name)).or_default().insert(state(&next)?);
+            waiting.push(next);
+        }
+    }
+    Ok(found)
+}
+
+/// Of the actions, those that are bytes from the guest.
+const COMES: &[&str] =
+    &["0xFF", "the id", "a response", "a response too long", "a broken frame", "noise", "an echoed request"];
+
+const PLACES: &[(&str, f64, f64, &str)] = &[
+    ("OutOfStep", 150.0, 330.0, "bad"),
+    ("Sentinel", 330.0, 120.0, "node"),
+    ("SynchronizedId", 640.0, 120.0, "node"),
+    ("PlainId", 480.0, 215.0, "node"),
+    ("InStep", 770.0, 245.0, "open"),
+    ("Response", 770.0, 430.0, "rest"),
+];
+
+const ROUTES: &[(&str, &str, f64, f64)] = &[
+    ("Sentinel", "SynchronizedId", 20.0, 0.5),
+    ("SynchronizedId", "Sentinel", 36.0, 0.5),
+    ("InStep", "Response", -110.0, 0.5),
+    ("Response", "InStep", -110.0, 0.5),
+    ("Response", "OutOfStep", 0.0, 0.5),
+];
+
+pub fn draw() -> Outcome<String> {
+    let found = explore()?;
+    let states: BTreeSet<&String> = found.keys().map(|(from, _)| from).collect();
+    let names: BTreeSet<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
+    let mut everywhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut edges: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for name in names {
+        let targets: BTreeSet<&String> = states.iter().flat_map(|from| &found[&((*from).clone(), name)]).collect();
+        if let [target] = targets.iter().collect::<Vec<_>>()[..] {
+            everywhere.entry(target).or_default().push(name);
+            continue;
+        }
+        for from in &states {
+            for to in found[&((*from).clone(), name)].iter().filter(|to| to != from) {
+                edges.entry((from, to)).or_default().push(name.into());
+            }
+        }
+    }
+    // The id is a response like any other where none is waited for.
+    for labels in edges.values_mut().filter(|labels| labels.iter().any(|label| label == "a response")) {
+        labels.retain(|label| label != "the id");
+    }
+    // Where most of what can come leads the same way, what changes nothing is said instead.
+    let mut quiet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for ((from, _), labels) in &mut edges {
+        if labels.iter().filter(|label| COMES.contains(&label.as_str())).count() > 4 {
+            labels.retain(|label| !COMES.contains(&label.as_str()));
+            labels.insert(0, "anything else".into());
+            let stays = |name: &&&str| found[&((*from).to_owned(), **name)].iter().all(|to| to == from);
+            quiet.insert(from, COMES.iter().filter(stays).copied().collect());
+        }
+    }
+    let mut nodes = BTreeMap::new();
+    for (name, x, y, class) in PLACES {
+        let mut lines = vec![(*name).to_owned()];
+        if let Some(actions) = everywhere.get(name) {
+            lines.push(format!("from everywhere: {}", actions.join(", ")));
+        }
+        if let Some(stays) = quiet.get(name) {
+            lines.push(format!("\u{21BB} {}", stays.join(", ")));
+        }
+        let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) as f64;
+        let size = (longest * 6.6 + 24.0, 16.0 * lines.len() as f64 + 16.0);
+        nodes.insert((*name).to_owned(), Node { at: (*x, *y), size, class, lines });
+    }
+    if let Some(state) = states.iter().find(|state| !nodes.contains_key(**state)) {
+        return Err(format!("the client's state {state} has no place").into());
+    }
+    let edges = edges.into_iter().map(|((from, to), labels)| {
+        let route = ROUTES.iter().find(|(a, b, ..)| *a == from && *b == to);
+        let route = route.map_or(Route::default(), |(_, _, bend, label)| Route { bend: *bend, label: *label });
+        (from.to_owned(), to.to_owned(), labels, route)
+    });
+    let notes = vec![(
+        (16.0, 46.0),
+        "What has no arrow changes nothing: stale frames are skipped while the client synchronizes.".to_owned(),
+    )];
+    let graph =
+        Graph { title: "The client's states".into(), size: (920.0, 480.0), notes, nodes, edges: edges.collect() };
+    Ok(graph.draw())
+}

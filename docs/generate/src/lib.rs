@@ -1,0 +1,10 @@
+//! The code in the guides, compiled and run as the documentation of empty modules.
+
+#[doc = include_str!("../../buffers.md")]
+pub mod buffers {}
+
+#[doc = include_str!("../../commands.md")]
+pub mod commands {}
+
+#[doc = include_str!("../../line-faults.md")]
+pub mod line_faults {}

@@ -1,0 +1,99 @@
+//! The conversations in the documentation, held with an agent: `>` is sent, `<` has to come back.
+
+mod page;
+
+use guestwire::{Agent, Command, Guest};
+
+struct Board {
+    nanoseconds: i64,
+}
+
+/// The guest of README.md.
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
+        Command::new("guest-set-time", |board, mut call| {
+            let time = call.arguments.optional_integer("time")?;
+            let response = call.respond()?;
+            board.nanoseconds = time.unwrap_or(0);
+            response.done()
+        }),
+        Command::new("guest-get-host-name", |_, call| {
+            call.respond()?.object(|host| host.member("host-name").string("toaster"))
+        }),
+    ];
+}
+
+/// `[FF]` is one byte, everything else stands for itself.
+fn bytes(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let hex = rest.strip_prefix('[').and_then(|behind| behind.get(..2).zip(behind.get(2..)?.strip_prefix(']')));
+        match hex.and_then(|(hex, behind)| Some((u8::from_str_radix(hex, 16).ok()?, behind))) {
+            Some((byte, behind)) => {
+                bytes.push(byte);
+                rest = behind;
+            }
+            None => {
+                bytes.extend(character.to_string().bytes());
+                rest = &rest[character.len_utf8()..];
+            }
+        }
+    }
+    bytes
+}
+
+fn shown(bytes: &[u8]) -> Vec<String> {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    lines.map(|line| String::from_utf8_lossy(line).trim_end().replace('\u{FFFD}', "[FF]")).collect()
+}
+
+fn answers(agent: &mut Agent<Board, 256, 640>, mut sent: &[u8]) -> Vec<u8> {
+    let mut answers = Vec::new();
+    while !sent.is_empty() {
+        let _ = agent.push_slice(&mut sent);
+        while !agent.transmit().is_empty() {
+            answers.extend_from_slice(agent.transmit());
+            agent.transmitted(usize::MAX);
+        }
+    }
+    answers
+}
+
+/// Each `>` line with the `<` lines behind it.
+fn turns(text: &str) -> Vec<(&str, Vec<String>)> {
+    let mut turns: Vec<(&str, Vec<String>)> = Vec::new();
+    for line in text.lines() {
+        match line.split_at_checked(2) {
+            Some(("> ", sent)) => turns.push((sent, Vec::new())),
+            Some(("< ", due)) => turns.last_mut().expect("a question").1.push(due.into()),
+            _ => panic!("neither > nor <: {line}"),
+        }
+    }
+    turns
+}
+
+#[test]
+fn every_conversation_goes_as_it_is_written() {
+    let mut count = 0;
+    for name in page::all() {
+        for block in page::blocks(&page::read(&name)).into_iter().filter(|block| block.text.starts_with("> ")) {
+            let mut agent = Agent::new(Board { nanoseconds: 1_795_441_277_000_000_000 });
+            for (sent, due) in turns(&block.text) {
+                let mut bytes = bytes(sent);
+                bytes.push(b'\n');
+                assert_eq!(shown(&answers(&mut agent, &bytes)), due, "{name}, line {}: {sent}", block.line);
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 25, "{count} questions were found");
+}
+
+#[test]
+fn bytes_in_hex() {
+    assert_eq!(bytes("a[FF][0a]{[1,2]}é"), b"a\xFF\n{[1,2]}\xC3\xA9");
+    assert_eq!(shown(b"\xFF{}\nx\n"), ["[FF]{}", "x"]);
+}

@@ -1,0 +1,58 @@
+//! A page of documentation and the blocks of code in it.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+pub fn read(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// README.md and every page in docs.
+pub fn all() -> Vec<String> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().file_name());
+    let pages =
+        docs.filter_map(|name| name.to_str().filter(|name| name.ends_with(".md")).map(|name| format!("docs/{name}")));
+    let mut all: Vec<String> = pages.collect();
+    all.sort();
+    let others = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"];
+    others.map(String::from).into_iter().chain(all).collect()
+}
+
+#[derive(Debug)]
+pub struct Block {
+    pub language: String,
+    pub text: String,
+    /// The last line of text in front of it.
+    pub before: String,
+    /// The number of its first line.
+    pub line: usize,
+}
+
+pub fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut before = "";
+    let mut lines = page.lines().zip(1..);
+    while let Some((line, _)) = lines.next() {
+        let Some(language) = line.strip_prefix("```") else {
+            if !line.is_empty() {
+                before = line;
+            }
+            continue;
+        };
+        let mut block = Block { language: language.into(), text: String::new(), before: before.into(), line: 0 };
+        for (line, number) in lines.by_ref().take_while(|(line, _)| *line != "```") {
+            if block.line == 0 {
+                block.line = number;
+            }
+            block.text += line;
+            block.text.push('\n');
+        }
+        blocks.push(block);
+    }
+    blocks
+}

@@ -1,0 +1,65 @@
+//! What the documentation refers to is there.
+
+mod page;
+
+/// `` `tests/client.rs::replies` `` names a test.
+#[test]
+fn tests_that_are_named_exist() {
+    let mut count = 0;
+    for name in page::all() {
+        for quoted in page::read(&name).split('`').skip(1).step_by(2) {
+            let Some((file, test)) = quoted.split_once("::").filter(|(file, _)| file.ends_with(".rs")) else {
+                continue;
+            };
+            assert!(page::read(file).contains(&format!("fn {test}(")), "{name}: {file} has no test {test}");
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count} tests were named");
+}
+
+/// `[text](docs/x.md#section)` leads to a file of the repository.
+#[test]
+fn links_lead_somewhere() {
+    let mut count = 0;
+    for name in page::all() {
+        let folder = page::root().join(&name);
+        for link in page::read(&name).split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
+            let (target, _) = link.0.split_once('#').unwrap_or((link.0, ""));
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            assert!(folder.parent().unwrap().join(target).exists(), "{name}: there is no {target}");
+            count += 1;
+        }
+    }
+    assert!(count >= 10, "{count} links were found");
+}
+
+/// rustdoc hides lines that start with `# `, a repository's page shows them.
+#[test]
+fn no_code_has_hidden_lines() {
+    for name in page::all() {
+        for block in page::blocks(&page::read(&name)).into_iter().filter(|block| block.language == "rust") {
+            assert!(!block.text.lines().any(|line| line.starts_with("# ")), "{name}, line {}", block.line);
+        }
+    }
+}
+
+#[test]
+fn as_many_exchanges_were_recorded_as_the_front_page_says() {
+    let recorded = page::read("tests/recordings/qemu-ga-7.2.22.jsonl").lines().count();
+    assert!(page::read("README.md").contains(&format!("recorded exchanges, {recorded} of them")), "{recorded}");
+}
+
+/// The two programs of the front page are short.
+#[test]
+fn the_front_page_has_a_guest_and_a_host_of_thirty_lines() {
+    let readme = page::read("README.md");
+    let programs: Vec<_> = page::blocks(&readme).into_iter().filter(|block| block.language == "rust").collect();
+    assert_eq!(programs.len(), 2);
+    for program in programs {
+        let lines = program.text.lines().filter(|line| !line.trim().is_empty()).count();
+        assert!(lines <= 30, "line {}: {lines} lines", program.line);
+    }
+}

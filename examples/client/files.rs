@@ -1,0 +1,169 @@
+//! Files to the guest and from it, in pieces.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use guestwire::{DoesNotFit, ObjectEncoder, Reply, Value};
+
+use crate::line::{Form, Line};
+use crate::unix::Failure;
+
+/// As base64, with what is around it, this fits the client's buffers.
+const PIECE: usize = 32 * 1024;
+
+pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Failure> {
+    let mut source = File::open(file).map_err(|error| local(file, &error))?;
+    let length = source.metadata().map_err(|error| local(file, &error))?.len();
+    with_guest_file(line, guest_file, "w", |line, handle| {
+        let mut progress = Progress::new(Some(length));
+        let mut piece = vec![0; PIECE];
+        loop {
+            let mut rest = match source.read(&mut piece) {
+                Ok(0) => break,
+                read => &piece[..read.map_err(|error| local(file, &error))?],
+            };
+            while !rest.is_empty() {
+                let written = ask(
+                    line,
+                    "guest-file-write",
+                    |arguments| {
+                        arguments.member("handle").integer(handle)?;
+                        arguments.member("buf-b64").string(&BASE64_STANDARD.encode(rest))
+                    },
+                    |value| value.member("count")?.unsigned(),
+                )?;
+                let written = usize::try_from(written).unwrap_or(0).min(rest.len());
+                if written == 0 {
+                    return Err(Failure::ErrorResponse(format!("{guest_file}: the guest writes no more")));
+                }
+                rest = &rest[written..];
+                progress.add(written);
+            }
+        }
+        progress.finish();
+        Ok(())
+    })
+}
+
+pub fn pull(line: &mut Line<'_>, guest_file: &str, file: &str) -> Result<(), Failure> {
+    // The file is there when it is whole, or not at all.
+    let unfinished = format!("{file}.part");
+    let pulled = with_guest_file(line, guest_file, "r", |line, handle| {
+        let mut target = File::create(&unfinished).map_err(|error| local(&unfinished, &error))?;
+        let mut progress = Progress::new(None);
+        loop {
+            let (piece, at_end) = ask(
+                line,
+                "guest-file-read",
+                |arguments| {
+                    arguments.member("handle").integer(handle)?;
+                    arguments.member("count").unsigned(PIECE as u64)
+                },
+                |value| {
+                    let piece = value.member("buf-b64")?.string()?.to_string();
+                    Some((BASE64_STANDARD.decode(piece).ok()?, value.member("eof")?.boolean()?))
+                },
+            )?;
+            target.write_all(&piece).map_err(|error| local(&unfinished, &error))?;
+            progress.add(piece.len());
+            if at_end || piece.is_empty() {
+                break;
+            }
+        }
+        progress.finish();
+        Ok(())
+    });
+    let named = pulled.and_then(|()| std::fs::rename(&unfinished, file).map_err(|error| local(file, &error)));
+    if named.is_err() {
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    named
+}
+
+/// Opens a file in the guest and closes it again, whatever happens in between.
+fn with_guest_file(
+    line: &mut Line<'_>,
+    guest_file: &str,
+    mode: &str,
+    copy: impl FnOnce(&mut Line<'_>, i64) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let interrupts = line.interrupts;
+    // Or nobody would know the handle of what the guest has opened.
+    let handle = interrupts.held_back(|| {
+        ask(
+            line,
+            "guest-file-open",
+            |arguments| {
+                arguments.member("path").string(guest_file)?;
+                arguments.member("mode").string(mode)
+            },
+            |value| value.integer(),
+        )
+    })?;
+    let copied = copy(line, handle);
+    let closed = interrupts.held_back(|| {
+        if !line.client.is_in_step() && line.synchronize(Form::Delimited).is_err() {
+            return Err(Failure::NoAnswer(format!("{guest_file} may still be open in the guest, handle {handle}")));
+        }
+        ask(line, "guest-file-close", |arguments| arguments.member("handle").integer(handle), |_| Some(()))
+    });
+    if let (Err(_), Err(Failure::NoAnswer(left_open))) = (&copied, &closed) {
+        eprintln!("client: {left_open}");
+    }
+    copied.and(closed)
+}
+
+/// Asks, and takes what is wanted from what is returned.
+fn ask<T>(
+    line: &mut Line<'_>,
+    command: &str,
+    arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
+    take: impl FnOnce(Value<'_>) -> Option<T>,
+) -> Result<T, Failure> {
+    line.client.execute_with(command, arguments).map_err(|error| Failure::BadCall(error.to_string()))?;
+    line.exchange(|reply| match reply {
+        Reply::Return(value) => {
+            take(value).ok_or_else(|| Failure::NoAnswer(format!("{command} returned something else: {value}")))
+        }
+        Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
+        Reply::Synchronized => Err(Failure::NoAnswer(format!("{command} was not answered"))),
+    })?
+}
+
+fn local(file: &str, error: &io::Error) -> Failure {
+    Failure::BadCall(format!("{file}: {error}"))
+}
+
+/// How far a copy is: on a terminal ten times a second, and at its end.
+struct Progress {
+    length: Option<u64>,
+    done: u64,
+    started: Instant,
+    shown: Instant,
+}
+
+impl Progress {
+    fn new(length: Option<u64>) -> Self {
+        let now = Instant::now();
+        Self { length, done: 0, started: now, shown: now }
+    }
+
+    fn add(&mut self, count: usize) {
+        self.done += count as u64;
+        if io::stderr().is_terminal() && self.shown.elapsed() >= Duration::from_millis(100) {
+            self.shown = Instant::now();
+            let of = match self.length {
+                Some(length @ 1..) => format!(" of {length} bytes, {} %", self.done * 100 / length),
+                _ => " bytes".into(),
+            };
+            eprint!("\r\x1b[Kclient: {}{of}", self.done);
+        }
+    }
+
+    fn finish(&self) {
+        let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+        eprintln!("{clear}client: {} bytes in {:.2} s", self.done, self.started.elapsed().as_secs_f64());
+    }
+}

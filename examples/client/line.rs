@@ -1,0 +1,250 @@
+//! A port with a client on it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use guestwire::{Client, ClientError, Reply};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use crate::unix::{Call, Failure};
+
+/// Ctrl-C, as something that can be waited for: what is open has to be closed first.
+pub struct Interrupts {
+    pipe: UnixStream,
+    heeded: Cell<bool>,
+}
+
+impl Interrupts {
+    pub fn new() -> io::Result<Self> {
+        let (pipe, signals) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::low_level::pipe::register(signal, signals.try_clone()?)?;
+        }
+        Ok(Self { pipe, heeded: Cell::new(true) })
+    }
+
+    /// Does what must not be interrupted. An interrupt in the meantime is noticed afterwards.
+    pub fn held_back<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = self.heeded.replace(false);
+        let done = act();
+        self.heeded.set(before);
+        done
+    }
+
+    fn sleep(&self, duration: Duration) -> Result<(), Failure> {
+        let duration = Timespec::try_from(duration).ok();
+        match poll(&mut [PollFd::new(&self.pipe, PollFlags::IN)], duration.as_ref()) {
+            Ok(0) => Ok(()),
+            _ => Err(Failure::Interrupted),
+        }
+    }
+}
+
+pub struct Line<'i> {
+    port: File,
+    pub client: Box<Client<65535, 65535>>,
+    pub interrupts: &'i Interrupts,
+    timeout: Duration,
+    trace: bool,
+    /// Those of a terminal, as they were.
+    settings: Option<Termios>,
+}
+
+/// Why no reply came.
+pub enum Waited {
+    TimedOut,
+    Ended,
+    Failed(io::Error),
+    Client(ClientError),
+    Interrupted,
+}
+
+impl<'i> Line<'i> {
+    fn open(call: &Call, interrupts: &'i Interrupts) -> io::Result<Self> {
+        let port = if std::fs::metadata(&call.path)?.file_type().is_socket() {
+            File::from(OwnedFd::from(UnixStream::connect(&call.path)?))
+        } else {
+            File::options().read(true).write(true).open(&call.path)?
+        };
+        let mut settings = None;
+        if isatty(&port) {
+            let before = tcgetattr(&port)?;
+            let mut raw = before.clone();
+            raw.make_raw();
+            tcsetattr(&port, OptionalActions::Now, &raw)?;
+            settings = Some(before);
+        }
+        ioctl_fionbio(&port, true)?;
+        Ok(Self {
+            port,
+            client: Box::new(Client::new()),
+            interrupts,
+            timeout: call.timeout,
+            trace: call.trace,
+            settings,
+        })
+    }
+
+    /// Gets in step, as long as the time-out says.
+    pub fn synchronize(&mut self, form: Form) -> Result<(), Waited> {
+        // 63 random bits: the id of nobody else's, and of no earlier attempt.
+        let id = (RandomState::new().hash_one(0) >> 1) as i64;
+        match form {
+            Form::Delimited => self.client.synchronize(id),
+            Form::Plain => self.client.synchronize_plain(id),
+        }
+        self.exchange(|_| ())
+    }
+
+    /// Sends what is to be sent and waits for the reply, as long as the time-out says. It reads while it writes, for an
+    /// agent may want to be rid of a response first.
+    pub fn exchange<T>(&mut self, done: impl FnOnce(Reply<'_>) -> T) -> Result<T, Waited> {
+        let deadline = Instant::now() + self.timeout;
+        let mut buffer = [0; 4096];
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = Timespec::try_from(left).map_err(|_| Waited::TimedOut)?;
+            let writing = if self.client.transmit().is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+            let heeded = if self.interrupts.heeded.get() { PollFlags::IN } else { PollFlags::empty() };
+            let mut ready =
+                [PollFd::new(&self.port, PollFlags::IN | writing), PollFd::new(&self.interrupts.pipe, heeded)];
+            match poll(&mut ready, Some(&left)) {
+                Ok(0) => {
+                    self.client.timed_out();
+                    return Err(Waited::TimedOut);
+                }
+                Err(Errno::INTR) => continue,
+                Err(error) => return Err(Waited::Failed(error.into())),
+                Ok(_) => {}
+            }
+            let [port, interrupts] = ready.map(|ready| ready.revents());
+            if interrupts.contains(PollFlags::IN) {
+                self.client.timed_out();
+                return Err(Waited::Interrupted);
+            }
+            if port.contains(PollFlags::OUT) {
+                match self.port.write(self.client.transmit()) {
+                    Ok(count) => {
+                        self.trace('>', &self.client.transmit()[..count]);
+                        self.client.transmitted(count);
+                    }
+                    Err(error) if is_passing(&error) => {}
+                    Err(error) => return Err(Waited::Failed(error)),
+                }
+            }
+            if !port.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
+                continue;
+            }
+            let count = match self.port.read(&mut buffer) {
+                Ok(0) => return Err(Waited::Ended),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(Waited::Ended),
+                Err(error) if is_passing(&error) => continue,
+                read => read.map_err(Waited::Failed)?,
+            };
+            self.trace('<', &buffer[..count]);
+            // One request at a time: what is behind its reply is an LF, or stale.
+            let mut bytes = &buffer[..count];
+            while !bytes.is_empty() {
+                match self.client.push_slice(&mut bytes) {
+                    Ok(Some(reply)) => return Ok(done(reply)),
+                    Ok(None) => {}
+                    Err(error) => return Err(Waited::Client(error)),
+                }
+            }
+        }
+    }
+
+    fn trace(&self, direction: char, bytes: &[u8]) {
+        if self.trace {
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                let text =
+                    line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\xff", "[FF]");
+                eprintln!("{direction} {text}");
+            }
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// A terminal is left as it was found.
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if let Some(settings) = &self.settings {
+            let _ = tcsetattr(&self.port, OptionalActions::Now, settings);
+        }
+    }
+}
+
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::Ended => f.write_str("the line ended before an answer came"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Client(error) => error.fmt(f),
+            Self::Interrupted => f.write_str("interrupted"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Form {
+    Delimited,
+    /// For very old agents.
+    Plain,
+}
+
+/// Connects, and gets in step: by the delimited form first, every other time by the plain one.
+pub fn synchronize<'i>(call: &Call, interrupts: &'i Interrupts) -> Result<Line<'i>, Failure> {
+    let waiting = call.command.is_none();
+    let retries = call.retries.or((!waiting).then_some(3));
+    let started = Instant::now();
+    let mut reason = String::new();
+    let mut forms = [(Form::Delimited, "guest-sync-delimited"), (Form::Plain, "guest-sync")].into_iter().cycle();
+    let mut line = None;
+    let mut attempt = 0;
+    while retries.is_none_or(|retries| attempt < retries) {
+        attempt += 1;
+        if waiting && attempt > 1 {
+            eprintln!("client: waiting for {}: {reason}", call.path);
+        }
+        let mut current = match line.take().map_or_else(|| Line::open(call, interrupts), Ok) {
+            Ok(connected) => connected,
+            Err(error) if waiting => {
+                reason = error.to_string();
+                interrupts.sleep(call.timeout.min(Duration::from_secs(1)))?;
+                continue;
+            }
+            Err(error) => return Err(Failure::NoAnswer(format!("{}: {error}", call.path))),
+        };
+        let Some((form, name)) = forms.next() else { break };
+        match current.synchronize(form) {
+            Ok(()) => {
+                if waiting {
+                    let after = started.elapsed().as_secs_f64();
+                    eprintln!("client: in step by {name} after {after:.3} s, attempt {attempt}");
+                }
+                return Ok(current);
+            }
+            Err(Waited::Interrupted) => return Err(Failure::Interrupted),
+            Err(Waited::TimedOut) => line = Some(current),
+            Err(_) if waiting => interrupts.sleep(Duration::from_millis(100))?,
+            Err(waited) => return Err(Failure::NoAnswer(format!("{}: {waited}", call.path))),
+        }
+        reason = format!("no answer within {} s", call.timeout.as_secs_f64());
+    }
+    Err(Failure::NoAnswer(format!("{}: {reason}, {attempt} times. Is an agent running in the guest?", call.path)))
+}

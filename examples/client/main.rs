@@ -1,0 +1,176 @@
+//! A guest agent client: asks one thing and prints the answer, or copies a file.
+//!
+//!     cargo run --example agent -- --listen /tmp/guest.sock      (in one terminal, or start a guest)
+//!     cargo run --example client -- /tmp/guest.sock guest-info   (in another)
+
+#[cfg(unix)]
+mod files;
+#[cfg(unix)]
+mod line;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Asks a guest agent one thing and prints what it returns, as JSON.
+
+Usage: client [OPTIONS] PATH COMMAND [ARGUMENTS-JSON]
+       client [OPTIONS] PATH push FILE GUEST-FILE
+       client [OPTIONS] PATH pull GUEST-FILE FILE
+       client [OPTIONS] PATH       waits until the agent answers, and says how
+
+PATH is a unix socket (as of QEMU's -chardev socket,path=PATH,server=on) or a
+serial port. push and pull copy a file, by guest-file-open and its kin.
+
+  --timeout SECONDS   how long to wait for each answer (default 5)
+  --retries N         how often to synchronize before giving up (default 3; for
+                      ever without COMMAND)
+  --trace             show the bytes both ways, on standard error
+  -h, --help          this text
+
+Exit status: 0 answered, 1 the agent answered with an error, 2 a bad call,
+3 no answer, 130 interrupted.
+
+  client /tmp/guest.sock guest-ping
+  client /tmp/guest.sock guest-shutdown '{\"mode\": \"reboot\"}'
+  client /tmp/guest.sock pull /var/log/syslog syslog
+";
+
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("client: this example needs Unix: its sockets, and its serial ports.\n\n{HELP}");
+    ExitCode::from(2)
+}
+
+#[cfg(unix)]
+fn main() -> ExitCode {
+    let outcome = match unix::parse() {
+        Ok(Some(call)) => unix::run(&call),
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => Err(unix::Failure::BadCall(format!("{error}. Try --help."))),
+    };
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    let (code, message) = match failure {
+        unix::Failure::ErrorResponse(message) => (1, message),
+        unix::Failure::BadCall(message) => (2, message),
+        unix::Failure::NoAnswer(message) => (3, message),
+        unix::Failure::Interrupted => (130, "interrupted".into()),
+    };
+    eprintln!("client: {message}");
+    ExitCode::from(code)
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::time::Duration;
+
+    use guestwire::{Decoder, Event, Execute, Kind, Reply};
+
+    use crate::files;
+    use crate::line::{Interrupts, Line, Waited, synchronize};
+
+    pub struct Call {
+        pub path: String,
+        pub command: Option<String>,
+        pub arguments: Vec<String>,
+        pub timeout: Duration,
+        pub retries: Option<u32>,
+        pub trace: bool,
+    }
+
+    /// Why there is nothing to print. Each has its exit status.
+    pub enum Failure {
+        ErrorResponse(String),
+        BadCall(String),
+        NoAnswer(String),
+        Interrupted,
+    }
+
+    impl From<Waited> for Failure {
+        fn from(waited: Waited) -> Self {
+            match waited {
+                Waited::Interrupted => Self::Interrupted,
+                waited => Self::NoAnswer(format!("{waited}. The command may have been run.")),
+            }
+        }
+    }
+
+    /// `None`: help was asked for.
+    pub fn parse() -> Result<Option<Call>, lexopt::Error> {
+        use lexopt::prelude::*;
+        let (mut positional, mut timeout, mut retries, mut trace) = (Vec::new(), 5.0, None, false);
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("timeout") => timeout = parser.value()?.parse::<f64>()?,
+                Long("retries") => retries = Some(parser.value()?.parse()?),
+                Long("trace") => trace = true,
+                Short('h') | Long("help") => return Ok(None),
+                Value(value) => positional.push(value.string()?),
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        let timeout = Duration::try_from_secs_f64(timeout).map_err(|_| "SECONDS is a number that is not negative")?;
+        let mut positional = positional.into_iter();
+        let path = positional.next().ok_or("PATH is missing")?;
+        let command = positional.next();
+        let arguments: Vec<String> = positional.collect();
+        match (command.as_deref(), arguments.len()) {
+            (Some("push" | "pull"), 2) | (_, 0 | 1) => {}
+            _ => return Err("too many words".into()),
+        }
+        Ok(Some(Call { path, command, arguments, timeout, retries, trace }))
+    }
+
+    pub fn run(call: &Call) -> Result<(), Failure> {
+        let interrupts = Interrupts::new().map_err(|error| Failure::BadCall(error.to_string()))?;
+        match (call.command.as_deref(), &call.arguments[..]) {
+            (None, _) => synchronize(call, &interrupts).map(|_| ()),
+            (Some("push"), [file, guest_file]) => files::push(&mut synchronize(call, &interrupts)?, file, guest_file),
+            (Some("pull"), [guest_file, file]) => files::pull(&mut synchronize(call, &interrupts)?, guest_file, file),
+            (Some("push" | "pull"), _) => Err(Failure::BadCall("a file to copy is missing. Try --help.".into())),
+            (Some(command), arguments) => ask(call, &interrupts, command, arguments.first().map(String::as_str)),
+        }
+    }
+
+    fn ask(call: &Call, interrupts: &Interrupts, command: &str, arguments: Option<&str>) -> Result<(), Failure> {
+        // Before anything is sent: what was typed must be a JSON object.
+        let mut decoder = Box::new(Decoder::<65535>::new());
+        let mut typed = arguments.unwrap_or("{}").as_bytes();
+        let object = match decoder.push_slice(&mut typed) {
+            Ok(Some(Event::Frame(frame))) if frame.value().kind() == Kind::Object && typed.trim_ascii().is_empty() => {
+                frame.value()
+            }
+            Err(error) => return Err(Failure::BadCall(format!("ARGUMENTS-JSON: {error}. Try --help."))),
+            Ok(_) => return Err(Failure::BadCall("ARGUMENTS-JSON is not one JSON object. Try --help.".into())),
+        };
+        let mut line: Line<'_> = synchronize(call, interrupts)?;
+        let silent = command == "guest-shutdown" || command.starts_with("guest-suspend-");
+        let request = Execute::new(command);
+        let request = if silent { request.no_success_response() } else { request };
+        let execute = match arguments {
+            Some(_) => line.client.execute_with(request, |members| members.received(object)),
+            None => line.client.execute(request),
+        };
+        execute.map_err(|error| Failure::BadCall(error.to_string()))?;
+        let done = |reply: Reply<'_>| match reply {
+            Reply::Return(value) => {
+                println!("{value}");
+                Ok(())
+            }
+            Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
+            Reply::Synchronized => Ok(()),
+        };
+        match line.exchange(done) {
+            Ok(outcome) => outcome,
+            Err(Waited::Ended) if line.client.success_is_silent() => Ok(()),
+            Err(Waited::TimedOut) if silent => {
+                eprintln!("client: no error came; a guest says nothing when it succeeds at {command}");
+                Ok(())
+            }
+            Err(waited) => Err(waited.into()),
+        }
+    }
+}

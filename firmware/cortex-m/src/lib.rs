@@ -1,0 +1,114 @@
+//! A guest agent on a UART, which interrupts for what it receives and is polled for what it sends.
+#![no_std]
+
+mod cmsdk;
+mod mcu;
+mod pl011;
+
+use core::cell::Cell;
+use core::convert::Infallible;
+
+use cortex_m::asm::wfi;
+use cortex_m::interrupt::{self, Mutex};
+use cortex_m::singleton;
+#[cfg(feature = "defmt")]
+use defmt_semihosting as _;
+use guest::Firmware;
+use guestwire::{Agent, guest_info_size};
+use heapless::spsc::{Producer, Queue};
+
+pub use cmsdk::Cmsdk;
+use mcu::Mcu;
+pub use mcu::tick;
+pub use pl011::Pl011;
+
+pub trait Uart: Copy {
+    /// Switches the UART on, and its interrupt for what it receives.
+    fn start(self);
+    fn receive(self) -> nb::Result<u8, Lost>;
+    fn transmit(self, byte: u8) -> nb::Result<(), Infallible>;
+}
+
+/// Bytes are missing here: there was no room for them, or the line was broken.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost;
+
+/// What the interrupt handler works on.
+struct Inbox {
+    queue: Producer<'static, Result<u8, Lost>>,
+    /// There was no room in the queue: what is next in it has to say so.
+    lost: bool,
+}
+
+static INBOX: Mutex<Cell<Option<Inbox>>> = Mutex::new(Cell::new(None));
+
+/// To be called when the UART interrupts.
+pub fn received(uart: impl Uart) {
+    let Some(mut inbox) = interrupt::free(|free| INBOX.borrow(free).take()) else { return };
+    loop {
+        let received = match uart.receive() {
+            Ok(byte) => Ok(byte),
+            Err(nb::Error::Other(lost)) => Err(lost),
+            Err(nb::Error::WouldBlock) => break,
+        };
+        inbox.lost = (inbox.lost && inbox.queue.enqueue(Err(Lost)).is_err()) || inbox.queue.enqueue(received).is_err();
+    }
+    interrupt::free(|free| INBOX.borrow(free).set(Some(inbox)));
+}
+
+/// Serves the agent on a UART, which has this interrupt, and logs on another. A tick is one of the processor's clock.
+pub fn serve(uart: impl Uart, interrupt: u16, log_uart: impl Uart, nanoseconds_per_tick: u64) -> ! {
+    // Room for the longest request: QEMU's UARTs are faster than any line.
+    let Some(queue) = singleton!(: Queue<Result<u8, Lost>, 513> = Queue::new()) else { mcu::halt() };
+    let (queue, mut received) = queue.split();
+    interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { queue, lost: false })));
+    let log = |text: &str| write_log(log_uart, text);
+    log_uart.start();
+    uart.start();
+    mcu::start(interrupt);
+    let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Mcu>>() }> =
+        Agent::new(Firmware::new(Mcu { nanoseconds_per_tick }));
+    log("the agent is ready\n");
+    loop {
+        let read = || received.dequeue().ok_or(nb::Error::WouldBlock)?.map_err(nb::Error::Other);
+        if let Err(Lost) = agent.poll_read(read) {
+            log("bytes are missing\n");
+            agent.lost();
+        }
+        let Ok(()) = agent.poll_write(|byte| uart.transmit(byte));
+        // An interrupt ends the sleep even where it is not yet served, or one just before would be slept through.
+        interrupt::free(|_| {
+            if agent.transmit().is_empty() && !received.ready() {
+                wfi();
+            }
+        });
+    }
+}
+
+#[cfg(not(feature = "defmt"))]
+fn write_log(uart: impl Uart, text: &str) {
+    for byte in text.bytes() {
+        while uart.transmit(byte).is_err() {}
+    }
+}
+
+#[cfg(feature = "defmt")]
+fn write_log(_: impl Uart, text: &str) {
+    defmt::info!("{=str}", text.trim_end());
+}
+
+#[cfg(any(debug_assertions, feature = "defmt"))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    mcu::halt()
+}
+
+/// A release build links only if nothing can panic: there is no such function.
+#[cfg(not(any(debug_assertions, feature = "defmt")))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        safe fn panic_is_reachable() -> !;
+    }
+    panic_is_reachable()
+}

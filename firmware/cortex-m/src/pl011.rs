@@ -1,0 +1,65 @@
+//! ARM's PL011 UART.
+
+use core::convert::Infallible;
+
+use crate::{Lost, Uart};
+
+const FLAGS: usize = 0x18;
+const LINE_CONTROL: usize = 0x2C;
+const CONTROL: usize = 0x30;
+const INTERRUPT_MASK: usize = 0x38;
+const INTERRUPT_CLEAR: usize = 0x44;
+
+const RECEIVE_EMPTY: u32 = 1 << 4;
+const TRANSMIT_FULL: u32 = 1 << 5;
+const EIGHT_BITS_NO_FIFO: u32 = 0b11 << 5;
+const ENABLE: u32 = 1 << 0 | 1 << 8 | 1 << 9; // the UART, transmit, receive
+const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6; // a byte, and a byte that has waited
+/// Beside a byte: its framing or parity was wrong, it is a break, or bytes before it found no room.
+const BROKEN: u32 = 0xF00;
+
+#[derive(Clone, Copy)]
+pub struct Pl011(usize);
+
+impl Pl011 {
+    /// # Safety
+    /// There is such a UART at this address, and nothing else uses it.
+    pub const unsafe fn at(address: usize) -> Self {
+        Self(address)
+    }
+
+    fn read(self, offset: usize) -> u32 {
+        // SAFETY: promised to `at`.
+        unsafe { ((self.0 + offset) as *const u32).read_volatile() }
+    }
+
+    fn write(self, offset: usize, value: u32) {
+        // SAFETY: promised to `at`.
+        unsafe { ((self.0 + offset) as *mut u32).write_volatile(value) }
+    }
+}
+
+impl Uart for Pl011 {
+    fn start(self) {
+        self.write(LINE_CONTROL, EIGHT_BITS_NO_FIFO);
+        self.write(INTERRUPT_MASK, RECEIVE_INTERRUPTS);
+        self.write(CONTROL, ENABLE);
+    }
+
+    fn receive(self) -> nb::Result<u8, Lost> {
+        self.write(INTERRUPT_CLEAR, RECEIVE_INTERRUPTS);
+        if self.read(FLAGS) & RECEIVE_EMPTY != 0 {
+            return Err(nb::Error::WouldBlock);
+        }
+        let received = self.read(0);
+        if received & BROKEN != 0 { Err(nb::Error::Other(Lost)) } else { Ok(received as u8) }
+    }
+
+    fn transmit(self, byte: u8) -> nb::Result<(), Infallible> {
+        if self.read(FLAGS) & TRANSMIT_FULL != 0 {
+            return Err(nb::Error::WouldBlock);
+        }
+        self.write(0, byte.into());
+        Ok(())
+    }
+}

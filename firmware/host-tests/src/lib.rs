@@ -1,0 +1,213 @@
+//! Guests for the tests: built by cargo, booted in a temporary folder of their own, ended with the test.
+
+pub mod healthy;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything may take.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The byte 0xFF, where it is made a character: the one for what is none.
+pub const SENTINEL: char = '\u{FFFD}';
+
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Runs a command to its end, which must be a good one.
+#[track_caller]
+pub fn succeeds(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
+}
+
+/// Builds a board's firmware and returns the path of the ELF file, which differs with the features.
+pub fn build(board: &str, target: &str, program: &str, features: &str) -> PathBuf {
+    let folder = workspace().join("target").join(features);
+    let mut build = Command::new("cargo");
+    build.args(["build", "--release", "--bin", program, "--features", features, "--target-dir"]).arg(&folder);
+    succeeds(build.current_dir(workspace().join(board)));
+    folder.join(target).join("release").join(program)
+}
+
+/// `examples/client` of the crate, built.
+pub fn client() -> PathBuf {
+    let root = workspace().parent().unwrap().to_owned();
+    succeeds(Command::new("cargo").args(["build", "--quiet", "--example", "client"]).current_dir(&root));
+    root.join("target/debug/examples/client")
+}
+
+/// A temporary folder, gone with the value.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    #[expect(clippy::new_without_default, reason = "each is another")]
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("guestwire-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A guest in QEMU, booted by its board's `run`, as `cargo run` does it.
+pub struct Guest {
+    child: Child,
+    folder: Folder,
+}
+
+impl Guest {
+    /// Boots, and waits until the log says so.
+    pub fn boot(board: &str, elf: &Path, qemu_options: &str) -> Self {
+        let guest = Self::start(board, elf, qemu_options);
+        guest.wait_for_log("the agent is ready", 1);
+        guest
+    }
+
+    /// Starts QEMU. The log is what the guest prints.
+    pub fn start(board: &str, elf: &Path, qemu_options: &str) -> Self {
+        let folder = Folder::new();
+        let [log, errors] = ["log", "errors"].map(|name| File::create(folder.path(name)).unwrap());
+        let child = Command::new("timeout")
+            .args(["--signal=KILL", "300", "./run"])
+            .arg(elf)
+            .current_dir(workspace().join(board))
+            .env("GUEST_SOCKET", folder.path("socket"))
+            .env(
+                "QEMU_OPTIONS",
+                format!("{qemu_options} -qmp unix:{},server=on,wait=off", folder.path("qmp").display()),
+            )
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        Self { child, folder }
+    }
+
+    /// Has QEMU do something.
+    #[track_caller]
+    pub fn qmp(&self, command: &str) {
+        let mut monitor = Line::connect(&self.folder.path("qmp"));
+        assert!(monitor.receive().starts_with("{\"QMP\":"));
+        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
+            assert_eq!(monitor.ask(command), "{\"return\": {}}\r", "{command}");
+        }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path("socket")
+    }
+
+    pub fn log(&self) -> Vec<u8> {
+        std::fs::read(self.folder.path("log")).unwrap()
+    }
+
+    fn errors(&self) -> String {
+        std::fs::read_to_string(self.folder.path("errors")).unwrap()
+    }
+
+    /// Waits until a line was logged this many times.
+    #[track_caller]
+    pub fn wait_for_log(&self, line: &str, times: usize) {
+        let started = Instant::now();
+        while self.log().split(|byte| *byte == b'\n').filter(|logged| *logged == line.as_bytes()).count() < times {
+            assert!(started.elapsed() < PATIENCE, "not logged {times} times: {line}\n{}", self.errors());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn connect(&self) -> Line {
+        Line::connect(&self.socket())
+    }
+
+    /// Waits for QEMU to end, and says whether it ended well.
+    #[track_caller]
+    pub fn ends_well(&mut self) -> bool {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(started.elapsed() < PATIENCE, "QEMU runs on\n{}", self.errors());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        terminate(&mut self.child);
+    }
+}
+
+/// Ends what runs under `timeout`, which hands the signal on.
+pub fn terminate(child: &mut Child) {
+    if let (Ok(None), Some(pid)) = (child.try_wait(), rustix::process::Pid::from_raw(child.id() as i32)) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = child.wait();
+    }
+}
+
+/// A host's end of the agent's port.
+pub struct Line {
+    reader: BufReader<UnixStream>,
+}
+
+impl Line {
+    /// Connects, as soon as somebody listens.
+    pub fn connect(socket: &Path) -> Self {
+        let started = Instant::now();
+        let stream = loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(started.elapsed() < PATIENCE, "{}: {error}", socket.display()),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { reader: BufReader::new(stream) }
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.reader.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// The next line, without its end. The sentinel shows as [`SENTINEL`].
+    #[track_caller]
+    pub fn receive(&mut self) -> String {
+        let mut line = Vec::new();
+        self.reader.read_until(b'\n', &mut line).unwrap_or_else(|error| panic!("no answer: {error}"));
+        let line = line.strip_suffix(b"\n").unwrap_or_else(|| panic!("the line ended: {}", line.escape_ascii()));
+        String::from_utf8_lossy(line).into_owned()
+    }
+
+    #[track_caller]
+    pub fn ask(&mut self, request: &str) -> String {
+        self.send(request.as_bytes());
+        self.receive()
+    }
+
+    /// Another end for the same port, to send from another thread.
+    pub fn stream(&self) -> UnixStream {
+        self.reader.get_ref().try_clone().unwrap()
+    }
+}

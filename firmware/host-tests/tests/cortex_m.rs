@@ -1,0 +1,117 @@
+//! The boards with a UART: no event says that a client has come or gone, and bytes can be lost.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use host_tests::healthy::{PING, PONG, answers_all_commands, next_client_is_in_step, survives_dead_clients};
+use host_tests::{Guest, SENTINEL, build};
+
+fn boot(machine: &str) -> Guest {
+    Guest::boot("cortex-m", &build("cortex-m", "thumbv7m-none-eabi", machine, ""), "")
+}
+
+#[test]
+#[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
+fn mps2_is_healthy() {
+    is_healthy("mps2-an385");
+}
+
+#[test]
+#[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
+fn lm3s_is_healthy() {
+    is_healthy("lm3s6965evb");
+}
+
+fn is_healthy(machine: &str) {
+    let mut guest = boot(machine);
+    let mut line = guest.connect();
+    answers_all_commands(&mut line, "armv7m");
+    let no_clock = r#"{"error": {"class": "GenericError", "desc": "There is no real-time clock"}}"#;
+    assert_eq!(line.ask(r#"{"execute":"guest-set-time"}"#), no_clock);
+    let set = 1_700_000_000_000_000_000_i64;
+    assert_eq!(line.ask(&format!(r#"{{"execute":"guest-set-time","arguments":{{"time":{set}}}}}"#)), PONG);
+    std::thread::sleep(Duration::from_millis(100));
+    let time = line.ask(r#"{"execute":"guest-get-time"}"#);
+    let time: i64 = time.strip_prefix(r#"{"return": "#).unwrap().strip_suffix('}').unwrap().parse().unwrap();
+    assert!((100_000_000..20_000_000_000).contains(&(time - set)), "{time}");
+    drop(line);
+
+    survives_dead_clients(&guest);
+    if machine == "mps2-an385" {
+        loses_bytes_and_regains_step(&guest); // QEMU's PL011 waits for the host instead, and the whole machine with it.
+    }
+
+    let mut line = guest.connect();
+    line.send(br#"{"execute":"guest-shutdown","arguments":{"mode":"reboot"}}"#);
+    guest.wait_for_log("the agent is ready", 2);
+    assert_eq!(line.ask(PING), PONG);
+    line.send(br#"{"execute":"guest-shutdown"}"#);
+    assert!(guest.ends_well());
+}
+
+/// A client that sends and does not read: the responses have nowhere to go, and in the end the requests neither.
+fn loses_bytes_and_regains_step(guest: &Guest) {
+    let mut deaf = guest.connect();
+    for _ in 0..2000 {
+        deaf.send(br#"{"execute":"guest-info"}"#);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    drop(deaf);
+    // Its first try may find no room either.
+    next_client_is_in_step(guest, 3);
+    guest.wait_for_log("bytes are missing", 1);
+}
+
+/// A break in mid-request: the request is answered with an error, its rest is not run.
+#[test]
+#[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
+fn a_break_is_a_lost_request() {
+    let guest = boot("lm3s6965evb");
+    let mut line = guest.connect();
+    line.send(br#"{"execute":"guest-set-time","argu"#);
+    sends_a_break(&guest);
+    let lost = line.receive();
+    assert_eq!(lost, r#"{"error": {"class": "GenericError", "desc": "JSON parse error, bytes were lost"}}"#);
+    guest.wait_for_log("bytes are missing", 1);
+    line.send(br#"ments":{"time":1}}"#);
+    line.send(b"\xFF{\"execute\":\"guest-ping\"}");
+    assert_eq!(line.receive(), PONG);
+}
+
+fn sends_a_break(guest: &Guest) {
+    // QEMU's monitor is another line: it may overtake the bytes before it.
+    std::thread::sleep(Duration::from_millis(500));
+    guest.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
+}
+
+/// What the agent logs by defmt, decoded, shows that step was lost and regained.
+#[test]
+#[ignore = "needs qemu-system-arm, and defmt-print: cargo install --locked defmt-print"]
+fn defmt_shows_a_lost_and_regained_step() {
+    let elf = build("cortex-m", "thumbv7m-none-eabi", "lm3s6965evb", "defmt");
+    let mut guest = Guest::start("cortex-m", &elf, "");
+    let mut line = guest.connect();
+    assert_eq!(line.ask(PING), PONG);
+    line.send(br#"{"execute":"guest-set-time","argu"#);
+    sends_a_break(&guest);
+    line.receive();
+    line.send(b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":7}}");
+    assert_eq!(line.receive(), format!(r#"{SENTINEL}{{"return": 7}}"#));
+    line.send(br#"{"execute":"guest-shutdown"}"#);
+    assert!(guest.ends_well());
+
+    let mut print =
+        Command::new("defmt-print").arg("-e").arg(&elf).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    print.stdin.take().unwrap().write_all(&guest.log()).unwrap();
+    let printed = String::from_utf8(print.wait_with_output().unwrap().stdout).unwrap();
+    let due = [
+        "INFO  the agent is ready",
+        "TRACE guest-ping",
+        "INFO  bytes are missing",
+        "WARN  Lost behind 33 bytes", // of `{"execute":"guest-set-time","argu`
+        "TRACE guest-sync-delimited",
+        "TRACE guest-shutdown",
+    ];
+    assert_eq!(printed.lines().collect::<Vec<_>>(), due);
+}

@@ -1,0 +1,253 @@
+//! Unmodified libvirt takes `virt-aarch64` for a guest with a healthy agent.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use host_tests::{Folder, build, terminate};
+
+/// The first start of a libvirt looks at every QEMU there is.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The account that libvirt runs under when the test runs as root: nobody's.
+const NOBODY: u32 = 65534;
+
+#[test]
+#[ignore = "needs libvirt: apt install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-arm"]
+fn libvirt_finds_a_healthy_agent() {
+    let libvirt = Libvirt::start();
+    libvirt.says("define domain.xml", "Domain 'guestwire' defined from domain.xml\n\n");
+    libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
+    libvirt.wait_for_agent();
+    reads(&libvirt);
+    time(&libvirt);
+    freeze(&libvirt);
+    killed_in_mid_command(&libvirt);
+    power(&libvirt);
+}
+
+fn reads(libvirt: &Libvirt) {
+    libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
+    let info = libvirt.succeeds("qemu-agent-command guestwire {\"execute\":\"guest-info\"}");
+    assert!(info.starts_with(r#"{"return":{"version":"1.0.0","supported_commands":[{"enabled":true,"#), "{info}");
+    assert_eq!(info.matches(r#""enabled":true"#).count(), 21);
+
+    let system = [
+        "os.id               : guestwire",
+        "os.name             : guestwire firmware",
+        "os.pretty-name      : guestwire firmware 1.0.0",
+        "os.version-id       : 1.0.0",
+        "os.machine          : aarch64",
+    ]
+    .join("\n");
+    let timezone = "timezone.name       : UTC\ntimezone.offset     : 0";
+    let all = format!("user.count          : 0\n{system}\n{timezone}\nhostname            : guestwire\n\n");
+    libvirt.says("guestinfo guestwire", &all);
+    libvirt.says("guestinfo guestwire --os --timezone", &format!("{system}\n{timezone}\n\n"));
+    libvirt.says("guestinfo guestwire --user --filesystem", "user.count          : 0\n\n");
+    libvirt.says("domhostname guestwire --source agent", "guestwire\n\n");
+    let no_addresses = " Name       MAC address          Protocol     Address\n-------------------------------------------------------------------------------\n\n";
+    libvirt.says("domifaddr guestwire --source agent", no_addresses);
+    libvirt.says("domfsinfo guestwire", "No filesystems are mounted in the domain\n");
+    libvirt.says("guestvcpus guestwire", "vcpus          : 0\nonline         : 0\nofflinable     : \n\n");
+    libvirt.says("vcpucount guestwire --guest", "1\n\n");
+    libvirt.says("setvcpus guestwire 1 --guest", "\n");
+    libvirt.says("domfstrim guestwire", "\n");
+    libvirt.fails("guestvcpus guestwire --cpulist 0 --disable", "vCPU '0' is not offlinable");
+    libvirt.fails("set-user-password guestwire root secret", "The command guest-set-user-password has not been found");
+}
+
+fn time(libvirt: &Libvirt) {
+    let host = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let guest = || -> u64 {
+        let said = libvirt.succeeds("domtime guestwire");
+        said.trim().strip_prefix("Time: ").unwrap_or_else(|| panic!("{said}")).parse().unwrap()
+    };
+    assert!(guest().abs_diff(host()) <= 5);
+    libvirt.says("domtime guestwire --time 1700000000", "\n");
+    assert!((1_700_000_000..1_700_000_030).contains(&guest()));
+    libvirt.says("domtime guestwire --now", "\n");
+    assert!(guest().abs_diff(host()) <= 5);
+    libvirt.says("domtime guestwire --sync", "\n");
+    assert!(guest().abs_diff(host()) <= 5);
+}
+
+fn freeze(libvirt: &Libvirt) {
+    let status = r#"{"execute":"guest-fsfreeze-status"}"#;
+    for verb in ["domfsfreeze guestwire", "domfsfreeze guestwire --mountpoint /"] {
+        libvirt.says(verb, "Froze 0 filesystem(s)\n\n");
+        libvirt.agent(status, "{\"return\":\"frozen\"}\n\n");
+        libvirt.fails("domhostname guestwire --source agent", "no hostname found");
+        libvirt.says("domfsthaw guestwire", "Thawed 0 filesystem(s)\n\n");
+        libvirt.agent(status, "{\"return\":\"thawed\"}\n\n");
+    }
+}
+
+/// Somebody ends `virsh`, at any moment and while it waits for an answer that does not come (a response is never
+/// answered). The next command works.
+fn killed_in_mid_command(libvirt: &Libvirt) {
+    for milliseconds in 0..20 {
+        let mut virsh = libvirt.virsh("guestinfo guestwire").stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds * 3));
+        virsh.kill().unwrap();
+        virsh.wait().unwrap();
+        libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
+    }
+    let mut virsh =
+        libvirt.virsh("qemu-agent-command guestwire {\"return\":{}}").stdout(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(virsh.try_wait().unwrap().is_none(), "it should be waiting");
+    virsh.kill().unwrap();
+    virsh.wait().unwrap();
+    libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
+}
+
+fn power(libvirt: &Libvirt) {
+    let ready = || libvirt.log().matches("the agent is ready\n").count();
+    assert_eq!(ready(), 1);
+    libvirt.says("reboot guestwire --mode agent", "Domain 'guestwire' is being rebooted\n\n");
+    libvirt.wait_for_agent();
+    assert_eq!(ready(), 2);
+    libvirt.says("domstate guestwire", "running\n\n");
+
+    // Of two of libvirt's threads one hears that the guest has shut down, the other that the agent's socket has ended. Now
+    // and then the second is first, and then virsh fails although all is well.
+    let shut_down = (0..3).any(|_| {
+        let output = libvirt.run("shutdown guestwire --mode agent");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("End of file from agent socket"), "{output:?}");
+        libvirt.waits_for("domstate guestwire --reason", "shut off (shutdown)\n\n");
+        libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
+        libvirt.wait_for_agent();
+        output.status.success() && output.stdout == b"Domain 'guestwire' is being shutdown\n\n"
+    });
+    assert!(shut_down);
+}
+
+/// A libvirt of its own: neither systemd nor the machine's libvirt has to do with it.
+struct Libvirt {
+    daemon: Child,
+    folder: Folder,
+    root: bool,
+}
+
+impl Libvirt {
+    fn start() -> Self {
+        let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", "");
+        let folder = Folder::new();
+        let config = folder.path("home/.config/libvirt");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::create_dir(folder.path("run")).unwrap();
+        // QEMU writes the guest's log itself; by default that is a job for another daemon.
+        std::fs::write(config.join("qemu.conf"), "stdio_handler = \"file\"\n").unwrap();
+        std::fs::copy(elf, folder.path("firmware.elf")).unwrap();
+        let here = folder.path("").to_str().unwrap().to_owned();
+        std::fs::write(folder.path("domain.xml"), DOMAIN.replace("HERE/", &here)).unwrap();
+
+        let root = rustix::process::geteuid().is_root();
+        if root {
+            for owned in ["", "home", "home/.config", "home/.config/libvirt", "run"] {
+                chown(folder.path(owned), Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        std::fs::set_permissions(folder.path("run"), PermissionsExt::from_mode(0o700)).unwrap();
+        let daemon = Self::command("libvirtd", &folder, root).stderr(Stdio::null()).spawn().unwrap();
+        let libvirt = Self { daemon, folder, root };
+        libvirt.waits_for("uri", "qemu:///session\n\n");
+        libvirt
+    }
+
+    /// With a home of its own, and not as root.
+    fn command(program: &str, folder: &Folder, root: bool) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=10", "600"]);
+        if root {
+            let nobody = NOBODY.to_string();
+            command.args(["setpriv", "--reuid", &nobody, "--regid", &nobody, "--clear-groups"]);
+        }
+        command.arg(program).current_dir(folder.path("")).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("HOME", folder.path("home")).env("XDG_RUNTIME_DIR", folder.path("run")).env("LC_ALL", "C.UTF-8");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// `arguments` are parted at spaces.
+    fn virsh(&self, arguments: &str) -> Command {
+        let mut command = Self::command("virsh", &self.folder, self.root);
+        command.args(["-c", "qemu:///session"]).args(arguments.split(' '));
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.virsh(arguments).output().unwrap()
+    }
+
+    #[track_caller]
+    fn succeeds(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "virsh {arguments}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    fn says(&self, arguments: &str, said: &str) {
+        assert_eq!(self.succeeds(arguments), said, "virsh {arguments}");
+    }
+
+    #[track_caller]
+    fn agent(&self, request: &str, response: &str) {
+        self.says(&format!("qemu-agent-command guestwire {request}"), response);
+    }
+
+    #[track_caller]
+    fn fails(&self, arguments: &str, because: &str) {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "virsh {arguments}: {output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(because), "virsh {arguments}: {output:?}");
+    }
+
+    #[track_caller]
+    fn waits_for(&self, arguments: &str, said: &str) {
+        let started = Instant::now();
+        loop {
+            let output = self.run(arguments);
+            if output.status.success() && output.stdout == said.as_bytes() {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "virsh {arguments}: {output:?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    #[track_caller]
+    fn wait_for_agent(&self) {
+        self.waits_for("qemu-agent-command guestwire {\"execute\":\"guest-ping\"}", "{\"return\":{}}\n\n");
+    }
+
+    /// What the guest logged.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Libvirt {
+    fn drop(&mut self) {
+        let _ = self.run("destroy guestwire");
+        terminate(&mut self.daemon);
+    }
+}
+
+const DOMAIN: &str = "
+<domain type='qemu'>
+  <name>guestwire</name>
+  <memory unit='MiB'>32</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='aarch64' machine='virt'>hvm</type><kernel>HERE/firmware.elf</kernel></os>
+  <cpu mode='custom'><model>cortex-a53</model></cpu>
+  <devices>
+    <controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    <serial type='file'><source path='HERE/log'/></serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+";

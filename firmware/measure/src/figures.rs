@@ -1,0 +1,119 @@
+//! The figures, from ELF files and from a run under QEMU.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use object::{Object, ObjectSection, ObjectSymbol};
+
+use crate::report::Report;
+
+pub struct Failure(pub String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+const TARGETS: &[&str] =
+    &["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf", "aarch64-unknown-none"];
+
+/// The probes of `firmware/probe`, and what the report calls them.
+const PROBES: &[(&str, &str)] = &[
+    ("decoder", "decoder: push, poll"),
+    ("decoder-slices", "decoder: push, poll, push_slice"),
+    ("agent", "agent: its own four commands, and three"),
+];
+
+pub fn flash_and_ram() -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for target in TARGETS {
+        let short = target.split('-').next().unwrap_or(target);
+        let empty = Elf::build("empty", target)?.flash()?;
+        for (probe, row) in PROBES {
+            report.add("Flash, bytes", row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
+        }
+        let decoder = Elf::build("decoder", target)?.size_of("DECODER")?;
+        report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
+        let agent = Elf::build("agent", target)?.size_of("AGENT")?;
+        let (buffers, state) = (256 + 640, 8);
+        let row = "Agent<G, RX, TX> beyond G, RX and TX";
+        report.add("RAM beyond the buffers, bytes", row, short, (agent - buffers - state) as f64);
+    }
+    Ok(report)
+}
+
+/// A program with every public function links only if none of them can panic, and builds only if none allocates. Programs
+/// that do either must not build, and for that reason: a check that nothing can fail says nothing.
+pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
+    for target in TARGETS {
+        Elf::build("everything", target)?;
+    }
+    for (probe, reason) in [("control-panic", "panic_is_reachable"), ("control-alloc", "no global memory allocator")] {
+        let built = cargo(&["build", "--release", "-p", "probe", "--features", "controls"])
+            .args(["--bin", probe, "--target", "thumbv7em-none-eabihf"])
+            .output()?;
+        if built.status.success() || !String::from_utf8_lossy(&built.stderr).contains(reason) {
+            return Err(Failure(format!("{probe} should not build, with \"{reason}\" in what is said of it")));
+        }
+    }
+    Ok(())
+}
+
+/// Runs `firmware/on-target/src/bin/figures.rs`, which prints "table/row/column/value" lines.
+pub fn on_cortex_m3() -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for level in ["z", "3"] {
+        let mut run = cargo(&["run", "--release", "--quiet", "--bin", "figures", "--target", "thumbv7m-none-eabi"]);
+        run.current_dir(workspace().join("on-target")).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
+        let output = run.output()?;
+        if !output.status.success() {
+            return Err(Failure(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        for line in String::from_utf8(output.stdout)?.lines() {
+            let fields: Vec<_> = line.split('/').collect();
+            let [table, row, column, value] = fields[..] else { return Err(Failure(format!("not a figure: {line}"))) };
+            report.add(&format!("{table}, opt-level {level}"), row, column, value.parse()?);
+        }
+    }
+    Ok(report)
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.args(arguments).current_dir(workspace());
+    cargo
+}
+
+struct Elf(Vec<u8>);
+
+impl Elf {
+    fn build(probe: &str, target: &str) -> Result<Self, Failure> {
+        let built =
+            cargo(&["build", "--release", "--quiet", "-p", "probe", "--bin", probe, "--target", target]).output()?;
+        if !built.status.success() {
+            let said = String::from_utf8_lossy(&built.stderr);
+            let hint = if said.contains("panic_is_reachable") { ": it can panic" } else { "" };
+            return Err(Failure(format!("{probe} does not build for {target}{hint}\n{said}")));
+        }
+        let path = workspace().join("target").join(target).join("release").join(probe);
+        Ok(Self(std::fs::read(path)?))
+    }
+
+    /// Code and constants.
+    fn flash(&self) -> Result<u64, Failure> {
+        let elf = object::File::parse(&*self.0)?;
+        let sections = elf.sections().filter(|section| matches!(section.name(), Ok(".text" | ".rodata")));
+        Ok(sections.map(|section| section.size()).sum())
+    }
+
+    fn size_of(&self, symbol: &str) -> Result<u64, Failure> {
+        let elf = object::File::parse(&*self.0)?;
+        let found = elf.symbols().find(|candidate| candidate.name() == Ok(symbol));
+        found.map(|symbol| symbol.size()).ok_or_else(|| Failure(format!("there is no {symbol}")))
+    }
+}

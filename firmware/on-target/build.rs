@@ -1,0 +1,12 @@
+use std::env::var;
+
+fn main() {
+    let folder = var("CARGO_MANIFEST_DIR").unwrap();
+    let arch = var("CARGO_CFG_TARGET_ARCH").unwrap();
+    println!("cargo::rerun-if-changed=memory");
+    println!("cargo::rustc-link-search={folder}/memory/{arch}");
+    if arch == "riscv32" {
+        println!("cargo::rustc-link-arg-bins=-Tmemory.x");
+    }
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+}

@@ -1,0 +1,216 @@
+//! What the crate costs on a Cortex-M3, in instructions and bytes of stack, a figure a line. For `measure` to read.
+//!
+//! To be run under QEMU with `-icount shift=6`, where an instruction takes 64 ns.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
+use cortex_m::register::msp;
+use guestwire::{Agent, Command, CommandError, Decoder, Guest};
+use on_target::{Random, entry};
+use semihosting::{println, process};
+
+/// Inputs, as they might come from a host, or go to it.
+const WORKLOADS: &[(&str, &[u8])] = &[
+    (
+        "small requests",
+        b"{\"execute\":\"guest-sync\", \"arguments\":{\"id\":1795441277004}}\n{\"execute\":\"guest-ping\"}\n\
+          {\"execute\":\"guest-get-time\"}\n{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":1795440815000000000}}\n\
+          {\"execute\":\"guest-network-get-interfaces\"}\n{\"execute\":\"guest-fsfreeze-status\"}\n\
+          {\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"powerdown\"}}\n{\"execute\":\"guest-info\",\"id\":7}\n",
+    ),
+    ("a long string", &LONG_STRING),
+    (
+        "the response to guest-info",
+        b"{\"return\": {\"version\": \"1.0.0\", \"supported_commands\": [\
+          {\"enabled\": true, \"name\": \"guest-sync-delimited\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-sync\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-ping\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-info\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-get-time\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-set-time\", \"success-response\": true}, \
+          {\"enabled\": true, \"name\": \"guest-shutdown\", \"success-response\": false}]}}\n",
+    ),
+    (
+        "escapes and UTF-8",
+        "{\"execute\":\"\\u0067uest-p\\u00e9ng\",\"arguments\":{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"é\":\"größer, 東京, 🦀\"}}\n\
+          [\"\\ud83e\\udd80\",\"ÀÁÂÃÄÅÆÇÈÉÊË\",\"日本語のテキスト\",\"\\u0000\\u001f\",\"🦀🦀🦀🦀\"]\n"
+            .as_bytes(),
+    ),
+];
+
+const LONG_STRING: [u8; 4000] = {
+    let mut string = [b'a'; 4000];
+    string[0] = b'"';
+    string[3999] = b'"';
+    string
+};
+
+#[entry]
+fn main() -> ! {
+    let Some(peripherals) = Peripherals::take() else { process::exit(1) };
+    let clock = Clock::start(peripherals.SYST);
+    for (name, workload) in WORKLOADS {
+        let by_byte = [push_each::<128>(&clock, workload), push_each::<4096>(&clock, workload)];
+        let slices = push_slice(&clock, workload);
+        for (how, instructions) in
+            [("push, N = 128", by_byte[0]), ("push, N = 4096", by_byte[1]), ("push_slice", slices)]
+        {
+            let tenths = instructions * 10 / workload.len() as u32;
+            println!("Instructions a byte/{name}/{how}/{}.{}", tenths / 10, tenths % 10);
+        }
+    }
+    println!("Worst push, instructions/any byte/push, N = 128/{}", worst_push::<128>(&clock));
+    println!("Worst push, instructions/any byte/push, N = 4096/{}", worst_push::<4096>(&clock));
+    println!("Stack, bytes/Agent::push/deepest/{}", deepest_stack());
+    process::exit(0)
+}
+
+/// Counts instructions, by way of the time they take.
+struct Clock {
+    /// What counting itself takes.
+    own: u32,
+}
+
+impl Clock {
+    fn start(mut timer: SYST) -> Self {
+        timer.set_clock_source(SystClkSource::Core);
+        timer.set_reload(0xFF_FFFF);
+        timer.clear_current();
+        timer.enable_counter();
+        Self { own: Self::ticks(|| {}) }
+    }
+
+    fn ticks(run: impl FnOnce()) -> u32 {
+        let before = SYST::get_current();
+        run();
+        let after = SYST::get_current();
+        before.wrapping_sub(after) & 0xFF_FFFF
+    }
+
+    /// At 25 MHz, 1.6 ticks are 64 ns, an instruction.
+    fn instructions(&self, run: impl FnOnce()) -> u32 {
+        let ticks = Self::ticks(run) - self.own;
+        (ticks * 10 + 8) / 16
+    }
+}
+
+#[inline(never)]
+fn push<const N: usize>(decoder: &mut Decoder<N>, byte: u8) {
+    let _ = black_box(decoder.push(byte));
+}
+
+fn push_each<const N: usize>(clock: &Clock, bytes: &[u8]) -> u32 {
+    let mut decoder = Decoder::<N>::new();
+    clock.instructions(|| bytes.iter().for_each(|byte| push(&mut decoder, *byte)))
+}
+
+fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
+    let mut decoder = Decoder::<4096>::new();
+    clock.instructions(|| {
+        while !bytes.is_empty() {
+            let _ = black_box(decoder.push_slice(&mut bytes));
+        }
+    })
+}
+
+/// The most that one byte takes, in the workloads and in 200 000 bytes of what a broken line might give.
+fn worst_push<const N: usize>(clock: &Clock) -> u32 {
+    let mut decoder = Decoder::<N>::new();
+    let mut worst = 0;
+    let mut count = |byte| worst = worst.max(clock.instructions(|| push(&mut decoder, byte)));
+    WORKLOADS.iter().for_each(|(_, workload)| workload.iter().for_each(|byte| count(*byte)));
+    let mut random = Random::new();
+    for _ in 0..20_000 {
+        let (_, workload) = WORKLOADS[random.below(WORKLOADS.len())];
+        let start = random.below(workload.len());
+        workload[start..].iter().take(1 + random.below(8)).for_each(|byte| count(*byte));
+        count(b"\xFF{}[]\",:\\\x80 -0e.tfn\xED\xA0\xF0"[random.below(21)]);
+    }
+    worst
+}
+
+/// As the probe of the agent has it.
+struct Board {
+    nanoseconds: i64,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
+        Command::new("guest-set-time", |board, mut call| {
+            let time = call.arguments.optional_integer("time")?;
+            let response = call.respond()?;
+            board.nanoseconds = time.unwrap_or(0);
+            response.done()
+        }),
+        Command::new("guest-shutdown", |board: &mut Self, mut call| {
+            let mode = call.arguments.optional_string("mode")?;
+            let response = call.respond()?;
+            board.nanoseconds = match mode {
+                None => 0,
+                Some(mode) if mode == "powerdown" => 1,
+                Some(_) => return Err(CommandError::Failed("mode is invalid")),
+            };
+            response.done()
+        })
+        .no_success_response(),
+    ];
+}
+
+/// Each ends in a response of another kind.
+const REQUESTS: &[&[u8]] = &[
+    b"{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":-9223372036854775808},\"id\":\"\\u00e9\"}",
+    b"{\"execute\":\"guest-sync\",\"arguments\":{\"id\":9223372036854775807},\"id\":[1]}",
+    b"{\"execute\":\"guest-info\",\"id\":{\"a\":1}}",
+    b"{\"execute\":\"guest-get-time\"}",
+    b"{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":1}}",
+    b"{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":1,\"time\":2}}",
+    b"{\"execute\":\"guest-set-time\",\"arguments\":{\"tim\\u0065\":[]},\"id\":1}",
+    b"{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":1,\"\\ud83e\\udd80\":{\"x\":1}},\"id\":1}",
+    b"{\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"p\\u006fwerdown\"}}",
+    b"{\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"up\"},\"id\":null}",
+    b"{\"execute\":\"guest-n\\u00f6ne \\ud83e\\udd80\",\"id\":1}",
+    b"{\"execute\":\"guest-ping\",\"execute\":\"guest-ping\"}",
+    b"{\"execute\":\"guest-ping\",\"what\":1,\"id\":1}",
+    b"{\"execute\":7,\"id\":1}",
+    b"{\"a\":1,\"b\":2,\"c\":3,\"d\":4,\"e\":5,\"execute\":\"guest-ping\"}",
+    b"[{\"a\":[{}]}]",
+    b"{\"return\":{}}",
+    b"{\"execute\":}\n",
+    b"{\xFF",
+];
+
+const UNTOUCHED: u8 = 0xA5;
+
+/// The deepest stack below a call of `Agent::push`, in bytes.
+fn deepest_stack() -> u32 {
+    let mut agent: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
+    let mut deepest = 0;
+    for byte in REQUESTS.iter().copied().flatten() {
+        deepest = deepest.max(stack_of(|| {
+            let _ = black_box(&mut agent).push(*byte);
+        }));
+        agent.transmitted(usize::MAX);
+    }
+    deepest
+}
+
+/// Paints the stack, calls, and looks how far down the paint is gone.
+#[inline(never)]
+fn stack_of(call: impl FnOnce()) -> u32 {
+    const DEPTH: u32 = 3072;
+    let bottom = msp::read() - DEPTH;
+    // Down to a little below this frame.
+    for address in bottom..msp::read() - 16 {
+        // SAFETY: free stack: `figures` needs far less than there is between its statics and here.
+        unsafe { (address as *mut u8).write_volatile(UNTOUCHED) }
+    }
+    call();
+    // SAFETY: as above.
+    let untouched = (bottom..).take_while(|address| unsafe { (*address as *const u8).read_volatile() } == UNTOUCHED);
+    DEPTH - untouched.count() as u32
+}

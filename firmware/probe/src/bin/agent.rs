@@ -1,0 +1,47 @@
+//! The agent with its own four commands and three more, without serde.
+#![no_std]
+#![no_main]
+
+use guestwire::{Agent, Command, CommandError, Guest};
+
+struct Board {
+    nanoseconds: i64,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
+        Command::new("guest-set-time", |board, mut call| {
+            let time = call.arguments.optional_integer("time")?;
+            let response = call.respond()?;
+            board.nanoseconds = time.unwrap_or(0);
+            response.done()
+        }),
+        Command::new("guest-shutdown", |board: &mut Self, mut call| {
+            let mode = call.arguments.optional_string("mode")?;
+            let response = call.respond()?;
+            board.nanoseconds = match mode {
+                None => 0,
+                Some(mode) if mode == "powerdown" => 1,
+                Some(_) => return Err(CommandError::Failed("mode is invalid")),
+            };
+            response.done()
+        })
+        .no_success_response(),
+    ];
+}
+
+#[unsafe(no_mangle)]
+static mut AGENT: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
+
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    let agent = &raw mut AGENT;
+    // SAFETY: the only mention of it.
+    let agent = unsafe { &mut *agent };
+    loop {
+        let _ = agent.poll_read(probe::read);
+        let _ = agent.poll_write(probe::write);
+    }
+}

@@ -1,0 +1,12 @@
+//! What the others are compared with.
+#![no_std]
+#![no_main]
+
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    loop {
+        if let Ok(byte) = probe::read() {
+            let _ = probe::write(byte);
+        }
+    }
+}

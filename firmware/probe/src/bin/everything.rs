@@ -1,0 +1,248 @@
+//! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
+//!
+//! `Debug` and `Display` are left out: what they print is `core::fmt`'s business.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use guestwire::{
+    Agent, Argument, ArgumentError, Arguments, Client, Command, CommandError, CommandResult, Decoder, DoesNotFit,
+    Encoder, ErrorResponse, Event, Execute, Frame, FrameError, Guest, Kind, Reply, Request, RequestError, RequestFault,
+    Responder, Response, Text, Value, guest_info_size,
+};
+
+#[derive(Clone)]
+struct Board;
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Command::new("done", |_, call| call.respond()?.done()),
+        Command::new("boolean", |_, mut call| {
+            let value = call.arguments.optional_boolean("value")?.unwrap_or(call.arguments.boolean("other")?);
+            call.respond()?.boolean(value)
+        }),
+        Command::new("integer", |_, mut call| {
+            let value = call.arguments.optional_integer("value")?.unwrap_or(call.arguments.integer("other")?);
+            call.respond()?.integer(value)
+        }),
+        Command::new("unsigned", |_, mut call| {
+            let value = call.arguments.optional_unsigned("value")?.unwrap_or(call.arguments.unsigned("other")?);
+            call.respond()?.unsigned(value)
+        }),
+        Command::new("string", |_, mut call| {
+            let value = call.arguments.optional_string("value")?.unwrap_or(call.arguments.string("other")?);
+            let mut buffer = [0; 16];
+            let value = value.copy_to(&mut buffer)?;
+            call.respond()?.string(value)
+        })
+        .no_success_response(),
+        Command::new("one-of", |_, mut call| {
+            let value = call.arguments.optional_one_of("value", [("a", 1), ("b", 2)])?;
+            let value = value.unwrap_or(call.arguments.one_of("other", [("a", 1), ("b", 2)])?);
+            call.respond()?.value(|place| place.thousandths(value))
+        }),
+        Command::new("object", |_, mut call| {
+            let read = |object: &mut Arguments<'_>| black_box(object.integer("value").unwrap_or(0));
+            let object = call.arguments.optional_object("value", |object| Ok(read(object)))?;
+            let value = object.unwrap_or(call.arguments.object("other", |object| Ok(read(object)))?);
+            call.respond()?.object(|members| members.member("value").integer(value))
+        })
+        .allowed_when_frozen(),
+        Command::new("array", |_, mut call| {
+            if let Some(mut array) = call.arguments.optional_array("value")? {
+                array.try_for_each(argument)?;
+            }
+            call.arguments.array("other")?.try_for_each(argument)?;
+            call.arguments.get("any")?.map(argument).transpose()?;
+            call.respond()?.array(|elements| elements.element().integer(black_box(1)))
+        }),
+        Command::new("error", |_, call| error(call.respond()?)),
+    ];
+
+    fn is_frozen(&self) -> bool {
+        black_box(false)
+    }
+
+    fn is_disabled(&self, command: &str) -> bool {
+        command == black_box(Self::COMMANDS[0].name())
+    }
+}
+
+fn argument(element: Argument<'_>) -> Result<(), ArgumentError<'_>> {
+    black_box((element.integer()?, element.boolean()?, element.unsigned()?, element.string()?));
+    black_box((element.array()?.count(), element.one_of([("a", 1)])?, element.value().kind()));
+    element.object(|_| Ok(()))?;
+    if black_box(true) { Ok(()) } else { Err(element.type_error("number")) }
+}
+
+fn error<'q, 't>(response: Responder<'q, 't>) -> CommandResult<'q, 't> {
+    if black_box(true) {
+        response.error("something that had to be put together")
+    } else {
+        Err(CommandError::Failed("it"))
+    }
+}
+
+fn agent<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
+    let mut agent = Agent::<_, RX, TX>::new(Board);
+    black_box(agent.guest());
+    black_box(agent.guest_mut());
+    loop {
+        if let Ok(byte) = probe::read() {
+            let _ = agent.push(byte);
+        }
+        let _ = agent.push_slice(bytes);
+        let _ = agent.poll_read(probe::read);
+        let _ = agent.poll_write(probe::write);
+        let _ = agent.poll_with(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
+        agent.transmitted(black_box(agent.transmit()).len());
+        match black_box(0) {
+            0 => agent.reset(),
+            1 => agent.lost(),
+            2 => {
+                black_box(agent.clone());
+            }
+            _ => return,
+        }
+    }
+}
+
+fn client<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
+    let mut client = Client::<RX, TX>::new();
+    loop {
+        client.synchronize(black_box(1));
+        if let Ok(byte) = probe::read() {
+            let _ = client.push(byte).map(reply);
+        }
+        client.synchronize_plain(black_box(2));
+        let _ = client.push_slice(bytes).map(reply);
+        let execute = Execute::new(black_box("name")).id(black_box(3));
+        let _ = client.execute_with(execute, |arguments| arguments.member("value").null());
+        let _ = client.execute(Execute::from("name").no_success_response());
+        let _ = client.poll_read(probe::read).map(Some).map(reply);
+        let _ = client.poll_write(probe::write);
+        client.transmitted(black_box(client.transmit()).len());
+        match black_box(0) {
+            0 if client.is_in_step() => client.timed_out(),
+            1 => client.lost(),
+            2 if client.success_is_silent() => {}
+            3 => client.reset(),
+            _ => return,
+        }
+    }
+}
+
+fn reply(reply: Option<Reply<'_>>) {
+    match reply {
+        Some(Reply::Return(returned)) => value(returned),
+        Some(Reply::Error(ErrorResponse { class, desc, .. })) => {
+            text(class);
+            text(desc);
+        }
+        _ => {}
+    }
+}
+
+fn decoder<const N: usize>(bytes: &mut &[u8]) {
+    let mut decoder = Decoder::<N>::new();
+    loop {
+        if let Ok(byte) = probe::read() {
+            event(decoder.push(byte));
+        }
+        event(decoder.push_slice(bytes));
+        let _ = decoder.poll(probe::read).map(|polled| event(Ok(Some(polled))));
+        match black_box(0) {
+            0 => decoder.reset(),
+            1 => drop(black_box(decoder.lost())),
+            2 => drop(black_box(decoder.clone())),
+            _ => return,
+        }
+    }
+}
+
+fn event(event: Result<Option<Event<'_>>, FrameError>) {
+    match event {
+        Ok(Some(Event::Frame(received))) => frame(&received),
+        Err(error) => drop(black_box(error.desc())),
+        _ => {}
+    }
+}
+
+fn frame(frame: &Frame<'_>) {
+    black_box(frame.as_bytes());
+    value(frame.value());
+    match Request::parse(frame) {
+        Ok(Request { command, mut arguments, id, .. }) => {
+            text(command);
+            black_box(arguments.integer("value").is_ok());
+            id.into_iter().for_each(value);
+        }
+        Err(RequestError { fault: RequestFault::Response, id, .. }) => id.into_iter().for_each(value),
+        Err(_) => {}
+    }
+    match Response::parse(frame) {
+        Some(Response { outcome: Ok(returned), .. }) => value(returned),
+        Some(Response { outcome: Err(ErrorResponse { desc, .. }), .. }) => text(desc),
+        _ => {}
+    }
+}
+
+fn value(value: Value<'_>) {
+    black_box((
+        value.as_bytes(),
+        value.as_str(),
+        value.boolean(),
+        value.integer(),
+        value.unsigned(),
+        value.kind() == Kind::Null,
+    ));
+    value.string().into_iter().for_each(text);
+    value.elements().into_iter().flatten().for_each(|element| _ = black_box(element.kind()));
+    value.members().into_iter().flatten().for_each(|(name, member)| _ = black_box((name.as_str(), member.kind())));
+    black_box(value.member("name").is_some());
+    let mut buffer = [0; 64];
+    let _ = encode(&mut Encoder::new(&mut buffer), value);
+}
+
+fn text(text: Text<'_>) {
+    black_box((text.as_escaped_bytes(), text.as_str(), text.chars().count(), text == "name"));
+    let mut buffer = [0; 16];
+    black_box(text.copy_to(&mut buffer).is_ok());
+}
+
+fn encode(encoder: &mut Encoder<'_>, received: Value<'_>) -> Result<(), DoesNotFit> {
+    encoder.sentinel()?;
+    encoder.value().object(|object| {
+        object.member("null").null()?;
+        object.member("boolean").boolean(black_box(true))?;
+        object.member("integer").integer(black_box(i64::MIN))?;
+        object.member("unsigned").unsigned(black_box(u64::MAX))?;
+        object.member("string").string(black_box("\u{10FFFF}"))?;
+        object.member("display").display(black_box("text"))?;
+        object.member("thousandths").thousandths(black_box(i64::MIN))?;
+        object.member("received").received(received)?;
+        object.received(received)?;
+        object.member("array").array(|array| array.element().null())
+    })?;
+    encoder.line_feed()?;
+    black_box(encoder.as_bytes());
+    black_box(Encoder::new(&mut [0; 4]).into_bytes());
+    Ok(())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _start() -> ! {
+    let received: [u8; 64] = black_box([0; 64]);
+    loop {
+        let mut bytes = &received[..];
+        decoder::<1>(&mut bytes);
+        decoder::<4096>(&mut bytes);
+        agent::<74, 1024>(&mut bytes);
+        agent::<4096, 4096>(&mut bytes);
+        client::<31, 80>(&mut bytes);
+        client::<4096, 4096>(&mut bytes);
+        black_box((guest_info_size::<Board>(), Arguments::none()));
+    }
+}

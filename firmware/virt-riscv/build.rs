@@ -1,0 +1,6 @@
+fn main() {
+    println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rustc-link-search={}", std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    println!("cargo::rustc-link-arg-bins=-Tmemory.x");
+    println!("cargo::rustc-link-arg-bins=-Tlink.x");
+}

@@ -1,0 +1,123 @@
+//! The registers of a virtio-mmio slot (virtio 1.1, section 4.2), as old devices and new ones have them.
+
+/// The registers' offsets.
+mod register {
+    pub(super) const MAGIC: usize = 0x000;
+    pub(super) const VERSION: usize = 0x004;
+    pub(super) const DEVICE_ID: usize = 0x008;
+    pub(super) const DEVICE_FEATURES: usize = 0x010;
+    pub(super) const DEVICE_FEATURES_SELECT: usize = 0x014;
+    pub(super) const DRIVER_FEATURES: usize = 0x020;
+    pub(super) const DRIVER_FEATURES_SELECT: usize = 0x024;
+    pub(super) const GUEST_PAGE_SIZE: usize = 0x028;
+    pub(super) const QUEUE_SELECT: usize = 0x030;
+    pub(super) const QUEUE_SIZE: usize = 0x038;
+    pub(super) const QUEUE_ALIGN: usize = 0x03C;
+    pub(super) const QUEUE_PAGE: usize = 0x040;
+    pub(super) const QUEUE_READY: usize = 0x044;
+    pub(super) const QUEUE_NOTIFY: usize = 0x050;
+    pub(super) const INTERRUPT_STATUS: usize = 0x060;
+    pub(super) const INTERRUPT_ACKNOWLEDGE: usize = 0x064;
+    pub(super) const STATUS: usize = 0x070;
+    /// Low and high halves of the addresses of descriptors, available ring and used ring.
+    pub(super) const QUEUE_ADDRESSES: [usize; 3] = [0x080, 0x090, 0x0A0];
+}
+
+const MAGIC: u32 = u32::from_le_bytes(*b"virt");
+/// Of a console device, which virtio-serial is.
+const CONSOLE: u32 = 3;
+/// The feature that a console has named ports.
+const MULTIPORT: u32 = 1 << 1;
+/// The feature that a device is no old one, in the second word of features.
+const VERSION_1: u32 = 1 << 0;
+
+const ACKNOWLEDGE: u32 = 1;
+const DRIVER: u32 = 2;
+const DRIVER_OK: u32 = 4;
+const FEATURES_OK: u32 = 8;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Transport {
+    base: usize,
+    legacy: bool,
+}
+
+impl Transport {
+    /// Takes the slot at this address if there is a console with ports in it.
+    ///
+    /// # Safety
+    /// `base` is the address of a virtio-mmio slot that nothing else uses.
+    pub(crate) unsafe fn start(base: usize) -> Option<Self> {
+        let mut slot = Self { base, legacy: false };
+        slot.legacy = match slot.read(register::VERSION) {
+            1 => true,
+            2 => false,
+            _ => return None,
+        };
+        if slot.read(register::MAGIC) != MAGIC || slot.read(register::DEVICE_ID) != CONSOLE {
+            return None;
+        }
+        slot.write(register::STATUS, 0);
+        slot.write(register::STATUS, ACKNOWLEDGE | DRIVER);
+        slot.write(register::DEVICE_FEATURES_SELECT, 0);
+        if slot.read(register::DEVICE_FEATURES) & MULTIPORT == 0 {
+            return None;
+        }
+        for (word, features) in [(0, MULTIPORT), (1, if slot.legacy { 0 } else { VERSION_1 })] {
+            slot.write(register::DRIVER_FEATURES_SELECT, word);
+            slot.write(register::DRIVER_FEATURES, features);
+        }
+        if slot.legacy {
+            slot.write(register::GUEST_PAGE_SIZE, 64);
+        } else {
+            slot.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+        }
+        Some(slot)
+    }
+
+    /// Says where a queue's descriptors, available ring and used ring are. An old device knows where the second and the
+    /// third are when it is told the first.
+    pub(crate) fn start_queue(self, number: u32, size: u32, addresses: [u64; 3]) {
+        self.write(register::QUEUE_SELECT, number);
+        self.write(register::QUEUE_SIZE, size);
+        if self.legacy {
+            self.write(register::QUEUE_ALIGN, 64);
+            self.write(register::QUEUE_PAGE, (addresses[0] / 64) as u32);
+        } else {
+            for (offset, address) in register::QUEUE_ADDRESSES.into_iter().zip(addresses) {
+                self.write(offset, address as u32);
+                self.write(offset + 4, (address >> 32) as u32);
+            }
+            self.write(register::QUEUE_READY, 1);
+        }
+    }
+
+    /// The queues are set up.
+    pub(crate) fn finish(self) {
+        let status = self.read(register::STATUS);
+        self.write(register::STATUS, status | DRIVER_OK);
+    }
+
+    pub(crate) fn base(self) -> usize {
+        self.base
+    }
+
+    pub(crate) fn notify(self, queue: u32) {
+        self.write(register::QUEUE_NOTIFY, queue);
+    }
+
+    pub(crate) fn acknowledge_interrupt(self) {
+        let pending = self.read(register::INTERRUPT_STATUS);
+        self.write(register::INTERRUPT_ACKNOWLEDGE, pending);
+    }
+
+    fn read(self, offset: usize) -> u32 {
+        // SAFETY: `start` was promised that these registers are there.
+        unsafe { ((self.base + offset) as *const u32).read_volatile() }
+    }
+
+    fn write(self, offset: usize, value: u32) {
+        // SAFETY: as in `read`, and nothing else uses them.
+        unsafe { ((self.base + offset) as *mut u32).write_volatile(value) }
+    }
+}

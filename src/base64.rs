@@ -1,0 +1,75 @@
+//! Base64 (RFC 4648 section 4), bytes to digits and back, without a buffer.
+
+use crate::text::{Chars, Text};
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The four digits of up to three bytes.
+pub(crate) fn digits(group: &[u8]) -> [u8; 4] {
+    let byte = |index: usize| group.get(index).copied().unwrap_or(0);
+    let digit = |six: u8| DIGITS.get(usize::from(six & 0x3F)).copied().unwrap_or(b'=');
+    let (first, second, third) = (byte(0), byte(1), byte(2));
+    [
+        digit(first >> 2),
+        digit(first << 4 | second >> 4),
+        if group.len() > 1 { digit(second << 2 | third >> 6) } else { b'=' },
+        if group.len() > 2 { digit(third) } else { b'=' },
+    ]
+}
+
+/// What a digit stands for.
+fn six_bits(digit: char) -> Option<u8> {
+    let value = match digit {
+        'A'..='Z' => digit as u32 & 0x1F,
+        'a'..='z' => (digit as u32 & 0x1F).wrapping_add(26),
+        '0'..='9' => (digit as u32 & 0x0F).wrapping_add(52),
+        '+' => 62,
+        '/' => 63,
+        _ => return None,
+    };
+    Some(match digit {
+        'A'..='z' => value.wrapping_sub(1) as u8,
+        _ => value as u8,
+    })
+}
+
+/// Whether a text is nothing but groups of four digits, the last one padded.
+pub(crate) fn is_valid(text: Text<'_>) -> bool {
+    let (mut length, mut padding) = (0_usize, 0_u8);
+    for digit in text.chars() {
+        length = length.wrapping_add(1);
+        match (digit, padding) {
+            ('=', 0..2) => padding = padding.wrapping_add(1),
+            (digit, 0) if six_bits(digit).is_some() => {}
+            _ => return false,
+        }
+    }
+    length & 3 == 0
+}
+
+/// The bytes that a text of digits stands for. It ends at the padding.
+#[derive(Clone, Debug)]
+pub(crate) struct Decoded<'a> {
+    digits: Chars<'a>,
+    bits: u16,
+    count: u8,
+}
+
+impl<'a> Decoded<'a> {
+    pub(crate) const fn new(text: Text<'a>) -> Self {
+        Self { digits: text.chars(), bits: 0, count: 0 }
+    }
+}
+
+impl Iterator for Decoded<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        while self.count < 8 {
+            self.bits = self.bits << 6 | u16::from(six_bits(self.digits.next()?)?);
+            self.count = self.count.wrapping_add(6);
+        }
+        self.count = self.count.wrapping_sub(8);
+        Some((self.bits >> self.count) as u8)
+    }
+}

@@ -1,0 +1,78 @@
+//! The commands of QAPI's guest agent schema as types: what they take, what they return, under QAPI's own names.
+//!
+//! Each command is a type with its arguments as fields, a [`Schema`]. One description serves both ends: an agent reads
+//! what a client writes, and a client reads what an agent returns. Flash is paid for what is used, and serde is not
+//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own.)
+//!
+//! ```
+//! use guestwire::{Command, CommandError, Guest};
+//! use guestwire::commands::{FsfreezeState, FsfreezeStatus, GetHostName, HostName, IpAddress, IpAddressType, List};
+//! use guestwire::commands::{NetworkGetInterfaces, NetworkInterface, SetTime};
+//!
+//! struct Board { nanoseconds: i64, address: [u8; 4] }
+//!
+//! impl Guest for Board {
+//!     const VERSION: &'static str = "1.0.0";
+//!     const COMMANDS: &'static [Command<Self>] = &[
+//!         GetHostName::command(|_, call| call.respond()?.encode(HostName { host_name: "toaster".into() })),
+//!         SetTime::command(|board, call| {
+//!             let (SetTime { time }, response) = call.parse()?;
+//!             board.nanoseconds = time.ok_or(CommandError::Failed("This board has no clock to set it from"))?;
+//!             response.done()
+//!         }),
+//!         NetworkGetInterfaces::command(|board, call| {
+//!             call.respond()?.array(|interfaces| {
+//!                 // As many as there are, one by one: none has to be in memory.
+//!                 interfaces.element().encode(NetworkInterface {
+//!                     name: "eth0".into(),
+//!                     ip_addresses: Some(List::of(&|addresses| {
+//!                         let [a, b, c, d] = board.address;
+//!                         addresses.element().encode(IpAddress {
+//!                             ip_address_type: IpAddressType::Ipv4,
+//!                             ip_address: (&|text: &mut dyn core::fmt::Write| write!(text, "{a}.{b}.{c}.{d}")).into(),
+//!                             prefix: 24,
+//!                         })
+//!                     })),
+//!                     statistics: None,
+//!                     hardware_address: Some("02:00:00:00:00:01".into()),
+//!                 })
+//!             })
+//!         }),
+//!         FsfreezeStatus::command(|_, call| call.respond()?.encode(FsfreezeState::Thawed)),
+//!     ];
+//! }
+//! ```
+//!
+//! A client asks with the same types, see [`Client::request`](crate::Client::request).
+//!
+//! While file systems are frozen only [`FsfreezeStatus`] and [`FsfreezeThaw`] are served, and what is built in.
+//! [`Guest::is_disabled`](crate::Guest::is_disabled) is the place for an allow or a block list.
+//!
+//! Members of what is returned stand in the order in which the reference agent's hash table holds them, so that the same
+//! values make the same bytes.
+
+#[macro_use]
+mod schema;
+
+mod exec;
+mod file;
+mod network;
+mod storage;
+mod system;
+mod values;
+
+pub use exec::{Exec, ExecPid, ExecStatus, ExecStatusReturn};
+pub use file::{
+    FileClose, FileContent, FileFlush, FileOpen, FilePosition, FileRead, FileSeek, FileWrite, FileWritten, Whence,
+};
+pub use network::{InterfaceStatistics, IpAddress, IpAddressType, NetworkGetInterfaces, NetworkInterface};
+pub use schema::{Encode, Parse, Schema};
+pub use storage::{
+    Disk, DiskAddress, FileSystem, FsTrim, FsTrimResult, FsTrimmed, FsfreezeFreeze, FsfreezeFreezeList, FsfreezeState,
+    FsfreezeStatus, FsfreezeThaw, GetDisks, GetFsinfo, PciAddress,
+};
+pub use system::{
+    GetHostName, GetLoad, GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, HostName, Load, LogicalProcessor,
+    OsInfo, SetTime, SetVcpus, Shutdown, ShutdownMode, SuspendDisk, SuspendHybrid, SuspendRam, Timezone, User,
+};
+pub use values::{Bytes, Done, List, NotBase64, Str, Thousandths};

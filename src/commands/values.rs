@@ -1,0 +1,371 @@
+//! The types that members have.
+
+use core::fmt::{self, Write};
+use core::marker::PhantomData;
+
+use super::schema::{Encode, Parse};
+use crate::agent::CommandError;
+use crate::base64::{self, Decoded};
+use crate::encoder::{ArrayEncoder, ObjectEncoder, ValueEncoder};
+use crate::error::DoesNotFit;
+use crate::message::{Argument, ArgumentError};
+use crate::text::Text;
+use crate::value::Kind;
+
+/// A string: one that is here, one that was received, or one that a closure writes.
+///
+/// ```
+/// use guestwire::commands::Str;
+///
+/// let plain: Str<'_> = "toaster".into();
+/// let written: Str<'_> = (&|text: &mut dyn core::fmt::Write| write!(text, "toast{}", "er")).into();
+/// assert!(plain == "toaster" && written == "toaster");
+/// ```
+#[derive(Clone, Copy)]
+pub enum Str<'a> {
+    /// A string that is here.
+    Plain(&'a str),
+    /// One that was received.
+    Received(Text<'a>),
+    /// One that the closure writes.
+    Written(&'a dyn Fn(&mut dyn Write) -> fmt::Result),
+}
+
+impl<'a> Str<'a> {
+    /// The string itself, if it is in one piece and was received without escapes. Takes time in its length.
+    pub fn as_str(&self) -> Option<&'a str> {
+        match self {
+            Self::Plain(plain) => Some(plain),
+            Self::Received(text) => text.as_str(),
+            Self::Written(_) => None,
+        }
+    }
+
+    fn write_to(&self, to: &mut dyn Write) -> fmt::Result {
+        match self {
+            Self::Plain(plain) => to.write_str(plain),
+            Self::Received(text) => text.chars().try_for_each(|character| to.write_char(character)),
+            Self::Written(write) => write(to),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Str<'a> {
+    fn from(plain: &'a str) -> Self {
+        Self::Plain(plain)
+    }
+}
+
+impl<'a> From<Text<'a>> for Str<'a> {
+    fn from(text: Text<'a>) -> Self {
+        Self::Received(text)
+    }
+}
+
+impl<'a, F: Fn(&mut dyn Write) -> fmt::Result> From<&'a F> for Str<'a> {
+    fn from(write: &'a F) -> Self {
+        Self::Written(write)
+    }
+}
+
+impl PartialEq<str> for Str<'_> {
+    fn eq(&self, other: &str) -> bool {
+        let mut rest = Rest(other);
+        self.write_to(&mut rest).is_ok() && rest.0.is_empty()
+    }
+}
+
+impl PartialEq<&str> for Str<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self == *other
+    }
+}
+
+/// What is left of a string after what was written.
+struct Rest<'s>(&'s str);
+
+impl Write for Rest<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
+    }
+}
+
+impl fmt::Debug for Str<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+impl Encode for Str<'_> {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        place.text(|text| self.write_to(text))
+    }
+}
+
+impl<'a> Parse<'a> for Str<'a> {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        argument.string().map(Self::Received)
+    }
+}
+
+/// An array: one that was received, or one that a closure writes, element by element.
+#[derive(Clone, Copy)]
+pub struct List<'a, T> {
+    source: Source<'a>,
+    element: PhantomData<T>,
+}
+
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Received(Argument<'a>),
+    Written(&'a dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>),
+}
+
+impl<'a, T> List<'a, T> {
+    /// The list whose elements the closure writes. It should write elements of `T`.
+    ///
+    /// A closure that borrows is written where the list is used up, in one expression, or has a name of its own.
+    pub const fn of(write: &'a dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>) -> Self {
+        Self { source: Source::Written(write), element: PhantomData }
+    }
+}
+
+impl<'a, T: Parse<'a>> List<'a, T> {
+    /// The elements that were received. There are none in a list that a closure writes.
+    pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
+        let elements = match self.source {
+            Source::Received(array) => array.array().ok(),
+            Source::Written(_) => None,
+        };
+        elements.into_iter().flatten().filter_map(|element| T::parse(element).ok())
+    }
+}
+
+impl<T> fmt::Debug for List<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source {
+            Source::Received(array) => array.value().fmt(f),
+            Source::Written(_) => f.write_str("[..]"),
+        }
+    }
+}
+
+impl<T> Encode for List<'_, T> {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        match self.source {
+            Source::Received(array) => place.received(array.value()),
+            Source::Written(write) => place.array(write),
+        }
+    }
+}
+
+impl<'a, T: Parse<'a>> Parse<'a> for List<'a, T> {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        argument.array()?.try_for_each(|element| T::parse(element).map(|_| ()))?;
+        Ok(Self { source: Source::Received(argument), element: PhantomData })
+    }
+}
+
+/// Bytes, which travel as base64: some that are here, or some that were received.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Bytes<'a> {
+    /// Bytes that are here.
+    Plain(&'a [u8]),
+    /// Base64 that was received.
+    Received(Text<'a>),
+}
+
+/// What was received is not base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotBase64;
+
+impl<'a> Bytes<'a> {
+    /// The bytes, one by one: no buffer is needed.
+    ///
+    /// # Errors
+    /// [`NotBase64`] if what was received is not groups of four digits, the last one padded (RFC 4648).
+    pub fn decoded(&self) -> Result<impl Iterator<Item = u8> + Clone + use<'a>, NotBase64> {
+        let (plain, received): (&[u8], Text<'_>) = match *self {
+            Self::Plain(bytes) => (bytes, Text::new(b"")),
+            Self::Received(text) if base64::is_valid(text) => (&[], text),
+            Self::Received(_) => return Err(NotBase64),
+        };
+        Ok(plain.iter().copied().chain(Decoded::new(received)))
+    }
+}
+
+impl fmt::Display for NotBase64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Base64 data contains invalid characters")
+    }
+}
+
+impl core::error::Error for NotBase64 {}
+
+impl From<NotBase64> for CommandError<'_> {
+    fn from(_: NotBase64) -> Self {
+        Self::Failed("Base64 data contains invalid characters")
+    }
+}
+
+impl Encode for Bytes<'_> {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        place.text(|text| match self {
+            Self::Plain(bytes) => {
+                bytes.chunks(3).flat_map(base64::digits).try_for_each(|digit| text.write_char(char::from(digit)))
+            }
+            Self::Received(received) => received.chars().try_for_each(|digit| text.write_char(digit)),
+        })
+    }
+}
+
+impl<'a> Parse<'a> for Bytes<'a> {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        argument.string().map(Self::Received)
+    }
+}
+
+/// So many thousandths: a number with a fraction, without floating point. What is less than one is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Thousandths(pub i64);
+
+impl Encode for Thousandths {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        place.thousandths(self.0)
+    }
+}
+
+impl<'a> Parse<'a> for Thousandths {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        if argument.value().kind() != Kind::Number {
+            return Err(argument.type_error("number"));
+        }
+        thousandths(argument.value().as_bytes()).map(Self).ok_or(argument.type_error("number"))
+    }
+}
+
+/// A number of RFC 8259, times 1000. `None` if that does not fit.
+fn thousandths(text: &[u8]) -> Option<i64> {
+    let (magnitude, is_negative) = match text.strip_prefix(b"-") {
+        Some(magnitude) => (magnitude, true),
+        None => (text, false),
+    };
+    let (mut digits, mut power, mut in_fraction) = (0_i64, 3_i64, false);
+    let mut bytes = magnitude.iter();
+    for byte in bytes.by_ref() {
+        let digit = match byte {
+            b'.' => {
+                in_fraction = true;
+                continue;
+            }
+            b'0'..=b'9' => i64::from(byte & 0xF),
+            _ => break, // the exponent
+        };
+        match digits.checked_mul(10).and_then(|digits| digits.checked_add(digit)) {
+            Some(more) => {
+                digits = more;
+                power = power.saturating_sub(in_fraction.into());
+            }
+            None => power = power.saturating_add((!in_fraction).into()),
+        }
+    }
+    let exponent = bytes.as_slice();
+    let exponent = core::str::from_utf8(exponent).ok()?;
+    if !exponent.is_empty() {
+        power = power.saturating_add(exponent.parse().ok()?);
+    }
+    while power > 0 && digits != 0 {
+        digits = digits.checked_mul(10)?;
+        power = power.saturating_sub(1);
+    }
+    while power < 0 && digits != 0 {
+        digits /= 10;
+        power = power.saturating_add(1);
+    }
+    digits.checked_mul(if is_negative { -1 } else { 1 })
+}
+
+/// What a command returns that has nothing to say: `{}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Done;
+
+impl Encode for Done {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        place.object(|_| Ok(()))
+    }
+}
+
+impl<'a> Parse<'a> for Done {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        argument.object(|_| Ok(Self))
+    }
+}
+
+/// An optional member.
+impl<T: Encode> Encode for Option<T> {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        match self {
+            Some(value) => value.encode(place),
+            None => place.null(),
+        }
+    }
+
+    fn encode_member(self, name: &str, object: &mut ObjectEncoder<'_>) -> Result<(), DoesNotFit> {
+        self.map_or(Ok(()), |value| value.encode_member(name, object))
+    }
+}
+
+impl<'a, T: Parse<'a>> Parse<'a> for Option<T> {
+    const ABSENT: Option<Self> = Some(None);
+
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        if argument.is_absent() { Ok(None) } else { T::parse(argument).map(Some) }
+    }
+}
+
+macro_rules! scalars {
+    ($($type:ty: $method:ident,)*) => {$(
+        impl Encode for $type {
+            fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+                place.$method(self)
+            }
+        }
+
+        impl<'a> Parse<'a> for $type {
+            fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+                argument.$method()
+            }
+        }
+    )*};
+}
+
+scalars! {
+    bool: boolean,
+    i64: integer,
+    u64: unsigned,
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Str<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Display2Format(self));
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T> defmt::Format for List<'_, T> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", defmt::Debug2Format(self));
+    }
+}

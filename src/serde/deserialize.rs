@@ -1,0 +1,414 @@
+//! From an argument to a type with serde's trait.
+
+use core::fmt;
+
+use serde_core::de::value::BorrowedStrDeserializer;
+use serde_core::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
+use serde_core::forward_to_deserialize_any;
+
+use crate::message::{Argument, ArgumentError, Arguments};
+use crate::text::Text;
+use crate::value::{Kind, Members};
+
+pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Result<T, ArgumentError<'a>> {
+    T::deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument))
+}
+
+/// The longest string with escapes that a type which holds its text can be given: it is unescaped on the stack.
+const LONGEST_ESCAPED: usize = 256;
+
+/// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
+#[derive(Debug)]
+enum Fault<'a> {
+    Known(ArgumentError<'a>),
+    Missing(&'static str),
+    Invalid,
+}
+
+impl<'a> Fault<'a> {
+    fn at(self, argument: Argument<'a>) -> ArgumentError<'a> {
+        match self {
+            Self::Known(error) => error,
+            Self::Missing(_) | Self::Invalid => argument.invalid(),
+        }
+    }
+
+    fn among(self, arguments: &Arguments<'a>, object: Argument<'a>) -> ArgumentError<'a> {
+        match self {
+            Self::Missing(name) => arguments.missing(name),
+            fault => fault.at(object),
+        }
+    }
+}
+
+impl<'a> From<ArgumentError<'a>> for Fault<'a> {
+    fn from(error: ArgumentError<'a>) -> Self {
+        Self::Known(error)
+    }
+}
+
+impl de::Error for Fault<'_> {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Invalid
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self::Missing(name)
+    }
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(error) => error.fmt(f),
+            Self::Missing(_) | Self::Invalid => f.write_str("invalid"),
+        }
+    }
+}
+
+impl core::error::Error for Fault<'_> {}
+
+struct ArgumentDeserializer<'a>(Argument<'a>);
+
+impl<'a> ArgumentDeserializer<'a> {
+    /// Names the argument in what a visitor objects to.
+    fn visit<T>(&self, visited: Result<T, Fault<'a>>) -> Result<T, Fault<'a>> {
+        visited.map_err(|fault| fault.at(self.0).into())
+    }
+
+    fn double(&self) -> Result<f64, ArgumentError<'a>> {
+        let value = self.0.value();
+        let number = if value.kind() == Kind::Number { value.as_str().parse().ok() } else { None };
+        number.filter(|number: &f64| number.is_finite()).ok_or(self.0.type_error("number"))
+    }
+}
+
+macro_rules! number {
+    ($method:ident, $read:ident, $visit:ident, $range:literal) => {
+        fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+            visitor.$visit(self.0.$read()?).map_err(|_: Fault<'a>| self.0.range_error($range).into())
+        }
+    };
+}
+
+impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
+    type Error = Fault<'a>;
+
+    number!(deserialize_i8, integer, visit_i64, "int8_t");
+    number!(deserialize_i16, integer, visit_i64, "int16_t");
+    number!(deserialize_i32, integer, visit_i64, "int32_t");
+    number!(deserialize_i64, integer, visit_i64, "int64");
+    number!(deserialize_u8, unsigned, visit_u64, "uint8_t");
+    number!(deserialize_u16, unsigned, visit_u64, "uint16_t");
+    number!(deserialize_u32, unsigned, visit_u64, "uint32_t");
+    number!(deserialize_u64, unsigned, visit_u64, "uint64");
+
+    fn deserialize_f32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_f64(visitor)
+    }
+
+    fn deserialize_f64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.visit(visitor.visit_f64(self.double()?))
+    }
+
+    fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.visit(visitor.visit_bool(self.0.boolean()?))
+    }
+
+    fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.visit(visit_text(self.0.string()?, visitor))
+    }
+
+    fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'a>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Fault::Invalid)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_absent() {
+            return visitor.visit_none();
+        }
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0.value().kind() {
+            Kind::Null => visitor.visit_unit(),
+            _ => Err(self.0.type_error("null").into()),
+        }
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match name {
+            TEXT => visitor.visit_borrowed_bytes(self.0.string()?.as_escaped_bytes()),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let mut elements = Elements(self.0.array()?);
+        let visited = self.visit(visitor.visit_seq(&mut elements))?;
+        match elements.0.next() {
+            None => Ok(visited),
+            Some(left_over) => Err(left_over.invalid().into()),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'a>>(self, _: usize, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let members = self.0.value().members().ok_or(self.0.type_error("object"))?;
+        self.visit(visitor.visit_map(Entries { object: self.0, members, value: None }))
+    }
+
+    fn deserialize_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        let read = self.0.object(|arguments| {
+            let members = Fields { arguments, names: fields.iter(), value: None };
+            visitor.visit_map(members).map_err(|fault| fault.among(arguments, self.0))
+        });
+        Ok(read?)
+    }
+
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        let (name, content) = match self.0.value().members() {
+            None => (self.0.string()?, None),
+            Some(mut members) => match (members.next(), members.next()) {
+                (Some((name, value)), None) => (name, Some(self.0.inner(value))),
+                _ => return Err(Fault::Invalid),
+            },
+        };
+        let name = self.0.choose(name, variants.iter().map(|name| (*name, *name)))?;
+        self.visit(visitor.visit_enum(Variant { name, content }))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_unit()
+    }
+
+    /// Bounded, as the lexer lets nothing pass that nests deeper than it allows.
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0.value().kind() {
+            Kind::Null => visitor.visit_unit(),
+            Kind::Boolean => self.deserialize_bool(visitor),
+            Kind::String => self.deserialize_str(visitor),
+            Kind::Array => self.deserialize_seq(visitor),
+            Kind::Object => self.deserialize_map(visitor),
+            Kind::Number => match (self.0.integer(), self.0.unsigned()) {
+                (Ok(integer), _) => self.visit(visitor.visit_i64(integer)),
+                (_, Ok(unsigned)) => self.visit(visitor.visit_u64(unsigned)),
+                _ => self.deserialize_f64(visitor),
+            },
+        }
+    }
+}
+
+fn visit_text<'a, V: Visitor<'a>>(text: Text<'a>, visitor: V) -> Result<V::Value, Fault<'a>> {
+    match text.as_str() {
+        Some(plain) => visitor.visit_borrowed_str(plain),
+        None => match text.copy_to(&mut [0; LONGEST_ESCAPED]) {
+            Ok(unescaped) => visitor.visit_str(unescaped),
+            Err(_) => Err(Fault::Invalid),
+        },
+    }
+}
+
+/// A struct's members, in the order of its fields.
+struct Fields<'r, 'a> {
+    arguments: &'r mut Arguments<'a>,
+    names: core::slice::Iter<'static, &'static str>,
+    value: Option<Argument<'a>>,
+}
+
+impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
+    type Error = Fault<'a>;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        for name in self.names.by_ref() {
+            self.value = self.arguments.get(name)?;
+            if self.value.is_some() {
+                return seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
+        let argument = self.value.take().ok_or(Fault::Invalid)?;
+        seed.deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument).into())
+    }
+}
+
+/// All members of an object, in the order received.
+struct Entries<'a> {
+    object: Argument<'a>,
+    members: Members<'a>,
+    value: Option<Argument<'a>>,
+}
+
+impl<'a> de::MapAccess<'a> for Entries<'a> {
+    type Error = Fault<'a>;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        let Some((name, value)) = self.members.next() else { return Ok(None) };
+        if self.members.clone().any(|(other, _)| other == name) {
+            return Err(ArgumentError::DuplicateKey.into());
+        }
+        self.value = Some(self.object.inner(value));
+        seed.deserialize(Name(name)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
+        let argument = self.value.take().ok_or(Fault::Invalid)?;
+        seed.deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument).into())
+    }
+}
+
+/// A member's name in a map.
+struct Name<'a>(Text<'a>);
+
+impl<'de> Deserializer<'de> for Name<'de> {
+    type Error = Fault<'de>;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visit_text(self.0, visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match name {
+            TEXT => visitor.visit_borrowed_bytes(self.0.as_escaped_bytes()),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+struct Elements<I>(I);
+
+impl<'a, I: Iterator<Item = Argument<'a>>> de::SeqAccess<'a> for &mut Elements<I> {
+    type Error = Fault<'a>;
+
+    fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Self::Error> {
+        let Some(argument) = self.0.next() else { return Ok(None) };
+        seed.deserialize(ArgumentDeserializer(argument)).map(Some).map_err(|fault| fault.at(argument).into())
+    }
+}
+
+struct Variant<'a> {
+    name: &'static str,
+    content: Option<Argument<'a>>,
+}
+
+impl<'a> de::EnumAccess<'a> for Variant<'a> {
+    type Error = Fault<'a>;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<(S::Value, Self), Self::Error> {
+        let name = BorrowedStrDeserializer::<Fault<'a>>::new(self.name);
+        Ok((seed.deserialize(name)?, self))
+    }
+}
+
+impl<'a> Variant<'a> {
+    fn content(self) -> Result<ArgumentDeserializer<'a>, Fault<'a>> {
+        self.content.map(ArgumentDeserializer).ok_or(Fault::Invalid)
+    }
+}
+
+impl<'a> de::VariantAccess<'a> for Variant<'a> {
+    type Error = Fault<'a>;
+
+    fn unit_variant(self) -> Result<(), Self::Error> {
+        self.content.map_or(Ok(()), |_| Err(Fault::Invalid))
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, Self::Error> {
+        seed.deserialize(self.content()?)
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, length: usize, visitor: V) -> Result<V::Value, Self::Error> {
+        self.content()?.deserialize_tuple(length, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'a>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.content()?.deserialize_struct("", fields, visitor)
+    }
+}
+
+/// The name under which a [`Text`] asks for the bytes between its quotes.
+const TEXT: &str = "$guestwire::Text";
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string received by guestwire")
+            }
+
+            fn visit_borrowed_bytes<E: de::Error>(self, escaped: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Text::new(escaped))
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(TEXT, TextVisitor)
+    }
+}

@@ -1,0 +1,119 @@
+//! Arguments and return values as types with serde's traits. Reads with nothing but what the lexer has passed, so
+//! nesting is bounded; writes in the agent's spelling.
+
+mod deserialize;
+mod serialize;
+
+use serde_core::{Deserialize, Serialize};
+
+use crate::agent::{Call, CommandError, CommandResult, Responder};
+use crate::error::DoesNotFit;
+use crate::message::{Argument, ArgumentError, Arguments};
+use crate::value::Value;
+
+impl<'q, 't> Call<'q, 't> {
+    /// Reads all of the command's arguments at once, and says that they have been read.
+    ///
+    /// ```
+    /// use guestwire::{Command, Text};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Deserialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Blink<'a> {
+    ///     #[serde(borrow)]
+    ///     led: Text<'a>,
+    ///     half_period: Option<u16>,
+    /// }
+    ///
+    /// #[derive(Serialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Blinking { half_period: u16 }
+    ///
+    /// struct Board;
+    ///
+    /// const COMMANDS: &[Command<Board>] = &[Command::new("board-blink", |_, call| {
+    ///     let (blink, response) = call.deserialize::<Blink<'_>>()?;
+    ///     response.serialize(&Blinking { half_period: blink.half_period.unwrap_or(500) })
+    /// })];
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Arguments::deserialize`] and [`respond`](Self::respond).
+    pub fn deserialize<T: Deserialize<'q>>(mut self) -> Result<(T, Responder<'q, 't>), CommandError<'q>> {
+        let arguments = self.arguments.deserialize()?;
+        Ok((arguments, self.respond()?))
+    }
+}
+
+impl<'a> Arguments<'a> {
+    /// Reads all members at once, as a struct or another type with [`Deserialize`].
+    ///
+    /// A field is an argument, an `Option` an optional one. Numbers are whole numbers of up to 64 bits, or floating
+    /// point. Strings are [`Text`](crate::Text) with
+    /// `#[serde(borrow)]`, whatever is in them; or `&str`, which takes no escapes; or a type that
+    /// holds its text, which takes up to 256 bytes where there are escapes. An `enum` is its variant's name, or an
+    /// object with that name for its one member. Types that serde derives with `alloc` only (`flatten`, `untagged`,
+    /// `tag`) are out of reach, and so are bytes: base64 is a string.
+    ///
+    /// # Errors
+    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after one that is
+    /// of the wrong type. [`ArgumentError::Invalid`] is what the type itself refuses, its own message is lost.
+    pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
+        deserialize::deserialize(self.take_all())
+    }
+}
+
+impl<'a> Value<'a> {
+    /// Reads what a command returned, as [`Arguments::deserialize`] does. Members that the type does not have are those
+    /// of a newer agent, and are ignored; `null` counts as absent.
+    ///
+    /// ```
+    /// use guestwire::{Client, Reply, Text};
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Host<'a> {
+    ///     #[serde(borrow)]
+    ///     host_name: Text<'a>,
+    /// }
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// # client.execute("guest-get-host-name").expect("in step");
+    /// # client.transmitted(usize::MAX);
+    /// let mut received: &[u8] = br#"{"return": {"host-name": "caf\u00e9"}}"#;
+    /// let Ok(Some(Reply::Return(value))) = client.push_slice(&mut received) else { panic!("it was answered") };
+    /// let host: Host<'_> = value.deserialize().expect("a host name");
+    /// assert_eq!(host.host_name, "café");
+    /// ```
+    ///
+    /// # Errors
+    /// [`ArgumentError`], which names the place in the value.
+    pub fn deserialize<T: Deserialize<'a>>(&self) -> Result<T, ArgumentError<'a>> {
+        deserialize::deserialize(Argument::returned(*self))
+    }
+}
+
+impl<'q, 't> Responder<'q, 't> {
+    /// Returns any type with [`Serialize`].
+    ///
+    /// # Errors
+    /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what has no form in JSON: numbers that are not
+    /// finite or need more than 64 bits, bytes, maps whose keys are no strings, and what the type itself refuses.
+    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult<'q, 't> {
+        let mut refusal = None;
+        let response = self.value(|place| {
+            serialize::serialize(place, value).map_err(|error| {
+                refusal = error.refusal();
+                DoesNotFit
+            })
+        });
+        match refusal {
+            Some(refusal) => Err(CommandError::Failed(refusal)),
+            None => response,
+        }
+    }
+}

@@ -1,0 +1,416 @@
+//! Typed arguments and return values through serde's traits, against serde_json, which reads and writes the same types.
+#![cfg(feature = "serde")]
+
+mod exchange;
+mod random;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+
+use exchange::exchange;
+use guestwire::{Agent, ArgumentError, Call, Command, CommandResult, Decoder, Event, Guest, Request, Text};
+use random::Random;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+const N: usize = 65535;
+
+/// Reads `json` as a command's arguments.
+fn arguments<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    let mut decoder: Box<Decoder<N>> = Box::default();
+    let request = format!("{{\"execute\": \"x\", \"arguments\": {json}}}");
+    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut request.as_bytes()) else { panic!("no frame: {json}") };
+    let mut request = Request::parse(&frame).unwrap();
+    let read = request.arguments.deserialize().map_err(|error| error.to_string())?;
+    request.arguments.end().map_err(|error| error.to_string())?;
+    Ok(read)
+}
+
+/// Reads `json` as a command's return value.
+fn returned<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    let mut decoder: Box<Decoder<N>> = Box::default();
+    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut format!("{json} ").as_bytes()) else {
+        panic!("no frame: {json}")
+    };
+    frame.value().deserialize().map_err(|error| error.to_string())
+}
+
+/// What an agent returns for a value.
+fn response<T: Serialize + 'static>(value: T) -> String {
+    struct Returns<T>(T);
+
+    impl<T: Serialize + 'static> Guest for Returns<T> {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[Command::new("value", respond)];
+    }
+
+    fn respond<'q, 't, T: Serialize + 'static>(guest: &mut Returns<T>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+        call.respond()?.serialize(&guest.0)
+    }
+
+    let mut agent: Box<Agent<Returns<T>, 256, N>> = Box::new(Agent::new(Returns(value)));
+    let response = String::from_utf8(exchange(&mut agent, b"{\"execute\": \"value\"}")).unwrap();
+    response.strip_suffix('\n').unwrap().into()
+}
+
+fn written<T: Serialize + 'static>(value: T) -> String {
+    let response = response(value);
+    let value = response.strip_prefix("{\"return\": ").and_then(|response| response.strip_suffix('}'));
+    value.unwrap_or_else(|| panic!("{response}")).into()
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Shape {
+    Unit,
+    Newtype(i16),
+    #[serde(rename = "t\u{fc}ple")]
+    Tuple(bool, String),
+    Struct {
+        #[serde(rename = "in-side")]
+        inside: Option<u8>,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Newtype(i64);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct UnitStruct;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Everything {
+    yes_or_no: bool,
+    i8: i8,
+    i16: i16,
+    i32: i32,
+    i64: i64,
+    u8: u8,
+    u16: u16,
+    u32: u32,
+    u64: u64,
+    f32: f32,
+    f64: f64,
+    char: char,
+    string: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    option: Option<String>,
+    list: Vec<u16>,
+    tuple: (i8, String),
+    newtype: Newtype,
+    unit: (),
+    unit_struct: UnitStruct,
+    map: BTreeMap<String, bool>,
+    shapes: Vec<Shape>,
+    #[serde(default)]
+    with_default: u8,
+    boxed: Option<Box<Everything>>,
+}
+
+fn string(random: &mut Random) -> String {
+    let alphabet = ['a', 'Z', '"', '\\', '/', '\n', '\0', '\u{7f}', 'é', '\u{ffff}', '😀', '\u{10ffff}', ' ', '}'];
+    (0..random.below(30)).map(|_| random.pick(&alphabet)).collect()
+}
+
+fn shape(random: &mut Random) -> Shape {
+    match random.below(4) {
+        0 => Shape::Unit,
+        1 => Shape::Newtype(random.next() as i16),
+        2 => Shape::Tuple(random.one_in(2), string(random)),
+        _ => Shape::Struct { inside: random.one_in(2).then(|| random.next() as u8) },
+    }
+}
+
+fn everything(random: &mut Random, depth: usize) -> Everything {
+    let double = loop {
+        let double = f64::from_bits(random.next());
+        if double.is_finite() {
+            break double;
+        }
+    };
+    let edges = [i64::MIN, -1, 0, 1, i64::MAX];
+    Everything {
+        yes_or_no: random.one_in(2),
+        i8: random.pick(&edges).clamp(i8::MIN.into(), i8::MAX.into()) as i8,
+        i16: random.next() as i16,
+        i32: random.next() as i32,
+        i64: if random.one_in(2) { random.pick(&edges) } else { random.next() as i64 },
+        u8: random.next() as u8,
+        u16: random.next() as u16,
+        u32: random.next() as u32,
+        u64: if random.one_in(2) { u64::MAX } else { random.next() },
+        f32: (random.next() as i32) as f32 / 7.0,
+        f64: if random.one_in(2) { double } else { random.below(1000) as f64 / 8.0 },
+        char: random.pick(&['a', '"', 'é', '😀']),
+        string: string(random),
+        option: random.one_in(2).then(|| string(random)),
+        list: (0..random.below(5)).map(|_| random.next() as u16).collect(),
+        tuple: (random.next() as i8, string(random)),
+        newtype: Newtype(random.next() as i64),
+        unit: (),
+        unit_struct: UnitStruct,
+        map: (0..random.below(4)).map(|_| (string(random), random.one_in(2))).collect(),
+        shapes: (0..random.below(4)).map(|_| shape(random)).collect(),
+        with_default: 7,
+        boxed: (depth > 0).then(|| Box::new(everything(random, depth - 1))),
+    }
+}
+
+/// The same JSON, every character of its strings (names too) escaped in one of the ways there are.
+fn escaped(json: &str, random: &mut Random) -> String {
+    let mut out = String::new();
+    let mut characters = json.chars();
+    let mut inside = false;
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => {
+                inside = !inside;
+                out.push('"');
+            }
+            '\\' => {
+                let escape = characters.next();
+                out.push('\\');
+                out.extend(escape);
+                if escape == Some('u') {
+                    out.extend(characters.by_ref().take(4));
+                }
+            }
+            _ if inside && random.one_in(3) => {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+#[test]
+fn what_is_written_reads_as_what_it_was_by_serde_json_and_by_us() {
+    let mut random = Random(1);
+    for _ in 0..2000 {
+        let value = everything(&mut random, 2);
+        let json = written(value.clone());
+        assert!(json.is_ascii());
+        assert_eq!(serde_json::from_str::<Everything>(&json).unwrap(), value, "{json}");
+        let escaped = escaped(&json, &mut random);
+        // Its boxed member may be null, which is absent in a return value and of the wrong type in arguments.
+        assert_eq!(returned::<Everything>(&escaped).as_ref(), Ok(&value), "{escaped}");
+        let theirs = serde_json::to_string(&value).unwrap();
+        assert_eq!(returned::<Everything>(&theirs).as_ref(), Ok(&value), "{theirs}");
+        let same: serde_json::Value = serde_json::from_str(&theirs).unwrap();
+        let as_integers = |value: &serde_json::Value| value["i64"].to_string() + &value["u64"].to_string();
+        assert_eq!(as_integers(&serde_json::from_str(&json).unwrap()), as_integers(&same));
+    }
+}
+
+/// Compares what both make of one text: the same value, or both refuse it.
+fn same<T: DeserializeOwned + PartialEq + Debug>(json: &str) -> bool {
+    let ours = returned::<T>(json);
+    let theirs = serde_json::from_str::<T>(json);
+    assert_eq!(ours.as_ref().ok(), theirs.as_ref().ok(), "{json}: {ours:?}, {theirs:?}");
+    ours.is_ok()
+}
+
+#[test]
+fn numbers_are_read_as_serde_json_reads_them() {
+    let mut texts: Vec<String> =
+        ["0.0", "1.0", "1e2", "-1e-2", "1E400", "1e-400", "true", "null", "\"1\"", "[1]"].map(String::from).into();
+    for power in 0..65 {
+        for offset in -1..2_i128 {
+            texts.push(((1_i128 << power) + offset).to_string());
+            texts.push((-(1_i128 << power) + offset).to_string());
+        }
+    }
+    let mut accepted = 0;
+    for text in &texts {
+        let all = [
+            same::<i8>(text),
+            same::<i16>(text),
+            same::<i32>(text),
+            same::<i64>(text),
+            same::<u8>(text),
+            same::<u16>(text),
+            same::<u32>(text),
+            same::<u64>(text),
+            same::<f64>(text),
+        ];
+        accepted += all.iter().filter(|accepted| **accepted).count();
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn mutated_objects_are_read_as_serde_json_reads_them() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Small {
+        a: i8,
+        b: Option<String>,
+        c: Vec<bool>,
+        d: Shape,
+    }
+    let pieces = [
+        "1",
+        "-129",
+        "null",
+        "\"x\"",
+        "\"\\u00e9\\\"\"",
+        "[true,false]",
+        "[]",
+        "[1]",
+        "{}",
+        "\"Unit\"",
+        "\"Newtype\"",
+        "{\"Newtype\":3}",
+        "{\"Newtype\":\"3\"}",
+        "{\"t\\u00fcple\":[true,\"y\"]}",
+        "{\"t\u{fc}ple\":[true]}",
+        "{\"t\u{fc}ple\":[true,\"y\",1]}",
+        "{\"Struct\":{\"in-side\":3}}",
+        "{\"Struct\":{}}",
+        "{\"Unit\":null}",
+    ];
+    let mut random = Random(2);
+    let mut accepted = 0;
+    for _ in 0..50_000 {
+        let mut members = vec![];
+        for name in ["a", "b", "c", "d", "e"] {
+            if !random.one_in(5) {
+                let likely = match name {
+                    "a" => &pieces[..2],
+                    "b" => &pieces[2..5],
+                    "c" => &pieces[5..8],
+                    "d" => &pieces[9..],
+                    _ => &pieces[..],
+                };
+                let value = if random.one_in(12) { random.pick(&pieces) } else { random.pick(likely) };
+                members.push(format!("\"{name}\":{value}"));
+            }
+        }
+        let json = format!("{{{}}}", members.join(","));
+        // serde_json takes {"Unit": null} for a unit variant.
+        if !json.contains("{\"Unit\"") {
+            accepted += usize::from(same::<Small>(&json));
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Vcpu {
+    #[serde(rename = "logical-id")]
+    logical_id: i64,
+    online: bool,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Whence {
+    Set,
+    Cur,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Arguments {
+    vcpus: Vec<Vcpu>,
+    whence: Option<Whence>,
+    small: Option<u8>,
+    load: Option<f64>,
+    name: Option<String>,
+}
+
+#[test]
+fn errors_are_the_reference_agents() {
+    let error = |json| arguments::<Arguments>(json).unwrap_err();
+    assert_eq!(error("{}"), "Parameter 'vcpus' is missing");
+    assert_eq!(error("{\"vcpus\": [{\"logical-id\": 0}]}"), "Parameter 'vcpus[0].online' is missing");
+    assert_eq!(error("{\"vcpus\": [5]}"), "Invalid parameter type for 'vcpus[0]', expected: object");
+    assert_eq!(error("{\"vcpus\": {}}"), "Invalid parameter type for 'vcpus', expected: array");
+    let vcpu = "{\"vcpus\": [{\"logical-id\": 0, \"online\": 1}]}";
+    assert_eq!(error(vcpu), "Invalid parameter type for 'vcpus[0].online', expected: boolean");
+    let vcpu = "{\"vcpus\": [{\"logical-id\": 0, \"online\": true, \"x\": 1}]}";
+    assert_eq!(error(vcpu), "Parameter 'vcpus[0].x' is unexpected");
+    assert_eq!(error("{\"vcpus\": [], \"x\": 1}"), "Parameter 'x' is unexpected");
+    assert_eq!(error("{\"vcpus\": [], \"small\": 256}"), "Parameter 'small' expects uint8_t");
+    assert_eq!(error("{\"vcpus\": [], \"small\": null}"), "Parameter 'small' expects uint64");
+    assert_eq!(error("{\"vcpus\": [], \"load\": \"1\"}"), "Invalid parameter type for 'load', expected: number");
+    assert_eq!(error("{\"vcpus\": [], \"load\": 1e999}"), "Invalid parameter type for 'load', expected: number");
+    assert_eq!(error("{\"vcpus\": [], \"name\": null}"), "Invalid parameter type for 'name', expected: string");
+    let whence = "{\"vcpus\": [], \"whence\": \"bogus\"}";
+    assert_eq!(error(whence), "Parameter 'whence' does not accept value 'bogus'");
+    assert_eq!(error("{\"vcpus\": [], \"whence\": true}"), "Invalid parameter type for 'whence', expected: string");
+    assert_eq!(error("{\"vcpus\": [], \"vcpus\": []}"), "JSON parse error, duplicate key");
+    assert_eq!(error("{\"vcpus\": [], \"\\u0076cpus\": []}"), "JSON parse error, duplicate key");
+    let long = format!("{{\"vcpus\": [], \"name\": \"\\n{}\"}}", "x".repeat(256));
+    assert_eq!(error(&long), "Invalid parameter 'name'");
+
+    let right = r#"{"load": 2, "whence": "s\u0065t", "v\u0063pus": [{"online": true, "logical-id": 3}], "name": "\ud83d\ude00"}"#;
+    let expected = Arguments {
+        vcpus: vec![Vcpu { logical_id: 3, online: true }],
+        whence: Some(Whence::Set),
+        small: None,
+        load: Some(2.0),
+        name: Some("😀".into()),
+    };
+    assert_eq!(arguments(right), Ok(expected));
+}
+
+#[test]
+fn maps_are_read_and_refuse_what_is_there_twice() {
+    assert_eq!(arguments("{\"a\": 1, \"b\\n\": 2}"), Ok(HashMap::from([("a".to_string(), 1), ("b\n".to_string(), 2)])));
+    let twice = arguments::<HashMap<String, i64>>("{\"a\": 1, \"\\u0061\": 2}");
+    assert_eq!(twice, Err("JSON parse error, duplicate key".into()));
+}
+
+#[test]
+fn a_text_is_read_whatever_is_in_it_and_a_str_unless_it_has_escapes() {
+    #[derive(Deserialize)]
+    struct Both<'a> {
+        #[serde(borrow)]
+        text: Text<'a>,
+        plain: &'a str,
+    }
+    let mut decoder: Box<Decoder<N>> = Box::default();
+    let mut read = |json: String| -> Result<(String, String), String> {
+        let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut json.as_bytes()) else { panic!("no frame") };
+        let both: Both<'_> = frame.value().deserialize().map_err(|error: ArgumentError<'_>| error.to_string())?;
+        Ok((both.text.to_string(), both.plain.to_string()))
+    };
+    let long = "\\ud83d\\ude00".repeat(1000);
+    let right = read(format!("{{\"text\": \"{long}\", \"plain\": \"é\"}}"));
+    assert_eq!(right, Ok(("😀".repeat(1000), "é".into())));
+    assert_eq!(read("{\"text\": \"\", \"plain\": \"\\u0041\"}".into()), Err("Invalid parameter 'plain'".into()));
+}
+
+#[test]
+fn what_has_no_form_in_json_is_an_error_response() {
+    let error = |desc| format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{desc}\"}}}}");
+    assert_eq!(response(f64::NAN), error("A number that is not finite has no form in JSON"));
+    assert_eq!(response([f32::INFINITY]), error("A number that is not finite has no form in JSON"));
+    assert_eq!(response(u128::MAX), error("A number of more than 64 bits has no form here"));
+    assert_eq!(response(i128::MIN), error("A number of more than 64 bits has no form here"));
+    assert_eq!(response(BTreeMap::from([(1, 2)])), error("A name in a JSON object must be a string"));
+    assert_eq!(response(c"bytes".to_owned()), error("Bytes have no form in JSON"));
+    assert_eq!(response("x".repeat(N)), error("Response does not fit the transmit buffer"));
+    assert_eq!(written((u128::from(u64::MAX), i128::from(i64::MIN))), "[18446744073709551615, -9223372036854775808]");
+    assert_eq!(written(Shape::Tuple(true, "\u{7f}".into())), r#"{"t\u00FCple": [true, "\u007F"]}"#);
+    assert_eq!(written(Shape::Struct { inside: None }), r#"{"Struct": {"in-side": null}}"#);
+    assert_eq!(written(BTreeMap::from([(Whence2::Set, 1), (Whence2::Cur, 2)])), r#"{"Set": 1, "Cur": 2}"#);
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize)]
+enum Whence2 {
+    Set,
+    Cur,
+}
+
+/// As deep as the lexer lets pass: into a type that would recurse for ever.
+#[test]
+fn recursion_is_bounded_by_the_lexer() {
+    let nested = format!("{}{}", "[".repeat(64), "]".repeat(64));
+    assert!(returned::<serde_json::Value>(&nested).is_ok());
+    let mut decoder: Box<Decoder<N>> = Box::default();
+    let one_more = format!("[{nested}]");
+    assert!(decoder.push_slice(&mut one_more.as_bytes()).is_err());
+}
