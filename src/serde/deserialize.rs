@@ -1,6 +1,7 @@
 //! From an argument to a type with serde's trait.
 
 use core::fmt;
+use core::str::FromStr;
 
 use serde_core::de::value::BorrowedStrDeserializer;
 use serde_core::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
@@ -76,10 +77,10 @@ impl<'a> ArgumentDeserializer<'a> {
         visited.map_err(|fault| fault.at(self.0).into())
     }
 
-    fn double(&self) -> Result<f64, ArgumentError<'a>> {
+    fn float<F: FromStr + Copy + Into<f64>>(&self) -> Result<F, ArgumentError<'a>> {
         let value = self.0.value();
         let number = if value.kind() == Kind::Number { value.as_str().parse().ok() } else { None };
-        number.filter(|number: &f64| number.is_finite()).ok_or(self.0.type_error("number"))
+        number.filter(|number: &F| (*number).into().is_finite()).ok_or(self.0.type_error("number"))
     }
 }
 
@@ -104,11 +105,11 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     number!(deserialize_u64, unsigned, visit_u64, "uint64");
 
     fn deserialize_f32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.deserialize_f64(visitor)
+        self.visit(visitor.visit_f32(self.float()?))
     }
 
     fn deserialize_f64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visitor.visit_f64(self.double()?))
+        self.visit(visitor.visit_f64(self.float()?))
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
