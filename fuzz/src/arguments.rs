@@ -3,15 +3,16 @@
 use guestwire::{ArgumentError, Arguments, Decoder, Event, Request};
 
 use crate::tree::Tree;
+use crate::typed;
 
 const NAMES: [&str; 4] = ["a", "b", "id", "\u{e9}"];
 const CHOICES: [(&str, i32); 2] = [("a", 1), ("\u{1F600}", 2)];
 
 /// What a command reads of its arguments.
-struct Read {
-    name: &'static str,
-    optional: bool,
-    kind: u8,
+pub struct Read {
+    pub name: &'static str,
+    pub optional: bool,
+    pub kind: u8,
 }
 
 /// The first bytes say what is read of the arguments, the others are the arguments.
@@ -20,16 +21,19 @@ pub fn arguments(bytes: &[u8]) {
     let (reads, text) = rest.split_at(rest.len().min(usize::from(count % 8)));
     let read = |byte: &u8| Read { name: NAMES[usize::from(byte / 16 % 4)], optional: byte & 8 != 0, kind: byte % 8 };
     let reads: Vec<Read> = reads.iter().map(read).collect();
-    let Some(tree) = std::str::from_utf8(text).ok().and_then(Tree::parse) else { return };
-    let frame = [b"{\"execute\":\"x\",\"arguments\":", text, b"}"].concat();
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let Some(tree) = Tree::parse(text) else { return };
+    let frame = format!("{{\"execute\":\"x\",\"arguments\":{text}}}");
     let mut decoder = Decoder::<2048>::new();
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &frame[..]) else { return };
+    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut frame.as_bytes()) else { return };
     let Tree::Object(members) = tree else {
         return assert!(Request::parse(&frame).is_err(), "arguments are an object");
     };
     let mut arguments = Request::parse(&frame).expect("it is a request").arguments;
     let read = read_all(&mut arguments, &reads).and_then(|read| arguments.end().map(|()| read));
     assert_eq!(read.map_err(|error| error.to_string()), due(&members, &reads, ""));
+    typed::serde(text, &frame);
+    typed::commands(&frame, &members);
 }
 
 /// What is read, as text, by the crate.
@@ -67,7 +71,7 @@ fn read_all<'a>(arguments: &mut Arguments<'a>, reads: &[Read]) -> Result<String,
 }
 
 /// The same by the reference agent's rules, from what serde_json has read.
-fn due(members: &[(String, Tree)], reads: &[Read], path: &str) -> Result<String, String> {
+pub fn due(members: &[(String, Tree)], reads: &[Read], path: &str) -> Result<String, String> {
     let mut text = String::new();
     let mut read = Vec::new();
     for (at, &Read { name, optional, kind }) in reads.iter().enumerate() {

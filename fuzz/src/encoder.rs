@@ -1,5 +1,8 @@
 //! The encoder: what is written parses back to the same value, and what does not fit leaves nothing behind.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use guestwire::commands::Bytes;
 use guestwire::{ArrayEncoder, Decoder, DoesNotFit, Encoder, Event, ObjectEncoder, ValueEncoder};
 
 use crate::tree::Tree;
@@ -13,6 +16,7 @@ enum Written {
     Thousandths(i64),
     String(String),
     Display(String),
+    Bytes(Vec<u8>),
     Array(Vec<Written>),
     Object(Vec<(String, Written)>),
 }
@@ -71,6 +75,7 @@ fn value(bytes: &mut &[u8], depth: usize) -> Written {
         5 => Written::Display(text(bytes)),
         6 if depth < 9 => Written::Array((0..kind / 9 % 4).map(|_| value(bytes, depth + 1)).collect()),
         7 if depth < 9 => Written::Object((0..kind / 9 % 4).map(|_| (text(bytes), value(bytes, depth + 1))).collect()),
+        8 if kind & 16 != 0 => Written::Bytes(some(bytes).to_vec()),
         _ => Written::Null,
     }
 }
@@ -84,11 +89,15 @@ fn take<const COUNT: usize>(bytes: &mut &[u8]) -> [u8; COUNT] {
     array
 }
 
-fn text(bytes: &mut &[u8]) -> String {
+fn some<'a>(bytes: &mut &'a [u8]) -> &'a [u8] {
     let [length] = take(bytes);
     let (taken, rest) = bytes.split_at(bytes.len().min(usize::from(length % 32)));
     *bytes = rest;
-    String::from_utf8_lossy(taken).into_owned()
+    taken
+}
+
+fn text(bytes: &mut &[u8]) -> String {
+    String::from_utf8_lossy(some(bytes)).into_owned()
 }
 
 fn write(place: ValueEncoder<'_>, value: &Written) -> Result<(), DoesNotFit> {
@@ -100,6 +109,7 @@ fn write(place: ValueEncoder<'_>, value: &Written) -> Result<(), DoesNotFit> {
         Written::Thousandths(number) => place.thousandths(*number),
         Written::String(text) => place.string(text),
         Written::Display(text) => place.display(text),
+        Written::Bytes(bytes) => place.encode(Bytes::Plain(bytes)),
         Written::Array(elements) => place.array(|list: &mut ArrayEncoder<'_>| {
             elements.iter().try_for_each(|element| write(list.element(), element))
         }),
@@ -120,6 +130,7 @@ fn same(tree: &Tree, value: &Written) -> bool {
             *digits == format!("{sign}{}.{:03}", value.unsigned_abs() / 1000, value.unsigned_abs() % 1000)
         }
         (Tree::String(tree), Written::String(value) | Written::Display(value)) => tree == value,
+        (Tree::String(tree), Written::Bytes(value)) => *tree == STANDARD.encode(value),
         (Tree::Array(tree), Written::Array(value)) => {
             tree.len() == value.len() && tree.iter().zip(value).all(|(tree, value)| same(tree, value))
         }

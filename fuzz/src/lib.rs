@@ -13,6 +13,7 @@ mod oracle;
 #[path = "../../tests/reference/mod.rs"]
 mod reference;
 mod tree;
+mod typed;
 
 pub use agent::agent;
 pub use arguments::arguments;
