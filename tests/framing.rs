@@ -214,6 +214,37 @@ fn rule_4_strings() {
     }
 }
 
+/// Every sequence of UTF-8, and every byte that breaks one, as the standard library has it.
+#[test]
+fn rule_4_utf_8_exhausted() {
+    fn go_on(text: &mut Vec<u8>, before: &Decoder<8>, characters: &mut usize) {
+        let first = if text.is_empty() { 0x80 } else { b' ' };
+        for byte in first..=0xFE {
+            let mut decoder = before.clone();
+            text.push(byte);
+            let outcome = decoder.push(byte);
+            match std::str::from_utf8(text) {
+                Ok(_) => {
+                    assert_eq!(outcome, Ok(None), "{}", text.escape_ascii());
+                    assert!(matches!(decoder.push(b'"'), Ok(Some(Event::Frame(_)))), "{}", text.escape_ascii());
+                    *characters += 1;
+                }
+                Err(error) if error.error_len().is_none() => {
+                    assert_eq!(outcome, Ok(None), "{}", text.escape_ascii());
+                    go_on(text, &decoder, characters);
+                }
+                Err(_) => assert_eq!(outcome, Err(FrameError::Syntax), "{}", text.escape_ascii()),
+            }
+            text.pop();
+        }
+    }
+    let mut decoder = Decoder::new();
+    assert_eq!(decoder.push(b'"'), Ok(None));
+    let mut characters = 0;
+    go_on(&mut Vec::new(), &decoder, &mut characters);
+    assert_eq!(characters, 0x11_0000 - 0x80 - 0x800, "all of Unicode but ASCII and surrogates");
+}
+
 #[test]
 fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
     let four = |bytes: &[u8]| outcome_in(&mut Decoder::<4>::new(), bytes);

@@ -85,6 +85,28 @@ fn i2_behind_a_sentinel_the_decoder_is_as_new() {
     }
 }
 
+/// What is printed tells apart what goes on otherwise, and nothing else.
+#[test]
+fn what_is_printed_is_the_state() {
+    let shown = |bytes: &[u8]| {
+        let mut decoder = Decoder::<8>::new();
+        bytes.iter().for_each(|byte| drop(decoder.push(*byte)));
+        format!("{decoder:?}")
+    };
+    let states: [&[u8]; 12] =
+        [b"", b"x", b"{", b"[", b"[1", b"[2", b"[[", b"\"a", b"\"a\\", b"[,", b"[,]", b"\"12345678"];
+    for (index, state) in states.iter().enumerate() {
+        for other in &states[..index] {
+            assert_ne!(shown(state), shown(other), "{} and {}", state.escape_ascii(), other.escape_ascii());
+        }
+    }
+    for (one, same) in
+        [(&b"[ 1"[..], &b"{}\n[1"[..]), (b"", b"{}true"), (b"", b"x\xFF"), (b"\"1234567", b"[1,2]\"1234567")]
+    {
+        assert_eq!(shown(one), shown(same), "{}", same.escape_ascii());
+    }
+}
+
 #[test]
 fn the_recordings() {
     let mut random = Random(3);
