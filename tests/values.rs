@@ -206,6 +206,25 @@ fn every_character_is_written_in_ascii() {
     }
 }
 
+/// Members of an object go among others as they came; what is no object has none.
+#[test]
+fn received_members_are_written_among_others() {
+    let among = |json| {
+        read(json, |value| {
+            written(|encoder| {
+                encoder.value().object(|object| {
+                    object.member("first").null()?;
+                    object.received(value)?;
+                    object.member("last").received(value)
+                })
+            })
+        })
+    };
+    assert_eq!(among("{\"a\": [1, {}], \"b\": 2}"), r#"{"first": null, "a":[1,{}],"b":2, "last": {"a":[1,{}],"b":2}}"#);
+    assert_eq!(among("{ }"), r#"{"first": null, "last": {}}"#);
+    assert_eq!(among("[1]"), r#"{"first": null, "last": [1]}"#);
+}
+
 /// A value nested at random, as JSON.
 fn json(random: &mut Random, depth: usize) -> String {
     let kinds = if depth < 4 { 8 } else { 5 };
