@@ -10,14 +10,22 @@ fn outcome(bytes: &[u8]) -> String {
 fn outcome_in<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) -> String {
     let mut outcomes = Vec::new();
     for byte in bytes {
-        match decoder.push(*byte) {
-            Ok(None) => {}
-            Ok(Some(Event::Sentinel)) => outcomes.push("FF".to_owned()),
-            Ok(Some(Event::Frame(frame))) => outcomes.push(frame.as_bytes().escape_ascii().to_string()),
-            Err(error) => outcomes.push(format!("{error:?}")),
-        }
+        outcomes.extend(shown(decoder.push(*byte)));
     }
-    outcomes.join(" | ").replace("\\\"", "\"").replace("\\\\", "\\")
+    unescaped(&outcomes.join(" | "))
+}
+
+fn shown(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<String> {
+    match outcome {
+        Ok(None) => None,
+        Ok(Some(Event::Sentinel)) => Some("FF".to_owned()),
+        Ok(Some(Event::Frame(frame))) => Some(frame.as_bytes().escape_ascii().to_string()),
+        Err(error) => Some(format!("{error:?}")),
+    }
+}
+
+fn unescaped(shown: &str) -> String {
+    shown.replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 #[track_caller]
@@ -243,6 +251,26 @@ fn rule_4_utf_8_exhausted() {
     let mut characters = 0;
     go_on(&mut Vec::new(), &decoder, &mut characters);
     assert_eq!(characters, 0x11_0000 - 0x80 - 0x800, "all of Unicode but ASCII and surrogates");
+}
+
+/// Strings are gone through many bytes at a time: whatever stands wherever in one is seen all the same.
+#[test]
+fn rule_4_every_byte_at_every_place_in_a_slice() {
+    for byte in 0..=0xFF {
+        for fill in *b" !a~\x7F" {
+            for before in 0..40 {
+                let bytes = [b"\"", vec![fill; before].as_slice(), &[byte, 0x80], &[fill; 40], b"\"{} "].concat();
+                let due = outcome_in(&mut Decoder::<96>::new(), &bytes);
+                let mut decoder = Decoder::<96>::new();
+                let mut rest = bytes.as_slice();
+                let mut outcomes = Vec::new();
+                while !rest.is_empty() {
+                    outcomes.extend(shown(decoder.push_slice(&mut rest)));
+                }
+                assert_eq!(unescaped(&outcomes.join(" | ")), due, "{}", bytes.escape_ascii());
+            }
+        }
+    }
 }
 
 #[test]
