@@ -244,6 +244,18 @@ mod synchronizing {
         }
     }
 
+    /// It is looked for in steps of many bytes, and found wherever it stands in one.
+    #[test]
+    fn the_sentinel_is_found_at_every_place() {
+        for stale in 0..200 {
+            for behind in [0, 100] {
+                let mut client = synchronizing(7);
+                let bytes = [&b"\xFE".repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
+                assert_eq!(received(&mut client, &bytes), ["synchronized"], "{stale} bytes in front of it");
+            }
+        }
+    }
+
     #[test]
     fn a_sentinel_in_mid_response_flushes() {
         let mut client = synchronizing(77);
