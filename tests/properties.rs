@@ -90,7 +90,9 @@ fn i2_behind_a_sentinel_the_decoder_is_as_new() {
 fn what_is_printed_is_the_state() {
     let shown = |bytes: &[u8]| {
         let mut decoder = Decoder::<8>::new();
-        bytes.iter().for_each(|byte| drop(decoder.push(*byte)));
+        for byte in bytes {
+            let _ = decoder.push(*byte);
+        }
         format!("{decoder:?}")
     };
     let states: [&[u8]; 12] =

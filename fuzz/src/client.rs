@@ -34,17 +34,18 @@ pub fn client(bytes: &[u8]) {
             Op::Call(call) => {
                 let outcome = rules.call(call);
                 let number = i64::from(rules.calls);
-                let did = match call {
-                    b'S' => Ok(client.synchronize(number)),
-                    b'P' => Ok(client.synchronize_plain(number)),
-                    b'E' => client.execute("c"),
-                    b'I' => client.execute_with(Execute::new("c").id(number), |_| Ok(())),
-                    b'W' => Ok(client.transmitted(usize::MAX)),
-                    b'B' => Ok(client.transmitted(1)),
-                    b'L' => Ok(client.lost()),
-                    b'T' => Ok(client.timed_out()),
-                    _ => Ok(client.reset()),
-                };
+                let mut did = Ok(());
+                match call {
+                    b'S' => client.synchronize(number),
+                    b'P' => client.synchronize_plain(number),
+                    b'E' => did = client.execute("c"),
+                    b'I' => did = client.execute_with(Execute::new("c").id(number), |_| Ok(())),
+                    b'W' => client.transmitted(usize::MAX),
+                    b'B' => client.transmitted(1),
+                    b'L' => client.lost(),
+                    b'T' => client.timed_out(),
+                    _ => client.reset(),
+                }
                 assert_eq!(did, outcome, "{}", call as char);
             }
         }
@@ -211,7 +212,7 @@ impl Rules {
             (State::Waiting(_), _, Due::Error(Fault::Overflow)) if whole.is_some() => {
                 let starts = ["{\"return\"", "{\"error\"", "{\"id\""];
                 let is_start = |start: &&str| whole.as_ref().is_some_and(|text| text.starts_with(start.as_bytes()));
-                starts.iter().any(|start| is_start(start)).then(|| {
+                starts.iter().any(is_start).then(|| {
                     self.state = State::InStep;
                     "the response does not fit the receive buffer".to_owned()
                 })

@@ -109,11 +109,9 @@ impl Line {
     fn deliver(&mut self, count: usize) -> Option<Heard> {
         for _ in 0..count {
             let mut moved = false;
-            if let Some(byte) = self.to_agent.front() {
-                if self.agent.push(*byte).is_ok() {
-                    self.to_agent.pop_front();
-                    moved = true;
-                }
+            if self.to_agent.front().is_some_and(|byte| self.agent.push(*byte).is_ok()) {
+                self.to_agent.pop_front();
+                moved = true;
             }
             if let [byte, ..] = *self.agent.transmit() {
                 self.to_client.push_back(byte);

@@ -86,7 +86,7 @@ fn why_out_of_line(frames: &[Vec<u8>], theirs: usize) -> Option<&'static str> {
     }
 }
 
-fn is_response(frame: &Vec<u8>) -> bool {
+fn is_response(frame: &[u8]) -> bool {
     let value: Value = serde_json::from_slice(frame).unwrap();
     value.get("return").or(value.get("error")).is_some() && value.get("execute").is_none()
 }
