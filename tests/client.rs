@@ -246,6 +246,7 @@ mod synchronizing {
 
     /// It is looked for in steps of many bytes, and found wherever it stands in one.
     #[test]
+    #[cfg_attr(miri, ignore = "takes too long there")]
     fn the_sentinel_is_found_at_every_place() {
         for stale in 0..200 {
             for behind in [0, 100] {

@@ -224,6 +224,7 @@ fn rule_4_strings() {
 
 /// Every sequence of UTF-8, and every byte that breaks one, as the standard library has it.
 #[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
 fn rule_4_utf_8_exhausted() {
     fn go_on(text: &mut Vec<u8>, before: &Decoder<8>, characters: &mut usize) {
         let first = if text.is_empty() { 0x80 } else { b' ' };
@@ -255,6 +256,7 @@ fn rule_4_utf_8_exhausted() {
 
 /// Strings are gone through many bytes at a time: whatever stands wherever in one is seen all the same.
 #[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
 fn rule_4_every_byte_at_every_place_in_a_slice() {
     for byte in 0..=0xFF {
         for fill in *b" !a~\x7F" {
@@ -294,6 +296,11 @@ fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
     assert_eq!(four(b"[12345\xFFx{}"), "FF | Noise | {}");
     assert_eq!(four(&[&b"[12345,"[..], &b"[".repeat(MAX_DEPTH)].concat()), "Overflow");
     assert_eq!(outcome_in(&mut Decoder::<1>::new(), b"1 {} 2 "), "1 | Overflow | 2");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
+fn rule_5_the_longest_frame() {
     let longest = [&b"\""[..], &b"x".repeat(65533), b"\""].concat();
     let mut decoder = Box::new(Decoder::<65535>::new());
     assert_eq!(outcome_in(&mut decoder, &longest).len(), 65535);
