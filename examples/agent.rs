@@ -44,7 +44,7 @@ const COMMANDS: &[Command<Host>] = &[
         let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
         response.object(|host| host.member("host-name").string(name.trim_end()))
     }),
-    Command::new("guest-shutdown", |_, mut call| {
+    Command::new("guest-shutdown", |_, call| {
         let mode = call.arguments.optional_string("mode")?;
         let response = call.respond()?;
         let mode = match mode {

@@ -460,7 +460,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
 
     fn skip_to_sentinel(&mut self, bytes: &mut &[u8], id: i64) {
         // In steps that compilers turn into a few vector instructions: 0.3 instead of 6 instructions a byte.
-        while let Some((chunk, rest)) = bytes.split_first_chunk::<64>() {
+        while let Some((chunk, rest)) = bytes.split_first_chunk::<128>() {
             if chunk.iter().fold(false, |found, byte| found | (*byte == SENTINEL)) {
                 break;
             }

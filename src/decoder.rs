@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, Recovery, Step, skip_plain};
+use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
 use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -161,6 +161,11 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// What became of a frame that cannot be delivered. The byte is taken all the same; just go on.
     pub fn push(&mut self, byte: u8) -> Result<Option<Event<'_>>, FrameError> {
+        if self.parser.lexer.is_plain(byte) {
+            let parser: &mut Parser<[u8]> = &mut self.parser;
+            parser.store(byte);
+            return Ok(None);
+        }
         let signal = self.step(byte);
         self.event(signal)
     }
@@ -256,9 +261,14 @@ impl<const N: usize> Decoder<N> {
         match signal {
             Signal::Nothing => Ok(None),
             Signal::Sentinel => Ok(Some(Event::Sentinel)),
-            Signal::Frame => Ok(Some(Event::Frame(Frame { text: self.text(), separators: &self.parser.separators }))),
+            Signal::Frame => Ok(Some(Event::Frame(self.frame()))),
             Signal::Error(error) => Err(error),
         }
+    }
+
+    /// The frame that [`Signal::Frame`] announced.
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        Frame { text: self.text(), separators: &self.parser.separators }
     }
 }
 
@@ -285,6 +295,16 @@ impl<const N: usize> fmt::Debug for Decoder<N> {
 }
 
 impl Parser<[u8]> {
+    fn store(&mut self, byte: u8) {
+        match self.buffer.get_mut(usize::from(self.length)) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.room = Room::Exceeded,
+        }
+    }
+
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
@@ -320,7 +340,13 @@ impl Parser<[u8]> {
             at = at.wrapping_add(1);
             let mut step = lexer.step(byte);
             if matches!(step, Step::Text | Step::Plain) {
-                if step == Step::Text || rest.get(at).is_some_and(|byte| crate::lexer::is_plain(*byte)) {
+                // Behind an escape the next one is mostly near: whole words pay from the fourth plain character on.
+                let mut singly = if step == Step::Text { 0_u32 } else { 4 };
+                while singly > 0 && rest.get(at).is_some_and(|byte| is_plain(*byte)) {
+                    singly = singly.wrapping_sub(1);
+                    at = at.wrapping_add(1);
+                }
+                if singly == 0 {
                     at = skip_plain(rest, at);
                 }
                 let Some(&next) = rest.get(at) else { break (Step::Inside, 0) };
@@ -414,16 +440,6 @@ impl Parser<[u8]> {
     fn begin(&mut self, byte: u8) {
         self.clear();
         self.store(byte);
-    }
-
-    fn store(&mut self, byte: u8) {
-        match self.buffer.get_mut(usize::from(self.length)) {
-            Some(place) => {
-                *place = byte;
-                self.length = self.length.wrapping_add(1);
-            }
-            None => self.room = Room::Exceeded,
-        }
     }
 
     fn frame(&self) -> Signal {

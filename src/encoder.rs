@@ -9,6 +9,7 @@ use crate::base64;
 use crate::decimal;
 use crate::error::DoesNotFit;
 use crate::lexer::SENTINEL;
+use crate::text::{Chars, END, ESCAPES, NO_ESCAPES, WriteText};
 use crate::value::Value;
 
 /// Writes a message into a slice.
@@ -57,7 +58,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn sentinel(&mut self) -> Result<(), DoesNotFit> {
-        self.put(&[SENTINEL])
+        self.value().json(&[SENTINEL])
     }
 
     /// Writes the LF that ends a message. Clients that read lines wait for it.
@@ -65,26 +66,76 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn line_feed(&mut self) -> Result<(), DoesNotFit> {
-        self.put(b"\n")
+        self.value().json(b"\n")
     }
 
     /// A value to be written.
     pub fn value(&mut self) -> ValueEncoder<'_> {
-        ValueEncoder { output: self.output(), place: Place::Top }
+        let encoder = Encoder { buffer: self.buffer, length: self.length };
+        ValueEncoder { encoder, whole: &mut self.length }
     }
 
-    /// Writes bytes as they are.
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
-        self.output().put(bytes)
+    pub(crate) const fn capacity(&self) -> usize {
+        self.buffer.len()
     }
 
-    /// The text of a string, between quotes that have been or will be put.
-    pub(crate) fn text(&mut self) -> TextEncoder<'_> {
-        TextEncoder { output: self.output() }
+    /// The whole slice, written or not.
+    pub(crate) const fn buffer(&mut self) -> &mut [u8] {
+        self.buffer
     }
 
-    fn output(&mut self) -> Output<'_> {
-        Output { buffer: self.buffer, length: &mut self.length }
+    /// Writes bytes as they are. Once something did not fit, nothing more does, and nothing counts as written.
+    ///
+    /// One by one, for a `memcpy` costs firmware more flash than all of this room.
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        let mut end = self.length;
+        for byte in bytes {
+            match self.buffer.get_mut(end) {
+                Some(place) => {
+                    *place = *byte;
+                    end = end.wrapping_add(1);
+                }
+                None => end = usize::MAX,
+            }
+        }
+        self.length = end;
+    }
+
+    fn put_byte(&mut self, byte: u8) {
+        match self.buffer.get_mut(self.length) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.length = usize::MAX,
+        }
+    }
+
+    /// Writes the text of a string, between quotes that have been or will be put.
+    pub(crate) fn put_text(&mut self, text: &str) {
+        self.text().write_chars(text.as_bytes(), NO_ESCAPES);
+    }
+
+    /// The same for a text in pieces.
+    pub(crate) const fn text(&mut self) -> TextEncoder<'_, 'b> {
+        TextEncoder(self)
+    }
+
+    /// A value behind others. The first one of its container stands right behind the bracket.
+    fn next(&mut self) -> ValueEncoder<'_> {
+        let before = self.length.checked_sub(1).and_then(|last| self.buffer.get(last));
+        let is_first = matches!(before, Some(b'{' | b'['));
+        let mut value = self.value();
+        value.encoder.put(if is_first { b"" } else { b", " });
+        value
+    }
+
+    fn member(&mut self, name: &str) -> ValueEncoder<'_> {
+        let mut value = self.next();
+        value.encoder.put(b"\"");
+        value.encoder.put_text(name);
+        value.encoder.put(b"\": ");
+        value
     }
 }
 
@@ -115,20 +166,14 @@ impl<'b> Encoder<'b> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]
 pub struct ValueEncoder<'e> {
-    output: Output<'e>,
-    place: Place<'e>,
-}
-
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-enum Place<'e> {
-    Top,
-    Element,
-    Member(&'e str),
+    /// Writes behind what has been written.
+    encoder: Encoder<'e>,
+    /// To be moved behind the value when it is whole.
+    whole: &'e mut usize,
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
-impl ValueEncoder<'_> {
+impl<'e> ValueEncoder<'e> {
     /// Writes `null`.
     pub fn null(self) -> Result<(), DoesNotFit> {
         self.json(b"null")
@@ -140,47 +185,51 @@ impl ValueEncoder<'_> {
     }
 
     /// Writes a whole number.
-    pub fn integer(self, value: i64) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"", |text| decimal::write_signed(text, value), b"")
+    pub fn integer(mut self, value: i64) -> Result<(), DoesNotFit> {
+        let _ = decimal::write_signed(&mut self.encoder.text(), value);
+        self.json(b"")
     }
 
     /// Writes a whole number that is not negative.
-    pub fn unsigned(self, value: u64) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"", |text| decimal::write(text, value), b"")
+    pub fn unsigned(mut self, value: u64) -> Result<(), DoesNotFit> {
+        let _ = decimal::write(&mut self.encoder.text(), value);
+        self.json(b"")
     }
 
     /// Writes so many thousandths, `-1.250` for -1250: a number with a fraction, without floating point.
-    pub fn thousandths(self, value: i64) -> Result<(), DoesNotFit> {
+    pub fn thousandths(mut self, value: i64) -> Result<(), DoesNotFit> {
         let magnitude = value.unsigned_abs();
         let (whole, fraction) = (magnitude / 1000, magnitude % 1000);
-        self.in_pieces(
-            if value < 0 { b"-" } else { b"" },
-            |text| {
-                decimal::write(text, whole)?;
-                text.write_str(match fraction {
-                    0..10 => ".00",
-                    10..100 => ".0",
-                    _ => ".",
-                })?;
-                decimal::write(text, fraction)
-            },
-            b"",
-        )
+        self.encoder.put(if value < 0 { b"-" } else { b"" });
+        let _ = decimal::write(&mut self.encoder.text(), whole);
+        self.encoder.put(match fraction {
+            0..10 => b".00",
+            10..100 => b".0",
+            _ => b".",
+        });
+        let _ = decimal::write(&mut self.encoder.text(), fraction);
+        self.json(b"")
     }
 
     /// Writes a string.
-    pub fn string(self, value: &str) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"\"", |text| text.write_str(value), b"\"")
+    pub fn string(mut self, value: &str) -> Result<(), DoesNotFit> {
+        self.encoder.put(b"\"");
+        self.encoder.put_text(value);
+        self.json(b"\"")
     }
 
     /// Writes what `value` prints as a string.
-    pub fn display(self, value: impl fmt::Display) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"\"", |text| write!(text, "{value}"), b"\"")
+    pub fn display(mut self, value: impl fmt::Display) -> Result<(), DoesNotFit> {
+        self.encoder.put(b"\"");
+        write!(self.encoder.text(), "{value}").map_err(|fmt::Error| DoesNotFit)?;
+        self.json(b"\"")
     }
 
     /// Writes a string, which is whatever the closure writes.
-    pub fn text(self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"\"", |text| write(text), b"\"")
+    pub fn text(mut self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), DoesNotFit> {
+        self.encoder.put(b"\"");
+        write(&mut self.encoder.text()).map_err(|fmt::Error| DoesNotFit)?;
+        self.json(b"\"")
     }
 
     /// Writes a value of a frame as it was received.
@@ -193,9 +242,10 @@ impl ValueEncoder<'_> {
         mut self,
         members: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), DoesNotFit> {
-        let start = *self.output.length;
-        let written = self.open(b"{").and_then(|()| members(&mut ObjectEncoder { output: self.output.reborrow() }));
-        self.close(start, written, b"}")
+        self.encoder.put(b"{");
+        let mut object = ObjectEncoder { object: self };
+        members(&mut object)?;
+        object.object.json(b"}")
     }
 
     /// Writes an array with the elements that the closure writes.
@@ -203,93 +253,63 @@ impl ValueEncoder<'_> {
         mut self,
         elements: impl FnOnce(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), DoesNotFit> {
-        let start = *self.output.length;
-        let written = self.open(b"[").and_then(|()| elements(&mut ArrayEncoder { output: self.output.reborrow() }));
-        self.close(start, written, b"]")
+        self.encoder.put(b"[");
+        let mut array = ArrayEncoder { array: self };
+        elements(&mut array)?;
+        array.array.json(b"]")
     }
 
     /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
     /// start so far behind that what is written does not catch up.
     pub(crate) fn base64_of(mut self, from: usize, count: usize) -> Result<(), DoesNotFit> {
-        let start = *self.output.length;
-        let written = self.open(b"\"").and_then(|()| {
-            let end = from.saturating_add(count);
-            (from..end).step_by(3).try_for_each(|at| {
-                let group = self.output.buffer.get(at..end.min(at.saturating_add(3))).unwrap_or_default();
-                let digits = base64::digits(group);
-                self.output.put(&digits)
-            })
-        });
-        self.close(start, written, b"\"")
+        self.encoder.put(b"\"");
+        let end = from.saturating_add(count);
+        for at in (from..end).step_by(3) {
+            let group = self.encoder.buffer.get(at..end.min(at.saturating_add(3))).unwrap_or_default();
+            let digits = base64::digits(group);
+            self.encoder.put(&digits);
+        }
+        self.json(b"\"")
     }
 
     /// Writes a number that prints as JSON.
     #[cfg(feature = "serde")]
-    pub(crate) fn number(self, value: impl fmt::Debug) -> Result<(), DoesNotFit> {
-        self.in_pieces(b"", |text| write!(text, "{value:?}"), b"")
+    pub(crate) fn number(mut self, value: impl fmt::Debug) -> Result<(), DoesNotFit> {
+        write!(self.encoder.text(), "{value:?}").map_err(|fmt::Error| DoesNotFit)?;
+        self.json(b"")
     }
 
-    /// Writes the start of a value, which whoever asks for it ends.
-    #[cfg(feature = "serde")]
-    pub(crate) fn raw(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        self.open(text)
-    }
-
-    fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        let start = *self.output.length;
-        let written = self.open(text);
-        self.close(start, written, b"")
-    }
-
-    fn in_pieces(
-        mut self,
-        first: &[u8],
-        write: impl FnOnce(&mut TextEncoder<'_>) -> fmt::Result,
-        last: &[u8],
-    ) -> Result<(), DoesNotFit> {
-        let start = *self.output.length;
-        let written = self
-            .open(first)
-            .and_then(|()| write(&mut TextEncoder { output: self.output.reborrow() }).map_err(|fmt::Error| DoesNotFit));
-        self.close(start, written, last)
-    }
-
-    /// What goes in front of the value, and its first bytes.
-    fn open(&mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        self.output.place(self.place)?;
-        self.output.put(text)
-    }
-
-    /// Its last bytes; or, where it did not fit, nothing of it.
-    fn close(mut self, start: usize, written: Result<(), DoesNotFit>, text: &[u8]) -> Result<(), DoesNotFit> {
-        let written = written.and_then(|()| self.output.put(text));
-        if written.is_err() {
-            *self.output.length = start;
+    /// Writes JSON text: the last of the value, which is whole then.
+    pub(crate) fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        self.encoder.put(text);
+        if self.encoder.length > self.encoder.buffer.len() {
+            return Err(DoesNotFit);
         }
-        written
+        *self.whole = self.encoder.length;
+        Ok(())
     }
 }
 
-/// An array or an object that is begun and ended by separate calls, as serde wants it. Dropped, it stays half written.
+/// An array or an object that is begun and ended by separate calls, as serde wants it. Dropped, it leaves no trace.
 #[cfg(feature = "serde")]
 pub(crate) struct ContainerEncoder<'e> {
-    output: Output<'e>,
+    container: ValueEncoder<'e>,
     close: &'static [u8],
 }
 
 #[cfg(feature = "serde")]
 impl<'e> ContainerEncoder<'e> {
-    pub(crate) fn begin(mut place: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Result<Self, DoesNotFit> {
-        place.open(open)?;
-        Ok(Self { output: place.output, close })
+    pub(crate) fn begin(mut place: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Self {
+        place.encoder.put(open);
+        Self { container: place, close }
     }
 
     pub(crate) fn element(&mut self) -> ValueEncoder<'_> {
-        ValueEncoder { output: self.output.reborrow(), place: Place::Element }
+        self.container.encoder.next()
     }
 
-    pub(crate) fn member<'m>(&'m mut self, name: &'m str) -> ValueEncoder<'m> {
-        ValueEncoder { output: self.output.reborrow(), place: Place::Member(name) }
+    pub(crate) fn member(&mut self, name: &str) -> ValueEncoder<'_> {
+        self.container.encoder.member(name)
     }
 
     /// Writes a member's name, which is whatever `write` writes, and tells whether that is a string.
@@ -297,21 +317,19 @@ impl<'e> ContainerEncoder<'e> {
         &mut self,
         write: impl FnOnce(ValueEncoder<'_>) -> Result<(), E>,
     ) -> Result<bool, E> {
-        self.output.place(Place::Element)?;
-        let start = *self.output.length;
-        write(self.value())?;
-        let is_string = self.output.buffer.get(start) == Some(&b'"');
-        self.output.put(b": ")?;
+        write(self.element())?;
+        let is_string = self.container.encoder.as_bytes().last() == Some(&b'"');
+        self.container.encoder.put(b": ");
         Ok(is_string)
     }
 
     /// The value behind a name.
     pub(crate) fn value(&mut self) -> ValueEncoder<'_> {
-        ValueEncoder { output: self.output.reborrow(), place: Place::Top }
+        self.container.encoder.value()
     }
 
-    pub(crate) fn end(mut self) -> Result<(), DoesNotFit> {
-        self.output.put(self.close)
+    pub(crate) fn end(self) -> Result<(), DoesNotFit> {
+        self.container.json(self.close)
     }
 }
 
@@ -319,13 +337,13 @@ impl<'e> ContainerEncoder<'e> {
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ObjectEncoder<'e> {
-    output: Output<'e>,
+    object: ValueEncoder<'e>,
 }
 
 impl ObjectEncoder<'_> {
     /// The member of that name, to be written.
-    pub fn member<'m>(&'m mut self, name: &'m str) -> ValueEncoder<'m> {
-        ValueEncoder { output: self.output.reborrow(), place: Place::Member(name) }
+    pub fn member(&mut self, name: &str) -> ValueEncoder<'_> {
+        self.object.encoder.member(name)
     }
 
     /// Writes the members of an object of a frame as they were received; of another value, none.
@@ -334,9 +352,7 @@ impl ObjectEncoder<'_> {
     /// [`DoesNotFit`]; none of them is written then.
     pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
         match object.as_bytes() {
-            [b'{', members @ .., b'}'] if !members.is_empty() => {
-                ValueEncoder { output: self.output.reborrow(), place: Place::Element }.json(members)
-            }
+            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().json(members),
             _ => Ok(()),
         }
     }
@@ -356,99 +372,85 @@ impl ObjectEncoder<'_> {
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ArrayEncoder<'e> {
-    output: Output<'e>,
+    array: ValueEncoder<'e>,
 }
 
 impl ArrayEncoder<'_> {
     /// The next element, to be written.
     pub fn element(&mut self) -> ValueEncoder<'_> {
-        ValueEncoder { output: self.output.reborrow(), place: Place::Element }
-    }
-}
-
-/// The slice and how much of it is written.
-#[derive(Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-struct Output<'e> {
-    buffer: &'e mut [u8],
-    length: &'e mut usize,
-}
-
-impl Output<'_> {
-    fn reborrow(&mut self) -> Output<'_> {
-        Output { buffer: self.buffer, length: self.length }
-    }
-
-    /// All of them or none. One by one, for a `memcpy` costs firmware more flash than all of this room.
-    #[inline(never)]
-    fn put(&mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
-        let mut end = *self.length;
-        for byte in bytes {
-            *self.buffer.get_mut(end).ok_or(DoesNotFit)? = *byte;
-            end = end.wrapping_add(1);
-        }
-        *self.length = end;
-        Ok(())
-    }
-
-    /// What goes in front of a value. The first one of its container stands right behind the bracket.
-    fn place(&mut self, place: Place<'_>) -> Result<(), DoesNotFit> {
-        let before = self.length.checked_sub(1).and_then(|last| self.buffer.get(last));
-        if !matches!((place, before), (Place::Top, _) | (_, Some(b'{' | b'['))) {
-            self.put(b", ")?;
-        }
-        match place {
-            Place::Member(name) => {
-                self.put(b"\"")?;
-                self.text(name)?;
-                self.put(b"\": ")
-            }
-            Place::Top | Place::Element => Ok(()),
-        }
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), DoesNotFit> {
-        TextEncoder { output: self.reborrow() }.write_str(text).map_err(|fmt::Error| DoesNotFit)
+        self.array.encoder.next()
     }
 }
 
 /// The text of a string being written, between its quotes.
-pub(crate) struct TextEncoder<'e> {
-    output: Output<'e>,
-}
+pub(crate) struct TextEncoder<'t, 'b>(&'t mut Encoder<'b>);
 
-impl Write for TextEncoder<'_> {
+/// What does not fit shows when all is written.
+impl Write for TextEncoder<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|character| self.write_char(character))
+        self.0.put_text(text);
+        Ok(())
     }
 
     fn write_char(&mut self, character: char) -> fmt::Result {
-        let escape: &[u8] = match character {
-            '"' => b"\\\"",
-            '\\' => b"\\\\",
-            '\u{8}' => b"\\b",
-            '\u{C}' => b"\\f",
-            '\n' => b"\\n",
-            '\r' => b"\\r",
-            '\t' => b"\\t",
-            ' '..='~' => &[character as u8],
-            _ => return self.utf16(character),
-        };
-        self.output.put(escape).map_err(|DoesNotFit| fmt::Error)
+        self.write_code(u32::from(character));
+        Ok(())
     }
 }
 
-impl TextEncoder<'_> {
-    /// `\uXXXX`, twice where the character takes a surrogate pair.
-    fn utf16(&mut self, character: char) -> fmt::Result {
-        for unit in character.encode_utf16(&mut [0; 2]) {
-            let digit = |shift: u32| {
-                let nibble = (*unit >> shift & 0xF) as u8;
-                if nibble < 10 { b'0' | nibble } else { b'A'.wrapping_add(nibble).wrapping_sub(10) }
-            };
-            let escape = [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)];
-            self.output.put(&escape).map_err(|DoesNotFit| fmt::Error)?;
-        }
+impl WriteText for TextEncoder<'_, '_> {
+    fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
+        self.write_chars(text, escape);
         Ok(())
+    }
+}
+
+impl TextEncoder<'_, '_> {
+    fn write_chars(&mut self, text: &[u8], escape: u8) {
+        let mut chars = Chars::new(text, escape);
+        loop {
+            match chars.code() {
+                END => return,
+                code => self.write_code(code),
+            }
+        }
+    }
+
+    fn write_code(&mut self, code: u32) {
+        match code {
+            0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E => self.0.put_byte(code as u8),
+            _ => self.escape(code),
+        }
+    }
+
+    #[cold]
+    fn escape(&mut self, code: u32) {
+        let escape = match code {
+            0x22 | 0x5C => code as u8,
+            _ => match ESCAPES.get((code as usize).wrapping_sub(0x08)) {
+                Some(escape) if *escape != 0 => *escape,
+                _ => return self.utf16(code),
+            },
+        };
+        self.0.put(&[b'\\', escape]);
+    }
+
+    /// `\uXXXX`, twice where the character takes a surrogate pair (RFC 8259 section 7).
+    fn utf16(&mut self, code: u32) {
+        match code.checked_sub(0x1_0000) {
+            Some(beyond) => {
+                self.unit(0xD800 | beyond >> 10);
+                self.unit(0xDC00 | beyond & 0x3FF);
+            }
+            None => self.unit(code),
+        }
+    }
+
+    fn unit(&mut self, unit: u32) {
+        self.0.put(b"\\u");
+        for shift in (0..16_u32).step_by(4).rev() {
+            let digit = (unit >> shift & 0xF) as u8;
+            self.0.put_byte(if digit < 10 { b'0' | digit } else { b'A'.wrapping_add(digit).wrapping_sub(10) });
+        }
     }
 }

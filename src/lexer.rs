@@ -132,7 +132,7 @@ impl Lexer {
     }
 
     /// RFC 8259's grammar, quoted beside its arms; RFC 3629 section 4 for what is not ASCII.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn step(&mut self, byte: u8) -> Step {
         use State::*;
         // string = quotation-mark *char quotation-mark
@@ -214,15 +214,14 @@ impl Lexer {
                     _ => blank(byte),
                 };
             }
-            // value = false / null / true / object / array / number / string
-            FirstElement | Value => return self.value(byte),
             // EF BB BF, the byte order mark.
             Start if byte == 0xEF => return self.skip(BomBb),
             BomBb if byte == 0xBB => return self.skip(BomBf),
             BomBf if byte == 0xBF => return self.skip(Start),
-            Start => {
+            // value = false / null / true / object / array / number / string
+            state @ (Start | FirstElement | Value) => {
                 return match self.value(byte) {
-                    Step::Inside | Step::Text | Step::Digit => Step::Begin,
+                    Step::Inside | Step::Text | Step::Digit if state == Start => Step::Begin,
                     step => step,
                 };
             }
@@ -231,6 +230,11 @@ impl Lexer {
             _ => return Step::Misfit,
         };
         Step::Inside
+    }
+
+    /// Whether the byte is a plain character of a string, which changes nothing.
+    pub(crate) fn is_plain(&self, byte: u8) -> bool {
+        self.state == State::Text && is_plain(byte)
     }
 
     /// How many brackets are open.
@@ -401,31 +405,41 @@ const WORD: usize = size_of::<usize>();
 /// The index of the first byte from `at` on that is not a plain character.
 #[inline]
 pub(crate) fn skip_plain(bytes: &[u8], at: usize) -> usize {
-    let mut near = at;
-    if let Some(words) = bytes.get(at..).and_then(<[u8]>::first_chunk::<{ 4 * WORD }>) {
-        for word in words.chunks_exact(WORD).filter_map(<[u8]>::first_chunk) {
-            let odd = odd_bytes(word);
-            if odd != 0 {
-                return near.wrapping_add(odd.trailing_zeros() as usize / 8);
-            }
-            near = near.wrapping_add(WORD);
-        }
+    const NEAR: usize = 4 * WORD;
+    match bytes.get(at..).and_then(<[u8]>::first_chunk::<NEAR>).map(|near| plain_in_words(near)) {
+        Some(plain) if plain < NEAR => at.wrapping_add(plain),
+        _ => skip_far(bytes, at),
     }
-    skip_far(bytes, near)
 }
 
 /// The same in a long string, and near the end of the slice.
 #[inline(never)]
 fn skip_far(bytes: &[u8], at: usize) -> usize {
-    let at = skip_pieces::<{ 16 * WORD }>(bytes, at);
-    let at = skip_pieces::<WORD>(bytes, at);
-    skip_pieces::<1>(bytes, at)
+    const PIECE: usize = 16 * WORD;
+    let mut rest = bytes.get(at..).unwrap_or_default();
+    while let Some((piece, behind)) = rest.split_first_chunk::<PIECE>() {
+        if !piece.iter().fold(true, |plain, byte| plain & is_plain(*byte)) {
+            break;
+        }
+        rest = behind;
+    }
+    rest = rest.get(plain_in_words(rest)..).unwrap_or_default();
+    let plain = rest.iter().take_while(|byte| is_plain(**byte)).count();
+    bytes.len().wrapping_sub(rest.len()).wrapping_add(plain)
 }
 
-fn skip_pieces<const EACH: usize>(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let plain = |piece: &&[u8]| piece.iter().fold(true, |plain, byte| plain & is_plain(*byte));
-    at.wrapping_add(rest.chunks_exact(EACH).take_while(plain).count().wrapping_mul(EACH))
+/// How many plain characters there are up to the first byte that is none, as far as there are whole words.
+#[inline]
+fn plain_in_words(bytes: &[u8]) -> usize {
+    let mut plain = 0_usize;
+    for word in bytes.chunks_exact(WORD).filter_map(<[u8]>::first_chunk) {
+        let odd = odd_bytes(word);
+        if odd != 0 {
+            return plain.wrapping_add(odd.trailing_zeros() as usize / 8);
+        }
+        plain = plain.wrapping_add(WORD);
+    }
+    plain
 }
 
 /// The high bit of each byte of a word that is not a plain character, exact up to the first.

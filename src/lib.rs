@@ -43,9 +43,7 @@ pub use error::{DoesNotFit, FrameError, PollError};
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 pub use io::IoError;
 pub use lexer::SENTINEL;
-pub use message::{
-    Argument, ArgumentError, Arguments, ErrorResponse, Parameter, Request, RequestError, RequestFault, Response,
-};
+pub use message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response};
 pub use nb;
 pub use nesting::MAX_DEPTH;
 pub use text::{Chars, Text};

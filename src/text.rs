@@ -44,7 +44,7 @@ impl<'a> Text<'a> {
 
     /// The characters that the text means.
     pub const fn chars(&self) -> Chars<'a> {
-        Chars { rest: self.escaped }
+        Chars { rest: self.escaped, escape: b'\\' }
     }
 
     /// Writes what the text means to the start of `buffer`. Unescaping never makes a text longer.
@@ -64,10 +64,6 @@ impl<'a> Text<'a> {
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
 
-    pub(crate) fn write_to(&self, to: &mut impl Write) -> fmt::Result {
-        self.chars().try_for_each(|character| to.write_char(character))
-    }
-
     #[expect(clippy::manual_contains, reason = "contains() is unrolled: 112 bytes of flash more")]
     fn has_escapes(&self) -> bool {
         self.escaped.iter().any(|byte| *byte == b'\\')
@@ -76,12 +72,20 @@ impl<'a> Text<'a> {
 
 impl PartialEq<str> for Text<'_> {
     fn eq(&self, other: &str) -> bool {
-        // An escape is longer than what it means, six times at the most.
-        match self.escaped.len() {
-            length if length == other.len() => self.escaped == other.as_bytes() && !self.has_escapes(),
-            length if length < other.len() || length > other.len().saturating_mul(6) => false,
-            _ => self.has_escapes() && self.chars().eq(other.chars()),
+        // An escape is longer than what it means, and mostly there is none.
+        if self.escaped.len() < other.len() {
+            return false;
         }
+        let mut rest = other.bytes();
+        for byte in self.escaped {
+            if *byte == b'\\' {
+                return is_same(self.escaped, other.as_bytes(), NO_ESCAPES);
+            }
+            if rest.next() != Some(*byte) {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -94,7 +98,7 @@ impl PartialEq<&str> for Text<'_> {
 /// Two texts are equal if they mean the same, however each is escaped.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.chars().eq(other.chars())
+        is_same(self.escaped, other.escaped, b'\\')
     }
 }
 
@@ -102,7 +106,7 @@ impl Eq for Text<'_> {}
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write_to(f)
+        f.write_text(self.escaped, b'\\')
     }
 }
 
@@ -113,6 +117,33 @@ impl fmt::Debug for Text<'_> {
         f.write_char('"')
     }
 }
+
+/// Whether an escaped text means another, in which escapes begin with that byte.
+fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
+    let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
+    loop {
+        let code = one.code();
+        if code != other.code() {
+            return false;
+        }
+        if code == END {
+            return true;
+        }
+    }
+}
+
+/// Where texts are written to.
+pub(crate) trait WriteText: Write {
+    /// Writes UTF-8 in which escapes begin with a backslash, or with [`NO_ESCAPES`].
+    fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
+        Chars { rest: text, escape }.try_for_each(|character| self.write_char(character))
+    }
+}
+
+impl WriteText for fmt::Formatter<'_> {}
+
+/// A byte that UTF-8 does not contain.
+pub(crate) const NO_ESCAPES: u8 = 0xFF;
 
 /// The characters of a [`Text`].
 ///
@@ -130,63 +161,115 @@ impl fmt::Debug for Text<'_> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chars<'a> {
     rest: &'a [u8],
+    /// The byte that begins an escape.
+    escape: u8,
 }
 
 impl Iterator for Chars<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        let code = match self.byte()? {
-            b'\\' => match self.byte()? {
-                b'b' => 0x08,
-                b't' => 0x09,
-                b'n' => 0x0A,
-                b'f' => 0x0C,
-                b'r' => 0x0D,
-                b'u' => self.utf16()?,
-                quoted => u32::from(quoted),
-            },
-            ascii @ 0..=0x7F => u32::from(ascii),
-            two @ 0..=0xDF => self.tail(two & 0x1F, 1)?,
-            three @ 0..=0xEF => self.tail(three & 0x0F, 2)?,
-            four => self.tail(four & 0x07, 3)?,
-        };
-        char::from_u32(code)
+        char::from_u32(self.code())
     }
 }
 
-impl Chars<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(byte)
+/// No code point.
+pub(crate) const END: u32 = u32::MAX;
+
+/// What follows the backslash, for U+0008 to U+000D. There is no escape for U+000B.
+pub(crate) const ESCAPES: [u8; 6] = *b"btn\0fr";
+
+impl<'a> Chars<'a> {
+    pub(crate) const fn new(text: &'a [u8], escape: u8) -> Self {
+        Self { rest: text, escape }
     }
 
-    /// UTF-8: six bits in each byte after the first (RFC 3629 section 3).
-    fn tail(&mut self, lead: u8, count: usize) -> Option<u32> {
-        let mut code = u32::from(lead);
-        for _ in 0..count {
-            code = code << 6 | u32::from(self.byte()? & 0x3F);
+    /// The next character's code point, or [`END`].
+    pub(crate) fn code(&mut self) -> u32 {
+        if self.rest.is_empty() {
+            return END;
         }
-        Some(code)
+        let lead = self.byte();
+        if lead == self.escape { self.escaped() } else { self.utf8(lead) }
     }
 
-    /// What follows `\u`: four digits, or a surrogate pair with the second `\u` in it (RFC 8259 section 7).
-    fn utf16(&mut self) -> Option<u32> {
-        let unit = self.hex4()?;
+    /// The next byte. The lexer has seen to it that there is one where there has to be.
+    fn byte(&mut self) -> u8 {
+        match self.rest {
+            [byte, rest @ ..] => {
+                self.rest = rest;
+                *byte
+            }
+            [] => 0,
+        }
+    }
+
+    /// RFC 3629 section 3: the first byte begins with a one for each byte, those after it hold six bits each.
+    fn utf8(&mut self, lead: u8) -> u32 {
+        let count = lead.leading_ones();
+        let mut code = u32::from(lead) & 0x7F_u32.wrapping_shr(count);
+        for _ in 1..count {
+            code = code << 6 | u32::from(self.byte() & 0x3F);
+        }
+        code
+    }
+
+    /// What follows a backslash (RFC 8259 section 7). `\u` has four digits, or a surrogate pair with a second `\u` in it.
+    fn escaped(&mut self) -> u32 {
+        let quoted = self.byte();
+        if quoted != b'u' {
+            return match ESCAPES.iter().position(|escape| *escape == quoted) {
+                Some(index) => (index as u32).wrapping_add(0x08),
+                None => quoted.into(),
+            };
+        }
+        let unit = self.hex4();
         if unit & 0xF800 != 0xD800 {
-            return Some(unit);
+            return unit;
         }
-        self.byte()?;
-        self.byte()?;
-        Some(((unit & 0x3FF) << 10 | self.hex4()? & 0x3FF).wrapping_add(0x1_0000))
+        self.byte();
+        self.byte();
+        ((unit & 0x3FF) << 10 | self.hex4() & 0x3FF).wrapping_add(0x1_0000)
     }
 
-    fn hex4(&mut self) -> Option<u32> {
+    fn hex4(&mut self) -> u32 {
         let mut unit = 0;
         for _ in 0..4 {
-            unit = unit << 4 | char::from(self.byte()?).to_digit(16)?;
+            let digit = self.byte();
+            // The letters are 0x41 to 0x46 and 0x61 to 0x66.
+            let ten = if digit > b'9' { 9 } else { 0 };
+            unit = unit << 4 | u32::from(digit & 0xF).wrapping_add(ten);
         }
-        Some(unit)
+        unit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_compared_by_what_they_mean() {
+        for (escaped, meaning, same) in [
+            ("", "", true),
+            ("a", "", false),
+            ("", "a", false),
+            (r"\u0061", "a", true),
+            (r"a\u0062c", "abc", true),
+            (r"ab\u0063", "abd", false),
+            (r"a\\b", r"a\b", true),
+            (r"a\nb", r"a\nb", false),
+            (r"\u00e9", "é", true),
+            ("é", "è", false),
+            (r"a\ud83d\ude00", "a😀", true),
+            ("😀", "😁", false),
+        ] {
+            assert_eq!(Text::new(escaped.as_bytes()) == meaning, same, "{escaped} {meaning}");
+        }
+        for (one, other, same) in
+            [("é", r"\u00E9", true), (r"\/", "/", true), (r"\\", r"\u005c", true), (r"\b", "b", false)]
+        {
+            assert_eq!(Text::new(one.as_bytes()) == Text::new(other.as_bytes()), same, "{one} {other}");
+        }
     }
 }

@@ -17,7 +17,7 @@ impl<const N: usize> Transmit<N> {
 
     /// Puts a message in the place of whatever was there: `write` is given the buffer and returns the length.
     pub(crate) fn replace(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
-        self.length = write(&mut self.buffer).min(N);
+        self.length = write(&mut self.buffer);
         self.gone = 0;
     }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::decimal;
-use crate::text::Text;
+use crate::text::{Text, WriteText};
 
 /// One JSON value of a [`Frame`](crate::Frame). Nothing is copied; what is inside is found when it is asked for.
 ///
@@ -58,29 +58,14 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// The path from this value to one inside it: a name or an index at each step.
-    pub(crate) fn path_to(self, inner: Self) -> impl Iterator<Item = Segment<'a>> {
-        let place = inner.text.as_ptr();
-        let mut outer = self;
-        core::iter::from_fn(move || {
-            if outer.text.as_ptr() == place {
-                return None;
-            }
-            let encloses = |child: &Self| child.text.as_ptr_range().contains(&place);
-            let (segment, child) = match outer.kind() {
-                Kind::Object => outer
-                    .member_iter()
-                    .find(|(_, child)| encloses(child))
-                    .map(|(name, child)| (Segment::Name(name), child))?,
-                _ => outer
-                    .elements()?
-                    .enumerate()
-                    .find(|(_, child)| encloses(child))
-                    .map(|(index, child)| (Segment::Index(index), child))?,
-            };
-            outer = child;
-            Some(segment)
-        })
+    /// What stands in front of a value inside this one.
+    pub(crate) fn before(self, inner: Self) -> &'a [u8] {
+        let place = (inner.text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        self.text.get(..place).unwrap_or_default()
+    }
+
+    pub(crate) fn is_object(&self) -> bool {
+        self.text.first() == Some(&b'{')
     }
 
     /// The value's JSON text, without whitespace between its tokens.
@@ -116,10 +101,15 @@ impl<'a> Value<'a> {
 
     /// A number without fraction and exponent that fits. `1.0` and `1e2` give `None`, as with the reference agent.
     pub fn integer(&self) -> Option<i64> {
-        match self.text.strip_prefix(b"-") {
-            Some(digits) => 0_i64.checked_sub_unsigned(decimal::parse(digits)?),
-            None => decimal::parse(self.text)?.try_into().ok(),
-        }
+        let (digits, is_negative) = match self.text {
+            [b'-', digits @ ..] => (digits, true),
+            digits => (digits, false),
+        };
+        let magnitude = decimal::parse(digits)?;
+        let value = magnitude.cast_signed();
+        let value = if is_negative { value.wrapping_neg() } else { value };
+        // Beyond the range it wraps to the other sign.
+        ((value < 0) == (is_negative && magnitude > 0)).then_some(value)
     }
 
     /// The same for numbers from 0 to 2^64 - 1.
@@ -132,27 +122,30 @@ impl<'a> Value<'a> {
 
     /// The text of a string.
     pub fn string(&self) -> Option<Text<'a>> {
-        self.text.strip_prefix(b"\"")?.strip_suffix(b"\"").map(Text::new)
+        match self.text {
+            [b'"', escaped @ .., _] => Some(Text::new(escaped)),
+            _ => None,
+        }
     }
 
     /// The elements of an array.
     pub fn elements(&self) -> Option<Elements<'a>> {
-        (self.kind() == Kind::Array).then_some(Elements { array: self.text, at: 1 })
+        (self.text.first() == Some(&b'[')).then_some(Elements { array: self.text, at: 1 })
     }
 
     /// The members of an object, in the order received.
     pub fn members(&self) -> Option<Members<'a>> {
-        (self.kind() == Kind::Object).then(|| self.member_iter())
+        self.is_object().then(|| self.member_iter())
     }
 
     /// The same, for a value that is known to be an object.
     pub(crate) const fn member_iter(&self) -> Members<'a> {
-        Members { object: self.text, at: 1, separators: None }
+        self.members_between(&[])
     }
 
-    /// The same, with the places of all the object's colons and commas.
+    /// The same, with the places of all the object's colons and commas, or of none.
     pub(crate) const fn members_between(&self, separators: &'a [u16]) -> Members<'a> {
-        Members { object: self.text, at: 1, separators: Some(separators) }
+        Members { object: self.text, at: 1, separators }
     }
 
     /// The first member of that name, if this is an object that has one.
@@ -181,10 +174,37 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// One step of a path into a value.
-pub(crate) enum Segment<'a> {
-    Name(Text<'a>),
-    Index(usize),
+/// Writes the path to the value that a text leads up to: `vcpus[0].online`.
+pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
+    let (mut outer, mut dot) = (0, "");
+    while outer < text.len() {
+        let is_object = text.get(outer) == Some(&b'{');
+        let (mut start, mut index) = (outer, 0_u32);
+        // The one member or element that does not end here is the one around it.
+        let (name, inner) = loop {
+            start = start.wrapping_add(1);
+            let name_end = if is_object { string_end(text, start.wrapping_add(1)) } else { start };
+            let inner = if is_object { name_end.wrapping_add(1) } else { start };
+            let end = value_end(text, inner);
+            if end >= text.len() {
+                break (text.get(start.wrapping_add(1)..name_end.wrapping_sub(1)), inner);
+            }
+            (start, index) = (end, index.wrapping_add(1));
+        };
+        match name {
+            Some(name) if is_object => {
+                to.write_str(dot)?;
+                to.write_text(name, b'\\')?;
+            }
+            _ => {
+                to.write_char('[')?;
+                decimal::write(to, index.into())?;
+                to.write_char(']')?;
+            }
+        }
+        (outer, dot) = (inner, ".");
+    }
+    Ok(())
 }
 
 /// The elements of an array: see [`Value::elements`].
@@ -210,7 +230,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<Value<'a>> {
         let end = value_end(self.array, self.at);
         let text = self.array.get(self.at..end).filter(|text| !text.is_empty())?;
-        self.at = end.saturating_add(1);
+        self.at = end.wrapping_add(1);
         (end < self.array.len()).then_some(Value { text })
     }
 }
@@ -234,33 +254,32 @@ pub struct Members<'a> {
     object: &'a [u8],
     at: usize,
     /// The colons and commas still to come, where the decoder has noted all of them.
-    separators: Option<&'a [u16]>,
+    separators: &'a [u16],
 }
 
 impl<'a> Iterator for Members<'a> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
-        let name_start = self.at.saturating_add(1);
-        let last = self.object.len().saturating_sub(1);
+        let name_start = self.at.wrapping_add(1);
+        let last = self.object.len().wrapping_sub(1);
         if name_start >= last {
             return None;
         }
-        let (colon, behind) = match self.separators {
-            None => {
+        let (colon, behind) = match *self.separators {
+            [] => {
                 let colon = string_end(self.object, name_start);
-                (colon, value_end(self.object, colon.saturating_add(1)))
+                (colon, value_end(self.object, colon.wrapping_add(1)))
             }
-            Some(separators) => {
-                let (&colon, rest) = separators.split_first()?;
-                let (&comma, rest) = rest.split_first().unwrap_or((&(last as u16), &[]));
-                self.separators = Some(rest);
+            [colon] => (usize::from(colon), last),
+            [colon, comma, ref rest @ ..] => {
+                self.separators = rest;
                 (usize::from(colon), usize::from(comma))
             }
         };
-        self.at = behind.saturating_add(1);
-        let name = Text::new(self.object.get(name_start..colon.saturating_sub(1))?);
-        Some((name, Value { text: self.object.get(colon.saturating_add(1)..behind)? }))
+        self.at = behind.wrapping_add(1);
+        let name = Text::new(self.object.get(name_start..colon.wrapping_sub(1))?);
+        Some((name, Value { text: self.object.get(colon.wrapping_add(1)..behind)? }))
     }
 }
 
@@ -269,10 +288,10 @@ fn string_end(text: &[u8], mut at: usize) -> usize {
     loop {
         let width = match text.get(at) {
             Some(b'\\') => 2,
-            Some(b'"') | None => return at.saturating_add(1),
+            Some(b'"') | None => return at.wrapping_add(1),
             Some(_) => 1,
         };
-        at = at.saturating_add(width);
+        at = at.wrapping_add(width);
     }
 }
 
@@ -283,14 +302,14 @@ fn value_end(text: &[u8], mut at: usize) -> usize {
         match text.get(at) {
             None => return at,
             Some(b'"') => {
-                at = string_end(text, at.saturating_add(1));
+                at = string_end(text, at.wrapping_add(1));
                 continue;
             }
-            Some(b'[' | b'{') => depth = depth.saturating_add(1),
+            Some(b'[' | b'{') => depth = depth.wrapping_add(1),
             Some(b']' | b'}' | b',') if depth == 0 => return at,
-            Some(b']' | b'}') => depth = depth.saturating_sub(1),
+            Some(b']' | b'}') => depth = depth.wrapping_sub(1),
             Some(_) => {}
         }
-        at = at.saturating_add(1);
+        at = at.wrapping_add(1);
     }
 }

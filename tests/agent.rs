@@ -26,7 +26,7 @@ impl Guest for Board {
 }
 
 const COMMANDS: &[Command<Board>] = &[
-    Command::new("guest-shutdown", |board: &mut Board, mut call| {
+    Command::new("guest-shutdown", |board: &mut Board, call| {
         let mode = call.arguments.optional_string("mode")?;
         let response = call.respond()?;
         if mode.is_some_and(|mode| mode == "sideways") {
@@ -40,11 +40,11 @@ const COMMANDS: &[Command<Board>] = &[
         call.respond()?.string(if board.frozen { "frozen" } else { "thawed" })
     })
     .allowed_when_frozen(),
-    Command::new("guest-exec-status", |_, mut call| {
+    Command::new("guest-exec-status", |_, call| {
         let pid = call.arguments.integer("pid")?;
         call.respond()?.error(format_args!("PID {pid} does not exist"))
     }),
-    Command::new("guest-set-vcpus", |_, mut call| {
+    Command::new("guest-set-vcpus", |_, call| {
         let mut online = 0;
         for vcpu in call.arguments.array("vcpus")? {
             online += vcpu.object(|vcpu| {
@@ -54,7 +54,7 @@ const COMMANDS: &[Command<Board>] = &[
         }
         call.respond()?.integer(online)
     }),
-    Command::new("guest-exec", |_, mut call| {
+    Command::new("guest-exec", |_, call| {
         let path = call.arguments.string("path")?;
         let mut buffer = [0; 64];
         let path = path.copy_to(&mut buffer).map_err(|_| CommandError::Failed("path is too long"))?;
@@ -67,7 +67,7 @@ const COMMANDS: &[Command<Board>] = &[
             response.member("capture").boolean(capture.unwrap_or(false))
         })
     }),
-    Command::new("guest-set-memory-blocks", |_, mut call| {
+    Command::new("guest-set-memory-blocks", |_, call| {
         let blocks = call.arguments.array("mem-blks")?;
         let mut sum = 0;
         for block in blocks {
@@ -75,7 +75,7 @@ const COMMANDS: &[Command<Board>] = &[
         }
         call.respond()?.unsigned(sum)
     }),
-    Command::new("test-long", |_, mut call| {
+    Command::new("test-long", |_, call| {
         let length = call.arguments.integer("length")?;
         call.respond()?.string(&"x".repeat(length as usize))
     }),
@@ -94,13 +94,13 @@ const COMMANDS: &[Command<Board>] = &[
             list.element().object(|object| object.member("né").array(|list| list.element().integer(-7)))
         })
     }),
-    Command::new("test-choice", |_, mut call| {
+    Command::new("test-choice", |_, call| {
         let colours = [("red", 1), ("blue", 2)];
         let colour = call.arguments.one_of("colour", colours)?;
         let other = call.arguments.optional_one_of("other", colours)?;
         call.respond()?.integer(colour * 10 + other.unwrap_or(0))
     }),
-    Command::new("test-whence", |_, mut call| {
+    Command::new("test-whence", |_, call| {
         // As guest-file-seek's: a number or a name.
         let whence = match call.arguments.get("whence")? {
             Some(whence) if whence.value().kind() == Kind::Number => whence.integer()?,

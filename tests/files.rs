@@ -35,7 +35,7 @@ const NOT_OPEN: CommandError<'static> = CommandError::Failed("handle has not bee
 impl Guest for Files {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
-        Command::new("guest-file-open", |files: &mut Self, mut call| {
+        Command::new("guest-file-open", |files: &mut Self, call| {
             let path = call.arguments.string("path")?.to_string();
             let write = call.arguments.optional_string("mode")?.is_some_and(|mode| mode == "w");
             let response = call.respond()?;
@@ -50,13 +50,13 @@ impl Guest for Files {
             disk.open.insert(handle, (path, 0));
             response.integer(handle)
         }),
-        Command::new("guest-file-close", |files: &mut Self, mut call| {
+        Command::new("guest-file-close", |files: &mut Self, call| {
             let handle = call.arguments.integer("handle")?;
             let response = call.respond()?;
             files.0.lock().unwrap().open.remove(&handle).ok_or(NOT_OPEN)?;
             response.done()
         }),
-        Command::new("guest-file-read", |files: &mut Self, mut call| {
+        Command::new("guest-file-read", |files: &mut Self, call| {
             let (handle, count) = (call.arguments.integer("handle")?, call.arguments.unsigned("count")? as usize);
             let response = call.respond()?;
             let mut disk = files.0.lock().unwrap();
@@ -75,7 +75,7 @@ impl Guest for Files {
                 read.member("eof").boolean(piece.len() == rest.len() && !endless)
             })
         }),
-        Command::new("guest-file-write", |files: &mut Self, mut call| {
+        Command::new("guest-file-write", |files: &mut Self, call| {
             let handle = call.arguments.integer("handle")?;
             let piece = BASE64_STANDARD.decode(call.arguments.string("buf-b64")?.to_string());
             let piece = piece.map_err(|_| CommandError::Failed("no base64"))?;

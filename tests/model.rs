@@ -34,7 +34,7 @@ struct Echo;
 
 impl Guest for Echo {
     const VERSION: &'static str = "1";
-    const COMMANDS: &'static [Command<Self>] = &[Command::new("p", |_, mut call| {
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("p", |_, call| {
         let number = call.arguments.integer("n")?;
         call.respond()?.integer(number)
     })];

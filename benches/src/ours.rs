@@ -49,7 +49,7 @@ impl Guest for Board {
             board.time += 1;
             response.integer(time)
         }),
-        Command::new("guest-exec", |board, mut call| {
+        Command::new("guest-exec", |board, call| {
             let path = call.arguments.string("path")?;
             let mut count = 0;
             if let Some(arguments) = call.arguments.optional_array("arg")? {

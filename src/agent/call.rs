@@ -3,9 +3,12 @@
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
 
-use super::command::{CommandError, CommandResult, DOES_NOT_FIT};
+use super::command::{CommandError, CommandResult};
+use super::error_response::{Describe, ErrorClass, error_response};
+use crate::decimal;
 use crate::encoder::{ArrayEncoder, Encoder, ObjectEncoder, TextEncoder, ValueEncoder};
 use crate::error::DoesNotFit;
+use crate::lexer::SENTINEL;
 use crate::message::Arguments;
 use crate::value::Value;
 
@@ -16,7 +19,7 @@ use crate::value::Value;
 ///
 /// struct Board { threshold: i64 }
 ///
-/// fn set_threshold<'q, 't>(board: &mut Board, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+/// fn set_threshold<'q, 't>(board: &mut Board, call: Call<'q, 't>) -> CommandResult<'q, 't> {
 ///     let threshold = call.arguments.integer("threshold")?;
 ///     let response = call.respond()?; // nothing has been done up to here
 ///     board.threshold = threshold;
@@ -29,32 +32,23 @@ use crate::value::Value;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Call<'q, 't> {
     /// The arguments. Read all that the command takes before [`respond`](Self::respond).
-    pub arguments: Arguments<'q>,
-    responder: Responder<'q, 't>,
+    pub arguments: &'t mut Arguments<'q>,
+    pub(super) draft: &'t mut Draft<'q, 't>,
 }
 
 impl<'q, 't> Call<'q, 't> {
-    pub(super) const fn new(
-        arguments: Arguments<'q>,
-        id: Option<Value<'q>>,
-        form: Form,
-        transmit: &'t mut [u8],
-    ) -> Self {
-        Self { arguments, responder: Responder { id, form, transmit } }
-    }
-
     /// Says that all arguments have been read. To be called before the command does anything.
     ///
     /// # Errors
-    /// [`ArgumentError::Unexpected`](crate::ArgumentError::Unexpected) if there is one that was not read, and
-    /// [`CommandError::DoesNotFit`] if the request's `id` is so long that no response with it fits.
+    /// [`ArgumentError`](crate::ArgumentError) if there is one that was not read, and [`CommandError::DoesNotFit`] if
+    /// the request's `id` is so long that no response with it fits.
     pub fn respond(self) -> Result<Responder<'q, 't>, CommandError<'q>> {
         self.arguments.end()?;
-        let id = self.responder.id.map_or(0, |id| id.as_bytes().len());
-        if id > self.responder.transmit.len().saturating_sub(SHORTEST_WITH_ID) {
+        let id = self.draft.id.map_or(0, |id| id.as_bytes().len());
+        if id > self.draft.encoder.capacity().saturating_sub(SHORTEST_WITH_ID) {
             return Err(CommandError::DoesNotFit);
         }
-        Ok(self.responder)
+        Ok(Responder { draft: self.draft })
     }
 }
 
@@ -62,6 +56,38 @@ impl<'q, 't> Call<'q, 't> {
 const AROUND: usize = r#"_{"return": , "id": }_"#.len();
 
 const SHORTEST_WITH_ID: usize = r#"_{"return": {}, "id": }_"#.len();
+
+/// A successful response that is being written.
+#[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) struct Draft<'q, 't> {
+    encoder: Encoder<'t>,
+    id: Option<Value<'q>>,
+}
+
+impl<'q, 't> Draft<'q, 't> {
+    /// All that goes in front of the value. It fits: `TX` is checked.
+    pub(super) fn begin(form: Form, id: Option<Value<'q>>, transmit: &'t mut [u8]) -> Self {
+        let mut encoder = Encoder::new(transmit);
+        if form == Form::Delimited {
+            encoder.put(&[SENTINEL]);
+        }
+        encoder.put(b"{\"return\": ");
+        Self { encoder, id }
+    }
+
+    fn end(&mut self) -> CommandResult<'q, 't> {
+        if let Some(id) = self.id {
+            self.encoder.put(b", \"id\": ");
+            self.encoder.put(id.as_bytes());
+        }
+        self.encoder.put(b"}\n");
+        match self.encoder.as_bytes().len() {
+            0 => Err(CommandError::DoesNotFit),
+            length => Ok(Responded { length, transmit: PhantomData }),
+        }
+    }
+}
 
 /// How a successful response goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +109,7 @@ pub(super) enum Form {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a request wants its response"]
 pub struct Responder<'q, 't> {
-    id: Option<Value<'q>>,
-    form: Form,
-    transmit: &'t mut [u8],
+    draft: &'t mut Draft<'q, 't>,
 }
 
 /// The proof that a response was given.
@@ -112,19 +136,20 @@ pub struct Responded<'t> {
 impl<'q, 't> Responder<'q, 't> {
     /// The bytes that a return value may take.
     pub fn room(&self) -> usize {
-        let id = self.id.map_or(0, |id| id.as_bytes().len());
-        self.transmit.len().saturating_sub(AROUND).saturating_sub(id)
+        let id = self.draft.id.map_or(0, |id| id.as_bytes().len());
+        self.draft.encoder.capacity().saturating_sub(AROUND).saturating_sub(id)
     }
 
     /// The last bytes of the transmit buffer, and where they start.
     pub(crate) fn tail(&mut self, length: usize) -> (usize, &mut [u8]) {
-        let start = self.transmit.len().saturating_sub(length);
-        (start, self.transmit.get_mut(start..).unwrap_or_default())
+        let transmit = self.draft.encoder.buffer();
+        let start = transmit.len().saturating_sub(length);
+        (start, transmit.get_mut(start..).unwrap_or_default())
     }
 
     /// Says that it is done: returns `{}`, or nothing where the command has no success response.
     pub fn done(self) -> CommandResult<'q, 't> {
-        self.object(|_| Ok(()))
+        self.write(|encoder| encoder.put(b"{}"))
     }
 
     /// Returns `true` or `false`.
@@ -134,7 +159,8 @@ impl<'q, 't> Responder<'q, 't> {
 
     /// Returns a whole number.
     pub fn integer(self, value: i64) -> CommandResult<'q, 't> {
-        self.value(|place| place.integer(value))
+        let _ = decimal::write_signed(&mut self.draft.encoder.text(), value);
+        self.draft.end()
     }
 
     /// Returns a whole number that is not negative.
@@ -164,89 +190,32 @@ impl<'q, 't> Responder<'q, 't> {
     }
 
     /// Returns what the closure writes.
+    #[inline(never)] // 64 bytes of stack that the rest of the command does not need
     pub fn value(self, value: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
-        let mut encoder = Encoder::new(self.transmit);
-        if self.form != Form::Silent {
-            begin(&mut encoder, self.form)?;
-            value(encoder.value())?;
-            end(&mut encoder, self.id)?;
-        }
-        Ok(Responded { length: encoder.as_bytes().len(), transmit: PhantomData })
+        value(self.draft.encoder.value())?;
+        self.draft.end()
+    }
+
+    /// The same, where the text is known.
+    pub(super) fn write(self, write: impl FnOnce(&mut Encoder<'_>)) -> CommandResult<'q, 't> {
+        write(&mut self.draft.encoder);
+        self.draft.end()
     }
 
     /// Responds with an error of class `GenericError`, for a description that has to be put together.
     ///
     /// For one that is fixed, return [`CommandError::Failed`].
     pub fn error(self, description: impl fmt::Display) -> CommandResult<'q, 't> {
-        let length =
-            error_response(self.transmit, self.id, ErrorClass::GenericError, &|text| write!(text, "{description}"));
+        let Draft { encoder, id } = self.draft;
+        let length = error_response(encoder.buffer(), *id, ErrorClass::GenericError, &Printed(description));
         Ok(Responded { length, transmit: PhantomData })
     }
 }
 
-#[inline(never)] // once for all kinds of values
-fn begin(encoder: &mut Encoder<'_>, form: Form) -> Result<(), DoesNotFit> {
-    if form == Form::Delimited {
-        encoder.sentinel()?;
+struct Printed<D>(D);
+
+impl<D: fmt::Display> Describe for Printed<D> {
+    fn write(&self, to: &mut TextEncoder<'_, '_>) {
+        let _ = write!(to, "{}", self.0);
     }
-    encoder.put(b"{\"return\": ")
-}
-
-#[inline(never)]
-fn end(encoder: &mut Encoder<'_>, id: Option<Value<'_>>) -> Result<(), DoesNotFit> {
-    if let Some(id) = id {
-        encoder.put(b", \"id\": ")?;
-        encoder.put(id.as_bytes())?;
-    }
-    encoder.put(b"}\n")
-}
-
-/// The reference agent's error classes. libvirt skips what it asked for, without complaint, on `CommandNotFound`.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ErrorClass {
-    GenericError,
-    CommandNotFound,
-}
-
-/// What writes a description. By reference, so that there is one copy of what uses it.
-pub(super) type Describe<'d> = &'d dyn Fn(&mut TextEncoder<'_>) -> fmt::Result;
-
-/// Writes an error response and returns its length: as it should be, or as much of it as fits, the `id` first.
-pub(super) fn error_response(
-    transmit: &mut [u8],
-    id: Option<Value<'_>>,
-    class: ErrorClass,
-    description: Describe<'_>,
-) -> usize {
-    let fixed: Describe<'_> = &|text| text.write_str(DOES_NOT_FIT);
-    write_error(transmit, id, class, description)
-        .or_else(|DoesNotFit| write_error(transmit, id, class, fixed))
-        .or_else(|DoesNotFit| write_error(transmit, None, class, description))
-        .or_else(|DoesNotFit| write_error(transmit, None, class, fixed))
-        .unwrap_or(0)
-}
-
-#[inline(never)] // it is called four times
-fn write_error(
-    transmit: &mut [u8],
-    id: Option<Value<'_>>,
-    class: ErrorClass,
-    description: Describe<'_>,
-) -> Result<usize, DoesNotFit> {
-    let mut encoder = Encoder::new(transmit);
-    encoder.put(b"{")?;
-    if let Some(id) = id {
-        encoder.put(b"\"id\": ")?;
-        encoder.put(id.as_bytes())?;
-        encoder.put(b", ")?;
-    }
-    encoder.put(b"\"error\": {\"class\": \"")?;
-    encoder.put(match class {
-        ErrorClass::GenericError => b"GenericError",
-        ErrorClass::CommandNotFound => b"CommandNotFound",
-    })?;
-    encoder.put(b"\", \"desc\": \"")?;
-    description(&mut encoder.text()).map_err(|fmt::Error| DoesNotFit)?;
-    encoder.put(b"\"}}\n")?;
-    Ok(encoder.as_bytes().len())
 }

@@ -1,10 +1,10 @@
 //! What a command is, and how it can fail.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use super::call::{Call, Form, Responded};
 use crate::error::DoesNotFit;
-use crate::message::ArgumentError;
+use crate::message::{ArgumentError, Description};
 
 /// What a command's function gives back: the proof that it responded, or why not.
 ///
@@ -40,7 +40,7 @@ pub type Handler<G> = for<'q, 't> fn(&mut G, Call<'q, 't>) -> CommandResult<'q, 
 ///
 /// const COMMANDS: &[Command<Board>] = &[
 ///     Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-///     Command::new("guest-set-time", |board: &mut Board, mut call| {
+///     Command::new("guest-set-time", |board: &mut Board, call| {
 ///         let time = call.arguments.optional_integer("time")?;
 ///         let response = call.respond()?;
 ///         board.nanoseconds = time.unwrap_or(0);
@@ -128,21 +128,21 @@ pub enum CommandError<'q> {
     DoesNotFit,
 }
 
-pub(super) const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
-
-impl CommandError<'_> {
-    pub(super) fn describe(&self, text: &mut impl Write) -> fmt::Result {
+impl<'q> CommandError<'q> {
+    pub(super) const fn description(&self) -> Description<'q> {
         match self {
-            Self::Argument(error) => error.describe(text),
-            Self::Failed(description) => text.write_str(description),
-            Self::DoesNotFit => text.write_str(DOES_NOT_FIT),
+            Self::Argument(error) => error.description(),
+            Self::Failed(description) => Description { template: "$", path: b"", word: description.as_bytes() },
+            Self::DoesNotFit => Description::fixed(DOES_NOT_FIT),
         }
     }
 }
 
+pub(super) const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
+
 impl fmt::Display for CommandError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+        self.description().write(f)
     }
 }
 

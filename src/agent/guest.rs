@@ -1,14 +1,16 @@
 //! What an agent serves: a guest, its commands, and how a frame becomes a response.
 
-use core::fmt::Write;
 use core::marker::PhantomData;
 
-use super::call::{Call, ErrorClass, Form, error_response};
+use super::call::{Call, Draft, Form};
 use super::command::{Command, CommandError, CommandResult, Standing};
+use super::error_response::{ErrorClass, error_response};
 use crate::decoder::Frame;
-use crate::encoder::TextEncoder;
+use crate::error::FrameError;
 use crate::log::{debug, trace, warn};
-use crate::message::{ArgumentError, Request, RequestFault};
+use crate::message::{Arguments, Description, Envelope};
+use crate::text::Text;
+use crate::value::Value;
 
 /// A guest: its commands, and the state that they work on.
 ///
@@ -73,52 +75,71 @@ impl<G: Guest> BuiltIn<G> {
     ];
 }
 
+/// The agent's own commands come first.
+#[inline(never)]
+fn command_at<G: Guest>(index: usize) -> Option<&'static Command<G>> {
+    let own = BuiltIn::<G>::COMMANDS;
+    own.get(index).or_else(|| G::COMMANDS.get(index.wrapping_sub(own.len())))
+}
+
 fn all_commands<G: Guest>() -> impl Iterator<Item = &'static Command<G>> {
-    BuiltIn::<G>::COMMANDS.iter().chain(G::COMMANDS)
+    (0..).map_while(command_at)
 }
 
-/// Answers a frame and returns the length of the response, 0 for none.
-pub(super) fn answer<G: Guest>(guest: &mut G, frame: &Frame<'_>, transmit: &mut [u8]) -> usize {
-    match Request::parse(frame) {
-        Ok(request) => execute(guest, request, transmit),
-        // A response is never answered, or two agents on a line would never fall silent.
-        Err(refused) if refused.fault == RequestFault::Response => 0,
-        Err(refused) => {
-            error_response(transmit, refused.id, ErrorClass::GenericError, &|text| refused.fault.describe(text))
+/// Answers a frame, or that it is broken, and returns the length of the response, 0 for none.
+pub(super) fn answer<G: Guest>(guest: &mut G, frame: Result<Frame<'_>, FrameError>, transmit: &mut [u8]) -> usize {
+    let mut id = None;
+    let (class, description) = match frame {
+        Ok(frame) => {
+            let (command, mut arguments) = {
+                let mut envelope = Envelope::default();
+                envelope.read(&frame);
+                id = envelope.id();
+                (envelope.check(), envelope.arguments())
+            };
+            match command {
+                Ok(command) => match execute(guest, command, &mut arguments, &mut id, transmit) {
+                    Ok(length) => return length,
+                    Err(error) => error,
+                },
+                Err(fault) => (ErrorClass::GenericError, fault.description()),
+            }
         }
-    }
+        Err(error) => (ErrorClass::GenericError, Description::fixed(error.desc())),
+    };
+    error_response(transmit, id, class, &description)
 }
 
-fn execute<G: Guest>(guest: &mut G, request: Request<'_>, transmit: &mut [u8]) -> usize {
-    let (name, id) = (request.command, request.id);
-    let refusal = |before: &'static str, after: &'static str| {
-        move |text: &mut TextEncoder<'_>| {
-            text.write_str(before)?;
-            name.write_to(text)?;
-            text.write_str(after)
-        }
+fn execute<'q, G: Guest>(
+    guest: &mut G,
+    name: Text<'q>,
+    arguments: &mut Arguments<'q>,
+    id: &mut Option<Value<'q>>,
+    transmit: &mut [u8],
+) -> Result<usize, (ErrorClass, Description<'q>)> {
+    let refusal = |template| {
+        let word = name.as_escaped_bytes();
+        Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
     };
     let Some(command) = all_commands::<G>().find(|command| name == command.name) else {
-        return error_response(
-            transmit,
-            id,
-            ErrorClass::CommandNotFound,
-            &refusal("The command ", " has not been found"),
-        );
+        return refusal("The command # has not been found");
     };
-    if let Some(objection) = objection(guest, command) {
-        debug!("{}{}", command.name, objection);
-        return error_response(transmit, id, ErrorClass::CommandNotFound, &refusal("Command ", objection));
+    if let Some(template) = objection(guest, command) {
+        debug!("{} is not to be run now", command.name);
+        return refusal(template);
     }
     trace!("{}", command.name);
-    match (command.handler)(guest, Call::new(request.arguments, id, command.form, transmit)) {
-        Ok(response) => response.length,
-        Err(failed) => {
-            if failed == CommandError::DoesNotFit {
-                warn!("{}: response too long", command.name);
+    let mut draft = Draft::begin(command.form, *id, transmit);
+    match (command.handler)(guest, Call { arguments, draft: &mut draft }) {
+        Ok(_) if command.form == Form::Silent => Ok(0),
+        Ok(response) => Ok(response.length),
+        Err(error) => {
+            match error {
+                CommandError::DoesNotFit => warn!("{}: response too long", command.name),
+                CommandError::Argument(error) if error.is_duplicate_key() => *id = None,
+                _ => {}
             }
-            let id = id.filter(|_| failed != CommandError::Argument(ArgumentError::DuplicateKey));
-            error_response(transmit, id, ErrorClass::GenericError, &|text| failed.describe(text))
+            Err((ErrorClass::GenericError, error.description()))
         }
     }
 }
@@ -126,31 +147,36 @@ fn execute<G: Guest>(guest: &mut G, request: Request<'_>, transmit: &mut [u8]) -
 /// Why a command is not to be run now.
 fn objection<G: Guest>(guest: &G, command: &Command<G>) -> Option<&'static str> {
     if guest.is_frozen() && command.standing == Standing::Ordinary {
-        Some(" has been disabled: the agent is in frozen state")
+        Some("Command # has been disabled: the agent is in frozen state")
     } else if command.standing != Standing::BuiltIn && guest.is_disabled(command.name) {
-        Some(" has been disabled")
+        Some("Command # has been disabled")
     } else {
         None
     }
 }
 
-fn sync<'q, 't, G>(_: &mut G, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn sync<'q, 't, G>(_: &mut G, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let id = call.arguments.integer("id")?;
     call.respond()?.integer(id)
 }
 
 fn info<'q, 't, G: Guest>(guest: &mut G, call: Call<'q, 't>) -> CommandResult<'q, 't> {
-    call.respond()?.object(|info| {
-        info.member("version").string(G::VERSION)?;
-        info.member("supported_commands").array(|list| {
-            all_commands::<G>().try_for_each(|command| {
-                list.element().object(|entry| {
-                    entry.member("enabled").boolean(objection(guest, command).is_none())?;
-                    entry.member("name").string(command.name)?;
-                    entry.member("success-response").boolean(command.form != Form::Silent)
-                })
-            })
-        })
+    let word = |value| if value { b"true".as_slice() } else { b"false" };
+    call.respond()?.write(|encoder| {
+        encoder.put(b"{\"version\": \"");
+        encoder.put_text(G::VERSION);
+        let mut separator: &[u8] = b"\", \"supported_commands\": [";
+        for command in all_commands::<G>() {
+            encoder.put(separator);
+            encoder.put(b"{\"enabled\": ");
+            encoder.put(word(objection(guest, command).is_none()));
+            encoder.put(b", \"name\": \"");
+            encoder.put_text(command.name);
+            encoder.put(b"\", \"success-response\": ");
+            encoder.put(word(command.form != Form::Silent));
+            separator = b"}, ";
+        }
+        encoder.put(b"}]}");
     })
 }
 

@@ -2,19 +2,19 @@
 
 mod call;
 mod command;
+mod error_response;
 mod guest;
 
 use core::convert::Infallible;
-use core::fmt::{self, Write};
+use core::fmt;
 
 pub use call::{Call, Responded, Responder};
-use call::{ErrorClass, error_response};
 pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
-use crate::decoder::{Decoder, Event, Signal};
+use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
-use crate::message::{Request, RequestFault};
+use crate::message::is_response;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -280,38 +280,38 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
-        if signal == Signal::Nothing {
+        if !self.wants_answer(signal) {
             return;
         }
         if self.transmit().is_empty() {
             self.serve(signal);
-        } else if self.wants_answer(signal) {
+        } else {
             match &mut self.waiting {
                 [first @ Signal::Nothing, _] | [_, first] => *first = signal,
             }
         }
     }
 
+    /// A response is never answered, or two agents on a line would never fall silent.
     fn wants_answer(&self, signal: Signal) -> bool {
-        match self.decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => {
-                !Request::parse(&frame).is_err_and(|error| error.fault == RequestFault::Response)
-            }
-            Ok(_) => false,
-            Err(_) => true,
+        match signal {
+            Signal::Nothing | Signal::Sentinel => false,
+            Signal::Frame => !is_response(&self.decoder.frame()),
+            Signal::Error(_) => true,
         }
     }
 
     fn serve(&mut self, signal: Signal) {
         let Self { guest, decoder, transmit, .. } = self;
-        transmit.replace(|transmit| match decoder.event(signal) {
-            Ok(Some(Event::Frame(frame))) => guest::answer(guest, &frame, transmit),
-            Ok(_) => 0,
-            Err(broken) => {
-                warn!("{} behind {} bytes", broken, decoder.text().len());
-                error_response(transmit, None, ErrorClass::GenericError, &|text| text.write_str(broken.desc()))
+        let frame = match signal {
+            Signal::Frame => Ok(decoder.frame()),
+            Signal::Error(error) => {
+                warn!("{} behind {} bytes", error, decoder.text().len());
+                Err(error)
             }
-        });
+            Signal::Nothing | Signal::Sentinel => return,
+        };
+        transmit.replace(|transmit| guest::answer(guest, frame, transmit));
     }
 }
 

@@ -79,8 +79,8 @@ impl<'q, 't> Call<'q, 't> {
     ///
     /// # Errors
     /// [`CommandError::Argument`], and those of [`respond`](Self::respond).
-    pub fn parse<C: Schema<'q>>(mut self) -> Result<(C, Responder<'q, 't>), CommandError<'q>> {
-        let command = C::read(&mut self.arguments)?;
+    pub fn parse<C: Schema<'q>>(self) -> Result<(C, Responder<'q, 't>), CommandError<'q>> {
+        let command = C::read(self.arguments)?;
         Ok((command, self.respond()?))
     }
 }

@@ -1,11 +1,10 @@
 //! Arguments: typed access to what a command takes, and what is wrong with it.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
-use super::DUPLICATE_KEY;
-use crate::decimal;
+use super::{DUPLICATE_KEY, Description};
 use crate::text::Text;
-use crate::value::{Kind, Segment, Value};
+use crate::value::{Kind, Value};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -30,10 +29,7 @@ use crate::value::{Kind, Segment, Value};
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Arguments<'a> {
-    /// All of the command's arguments, and the object among them that this is.
-    root: Value<'a>,
-    object: Value<'a>,
-    others: Others,
+    object: Argument<'a>,
     /// Which members were read, one bit each.
     read: u32,
 }
@@ -56,14 +52,14 @@ impl<'a> Arguments<'a> {
     }
 
     pub(super) const fn of(object: Value<'a>) -> Self {
-        Self { root: object, object, others: Others::Refused, read: 0 }
+        Self { object: Argument { root: object, value: object, others: Others::Refused }, read: 0 }
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
     #[cfg(feature = "serde")]
     pub(crate) const fn take_all(&mut self) -> Argument<'a> {
         self.read = u32::MAX;
-        Argument { root: self.root, value: self.object, others: self.others }
+        self.object
     }
 
     /// A whole number from -2^63 to 2^63 - 1.
@@ -73,7 +69,7 @@ impl<'a> Arguments<'a> {
 
     /// Like [`integer`](Self::integer), but `None` if it is absent.
     pub fn optional_integer(&mut self, name: &'static str) -> Result<Option<i64>, ArgumentError<'a>> {
-        self.get(name)?.map(|argument| argument.integer()).transpose()
+        optional(self.integer(name))
     }
 
     /// A whole number from 0 to 2^64 - 1.
@@ -83,7 +79,7 @@ impl<'a> Arguments<'a> {
 
     /// Like [`unsigned`](Self::unsigned), but `None` if it is absent.
     pub fn optional_unsigned(&mut self, name: &'static str) -> Result<Option<u64>, ArgumentError<'a>> {
-        self.get(name)?.map(|argument| argument.unsigned()).transpose()
+        optional(self.unsigned(name))
     }
 
     /// `true` or `false`.
@@ -93,7 +89,7 @@ impl<'a> Arguments<'a> {
 
     /// Like [`boolean`](Self::boolean), but `None` if it is absent.
     pub fn optional_boolean(&mut self, name: &'static str) -> Result<Option<bool>, ArgumentError<'a>> {
-        self.get(name)?.map(|argument| argument.boolean()).transpose()
+        optional(self.boolean(name))
     }
 
     /// A string.
@@ -103,7 +99,7 @@ impl<'a> Arguments<'a> {
 
     /// Like [`string`](Self::string), but `None` if it is absent.
     pub fn optional_string(&mut self, name: &'static str) -> Result<Option<Text<'a>>, ArgumentError<'a>> {
-        self.get(name)?.map(|argument| argument.string()).transpose()
+        optional(self.string(name))
     }
 
     /// A string that is one of a few: each with what it stands for.
@@ -172,57 +168,68 @@ impl<'a> Arguments<'a> {
 
     /// The argument of that name, whatever it is, or `None` if it is absent.
     pub fn get(&mut self, name: &'static str) -> Result<Option<Argument<'a>>, ArgumentError<'a>> {
-        let mut argument = None;
-        for (index, (candidate, value)) in (0..).zip(self.object.member_iter()) {
-            if candidate == name {
-                self.read |= bit_at(index);
-                if argument.replace(Argument { root: self.root, value, others: self.others }).is_some() {
-                    return Err(ArgumentError::DuplicateKey);
-                }
-            }
-        }
-        Ok(argument)
+        optional(self.required(name))
     }
 
     /// Says that every member the command takes has been read. To be called before the command does anything.
     ///
     /// # Errors
-    /// [`ArgumentError::Unexpected`] with the first member that was not read.
+    /// With the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        if self.others == Others::Ignored {
+        if self.object.others == Others::Ignored {
             return Ok(());
         }
-        let mut members = (0..).zip(self.object.member_iter());
-        let Some((_, (name, unexpected))) = members.find(|(index, _)| self.read & bit_at(*index) == 0) else {
-            return Ok(());
-        };
-        if members.any(|(_, (other, _))| other == name) {
-            return Err(ArgumentError::DuplicateKey);
+        let mut members = self.object.value.member_iter();
+        let mut bit = 1; // 0 behind the 32nd
+        while let Some((name, value)) = members.next() {
+            if self.read & bit == 0 {
+                let is_double = members.any(|(other, _)| other == name);
+                let fault = if is_double { Fault::DuplicateKey } else { Fault::Unexpected };
+                return Err(Argument { value, ..self.object }.error(fault, b""));
+            }
+            bit <<= 1;
         }
-        Err(ArgumentError::Unexpected(Parameter { root: self.root, nearest: unexpected, missing: None }))
+        Ok(())
+    }
+
+    pub(crate) fn missing(&self, name: &'static str) -> ArgumentError<'a> {
+        self.object.error(Fault::Missing, name.as_bytes())
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
-        self.get(name)?.ok_or(self.missing(name))
-    }
-
-    pub(crate) const fn missing(&self, name: &'static str) -> ArgumentError<'a> {
-        ArgumentError::Missing(Parameter { root: self.root, nearest: self.object, missing: Some(name) })
+        let (mut argument, mut fault) = (self.object, Some(Fault::Missing));
+        let mut bit = 1; // 0 behind the 32nd
+        for (candidate, value) in self.object.value.member_iter() {
+            if candidate == name {
+                if fault.is_none() {
+                    fault = Some(Fault::DuplicateKey);
+                    break;
+                }
+                self.read |= bit;
+                (argument.value, fault) = (value, None);
+            }
+            bit <<= 1;
+        }
+        match fault {
+            Some(fault) => Err(argument.error(fault, name.as_bytes())),
+            None => Ok(argument),
+        }
     }
 }
 
-/// One bit for each of the first 32, none for those after.
-const fn bit_at(index: u32) -> u32 {
-    match 1_u32.checked_shl(index) {
-        Some(bit) => bit,
-        None => 0,
+/// `None` for what is missing.
+fn optional<'a, T>(argument: Result<T, ArgumentError<'a>>) -> Result<Option<T>, ArgumentError<'a>> {
+    match argument {
+        Ok(argument) => Ok(Some(argument)),
+        Err(error) if error.fault == Fault::Missing => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// One argument of a command, or one element of an array among them.
 ///
 /// # Errors
-/// All methods that read give [`ArgumentError::Type`], or [`ArgumentError::Range`], if the argument is something else.
+/// All methods that read give [`ArgumentError`] if the argument is something else.
 ///
 /// ```
 /// use guestwire::{ArgumentError, Arguments};
@@ -261,22 +268,22 @@ impl<'a> Argument<'a> {
 
     /// A whole number from -2^63 to 2^63 - 1.
     pub fn integer(&self) -> Result<i64, ArgumentError<'a>> {
-        self.typed(self.value.integer(), "integer")
+        self.value.integer().ok_or_else(|| self.type_error("integer"))
     }
 
     /// A whole number from 0 to 2^64 - 1.
     pub fn unsigned(&self) -> Result<u64, ArgumentError<'a>> {
-        self.value.unsigned().ok_or(self.range_error("uint64"))
+        self.value.unsigned().ok_or_else(|| self.range_error("uint64"))
     }
 
     /// `true` or `false`.
     pub fn boolean(&self) -> Result<bool, ArgumentError<'a>> {
-        self.typed(self.value.boolean(), "boolean")
+        self.value.boolean().ok_or_else(|| self.type_error("boolean"))
     }
 
     /// A string.
     pub fn string(&self) -> Result<Text<'a>, ArgumentError<'a>> {
-        self.typed(self.value.string(), "string")
+        self.value.string().ok_or_else(|| self.type_error("string"))
     }
 
     /// A string that is one of a few: each with what it stands for.
@@ -290,7 +297,7 @@ impl<'a> Argument<'a> {
         choices: impl IntoIterator<Item = (&'static str, T)>,
     ) -> Result<T, ArgumentError<'a>> {
         let choice = choices.into_iter().find(|(name, _)| text == *name);
-        choice.map(|(_, choice)| choice).ok_or(ArgumentError::Choice(self.parameter(), text))
+        choice.map(|(_, choice)| choice).ok_or_else(|| self.error(Fault::Choice, text.as_escaped_bytes()))
     }
 
     /// An object, whose members the closure reads. One that it does not read is unexpected.
@@ -298,9 +305,10 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        let (root, object, others) = (self.root, self.value, self.others);
-        let object = (object.kind() == Kind::Object).then_some(Arguments { root, object, others, read: 0 });
-        let mut object = self.typed(object, "object")?;
+        if !self.value.is_object() {
+            return Err(self.type_error("object"));
+        }
+        let mut object = Arguments { object: *self, read: 0 };
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
@@ -308,10 +316,9 @@ impl<'a> Argument<'a> {
 
     /// An array's elements.
     pub fn array(&self) -> Result<impl Iterator<Item = Argument<'a>> + Clone + use<'a>, ArgumentError<'a>> {
-        let (root, others) = (self.root, self.others);
-        let elements =
-            self.value.elements().map(|elements| elements.map(move |value| Argument { root, value, others }));
-        self.typed(elements, "array")
+        let array = *self;
+        let elements = self.value.elements().map(|elements| elements.map(move |value| Argument { value, ..array }));
+        elements.ok_or_else(|| self.type_error("array"))
     }
 
     /// The argument as it was received.
@@ -320,132 +327,87 @@ impl<'a> Argument<'a> {
     }
 
     /// The error to give for an argument of none of the types that a command takes: `expected` is QAPI's name for them.
-    pub const fn type_error(&self, expected: &'static str) -> ArgumentError<'a> {
-        ArgumentError::Type(self.parameter(), expected)
+    pub fn type_error(&self, expected: &'static str) -> ArgumentError<'a> {
+        self.error(Fault::Type, expected.as_bytes())
     }
 
     /// The error to give for a number outside of the range of `expected`, such as `uint8_t`.
-    pub const fn range_error(&self, expected: &'static str) -> ArgumentError<'a> {
-        ArgumentError::Range(self.parameter(), expected)
+    pub fn range_error(&self, expected: &'static str) -> ArgumentError<'a> {
+        self.error(Fault::Range, expected.as_bytes())
     }
 
     /// The error to give for a value of the right type that means nothing.
-    pub const fn invalid(&self) -> ArgumentError<'a> {
-        ArgumentError::Invalid(self.parameter())
+    pub fn invalid(&self) -> ArgumentError<'a> {
+        self.error(Fault::Invalid, b"")
     }
 
-    const fn parameter(&self) -> Parameter<'a> {
-        Parameter { root: self.root, nearest: self.value, missing: None }
+    #[cfg(feature = "serde")]
+    pub(crate) fn duplicate_key(&self) -> ArgumentError<'a> {
+        self.error(Fault::DuplicateKey, b"")
     }
 
-    fn typed<T>(&self, value: Option<T>, expected: &'static str) -> Result<T, ArgumentError<'a>> {
-        value.ok_or(self.type_error(expected))
+    fn error(&self, fault: Fault, word: &'a [u8]) -> ArgumentError<'a> {
+        ArgumentError { before: self.root.before(self.value), word, fault }
     }
 }
 
-/// What is wrong with a command's arguments. Prints as the reference agent says it (QEMU 7.2,
-/// qapi/qobject-input-visitor.c).
+/// What is wrong with a command's arguments: one that is missing, unexpected, there twice, of another type or range.
+///
+/// Prints as the reference agent says it (QEMU 7.2, qapi/qobject-input-visitor.c), with the place of the argument:
+/// `vcpus[0].online`.
 ///
 /// ```
-/// use guestwire::{ArgumentError, Arguments};
+/// use guestwire::Arguments;
 ///
 /// let error = Arguments::none().integer("handle").expect_err("there are no arguments");
-/// assert!(matches!(error, ArgumentError::Missing(_)));
 /// assert_eq!(error.to_string(), "Parameter 'handle' is missing");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ArgumentError<'a> {
-    /// An argument that the command needs is not there.
-    Missing(Parameter<'a>),
-    /// An argument is not of the type that the command expects: the second field.
-    Type(Parameter<'a>, &'static str),
-    /// An argument should be a whole number in the range of a type: the second field. `uint64` is 0 to 2^64 - 1.
-    Range(Parameter<'a>, &'static str),
-    /// An argument has the right type, and means nothing.
-    Invalid(Parameter<'a>),
-    /// An argument is none of the strings that the command knows: the second field.
-    Choice(Parameter<'a>, Text<'a>),
-    /// The command takes no such argument.
-    Unexpected(Parameter<'a>),
-    /// An argument is there twice.
+pub struct ArgumentError<'a> {
+    /// What stands in front of the wrong argument, or of the object that lacks it.
+    before: &'a [u8],
+    /// The name of what is missing, the type that is expected, or the choice that there is not, with its escapes.
+    word: &'a [u8],
+    fault: Fault,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)] // so that an error is five whole words, which move at once
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Fault {
+    Missing,
+    Type,
+    Range,
+    Invalid,
+    Choice,
+    Unexpected,
     DuplicateKey,
 }
 
-impl ArgumentError<'_> {
-    pub(crate) fn describe(&self, text: &mut impl Write) -> fmt::Result {
-        let (before, parameter, after, last) = match *self {
-            Self::DuplicateKey => return text.write_str(DUPLICATE_KEY),
-            Self::Missing(parameter) => ("Parameter '", parameter, "' is missing", ""),
-            Self::Type(parameter, expected) => ("Invalid parameter type for '", parameter, "', expected: ", expected),
-            Self::Range(parameter, expected) => ("Parameter '", parameter, "' expects ", expected),
-            Self::Invalid(parameter) => ("Invalid parameter '", parameter, "'", ""),
-            Self::Choice(parameter, _) => ("Parameter '", parameter, "' does not accept value '", "'"),
-            Self::Unexpected(parameter) => ("Parameter '", parameter, "' is unexpected", ""),
+impl<'a> ArgumentError<'a> {
+    pub(crate) fn is_duplicate_key(&self) -> bool {
+        self.fault == Fault::DuplicateKey
+    }
+
+    pub(crate) const fn description(&self) -> Description<'a> {
+        let template = match self.fault {
+            Fault::Missing => "Parameter '%&$' is missing",
+            Fault::Type => "Invalid parameter type for '%', expected: $",
+            Fault::Range => "Parameter '%' expects $",
+            Fault::Invalid => "Invalid parameter '%'",
+            Fault::Choice => "Parameter '%' does not accept value '#'",
+            Fault::Unexpected => "Parameter '%' is unexpected",
+            Fault::DuplicateKey => DUPLICATE_KEY,
         };
-        text.write_str(before)?;
-        parameter.describe(text)?;
-        text.write_str(after)?;
-        if let Self::Choice(_, choice) = self {
-            choice.write_to(text)?;
-        }
-        text.write_str(last)
+        Description { template, path: self.before, word: self.word }
     }
 }
 
 impl fmt::Display for ArgumentError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+        self.description().write(f)
     }
 }
 
 impl core::error::Error for ArgumentError<'_> {}
-
-/// Where among the arguments: prints as `vcpus[0].online`.
-///
-/// ```
-/// use guestwire::{ArgumentError, Arguments};
-///
-/// let Err(ArgumentError::Missing(parameter)) = Arguments::none().integer("handle") else { panic!("it is missing") };
-/// assert_eq!(parameter.to_string(), "handle");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Parameter<'a> {
-    root: Value<'a>,
-    /// The argument, or the object that lacks it.
-    nearest: Value<'a>,
-    missing: Option<&'static str>,
-}
-
-impl Parameter<'_> {
-    fn describe(&self, text: &mut impl Write) -> fmt::Result {
-        let mut dot = "";
-        for segment in self.root.path_to(self.nearest) {
-            match segment {
-                Segment::Name(name) => {
-                    text.write_str(dot)?;
-                    name.write_to(text)?;
-                }
-                Segment::Index(index) => {
-                    text.write_char('[')?;
-                    decimal::write(text, index as u64)?;
-                    text.write_char(']')?;
-                }
-            }
-            dot = ".";
-        }
-        if let Some(name) = self.missing {
-            text.write_str(dot)?;
-            text.write_str(name)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Parameter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
-    }
-}

@@ -4,19 +4,49 @@ mod arguments;
 mod request;
 mod response;
 
-pub use arguments::{Argument, ArgumentError, Arguments, Parameter};
+pub use arguments::{Argument, ArgumentError, Arguments};
+pub(crate) use request::{Envelope, is_response};
 pub use request::{Request, RequestError, RequestFault};
 pub use response::{ErrorResponse, Response};
 
+use core::fmt;
+
 use crate::decoder::Frame;
-use crate::value::{Kind, Members};
+use crate::text::{NO_ESCAPES, WriteText};
+use crate::value::{Members, write_path};
+
+/// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
+fn members<'a>(frame: &Frame<'a>) -> Members<'a> {
+    frame.value().members_between(frame.separators().all().unwrap_or_default())
+}
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";
 
-/// The members of a frame, found where the decoder noted them. More than it can note are looked for.
-fn members<'a>(frame: &Frame<'a>) -> Option<Members<'a>> {
-    match frame.separators().all() {
-        Some(separators) if frame.value().kind() == Kind::Object => Some(frame.value().members_between(separators)),
-        _ => frame.value().members(),
+/// What an error says.
+pub(crate) struct Description<'a> {
+    /// In which `%` stands for the path, `&` for a dot behind it, `$` for the word, and `#` for one that has escapes.
+    pub(crate) template: &'static str,
+    /// What stands in front of the value whose path it is.
+    pub(crate) path: &'a [u8],
+    pub(crate) word: &'a [u8],
+}
+
+impl Description<'_> {
+    pub(crate) const fn fixed(template: &'static str) -> Self {
+        Self { template, path: b"", word: b"" }
+    }
+
+    pub(crate) fn write(&self, to: &mut impl WriteText) -> fmt::Result {
+        for byte in self.template.bytes() {
+            match byte {
+                b'%' => write_path(to, self.path)?,
+                b'&' if self.path.is_empty() => {}
+                b'&' => to.write_char('.')?,
+                b'$' => to.write_text(self.word, NO_ESCAPES)?,
+                b'#' => to.write_text(self.word, b'\\')?,
+                _ => to.write_char(char::from(byte))?,
+            }
+        }
+        Ok(())
     }
 }

@@ -1,12 +1,12 @@
 //! Requests: the envelope around a command and its arguments.
 
-use core::fmt::{self, Write};
+use core::fmt;
 
 use super::arguments::Arguments;
-use super::{DUPLICATE_KEY, members};
+use super::{DUPLICATE_KEY, Description, members};
 use crate::decoder::Frame;
 use crate::text::Text;
-use crate::value::{Kind, Value};
+use crate::value::Value;
 
 /// A frame that asks for a command to be run.
 ///
@@ -40,25 +40,58 @@ impl<'a> Request<'a> {
     /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
     pub fn parse(frame: &Frame<'a>) -> Result<Self, RequestError<'a>> {
         let mut envelope = Envelope::default();
-        for (name, value) in members(frame).ok_or(RequestError::NOT_AN_OBJECT)? {
-            envelope.note(name, value);
+        envelope.read(frame);
+        match envelope.check() {
+            _ if is_response(frame) => Err(RequestError { fault: RequestFault::Response, id: envelope.id() }),
+            Ok(command) => Ok(Request { command, arguments: envelope.arguments(), id: envelope.id() }),
+            Err(fault) => Err(RequestError { fault, id: envelope.id() }),
         }
-        envelope.check()
     }
+}
+
+/// Whether a frame is an object with `return` or `error`, and without `execute`.
+pub(crate) fn is_response(frame: &Frame<'_>) -> bool {
+    let mut has_outcome = false;
+    for (name, _) in members(frame) {
+        if name == "execute" {
+            return false;
+        }
+        has_outcome |= name == "return" || name == "error";
+    }
+    has_outcome && frame.value().is_object()
 }
 
 /// The members of a request as they were met.
 #[derive(Default)]
-struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
+    is_object: bool,
     execute: Option<Value<'a>>,
     arguments: Option<Value<'a>>,
     id: Option<Value<'a>>,
     unexpected: Option<Text<'a>>,
-    response: bool,
     duplicate: bool,
 }
 
 impl<'a> Envelope<'a> {
+    /// To be called once. What is read stays where it is: to move it would take a memcpy.
+    pub(crate) fn read(&mut self, frame: &Frame<'a>) {
+        self.is_object = frame.value().is_object();
+        if self.is_object {
+            for (name, value) in members(frame) {
+                self.note(name, value);
+            }
+        }
+    }
+
+    /// The `id` to answer with.
+    pub(crate) const fn id(&self) -> Option<Value<'a>> {
+        if self.duplicate { None } else { self.id }
+    }
+
+    pub(crate) fn arguments(&self) -> Arguments<'a> {
+        self.arguments.map_or(Arguments::none(), Arguments::of)
+    }
+
     fn note(&mut self, name: Text<'a>, value: Value<'a>) {
         let member = if name == "execute" {
             &mut self.execute
@@ -67,7 +100,6 @@ impl<'a> Envelope<'a> {
         } else if name == "id" {
             &mut self.id
         } else {
-            self.response |= name == "return" || name == "error";
             self.duplicate |= self.unexpected == Some(name);
             self.unexpected.get_or_insert(name);
             return;
@@ -75,32 +107,25 @@ impl<'a> Envelope<'a> {
         self.duplicate |= member.replace(value).is_some();
     }
 
-    fn check(self) -> Result<Request<'a>, RequestError<'a>> {
-        let refuse = |fault| Err(RequestError { fault, id: self.id });
-        if self.response && self.execute.is_none() {
-            return refuse(RequestFault::Response);
+    /// The command's name, or what is wrong.
+    pub(crate) fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
+        if !self.is_object {
+            return Err(RequestFault::NotAnObject);
         }
         if self.duplicate {
-            return Err(RequestError { fault: RequestFault::DuplicateKey, id: None });
+            return Err(RequestFault::DuplicateKey);
         }
-        let command = match self.execute.map(|execute| execute.string()) {
-            Some(None) => return refuse(RequestFault::ExecuteType),
-            Some(command) => command,
-            None => None,
-        };
-        if self.arguments.is_some_and(|arguments| arguments.kind() != Kind::Object) {
-            return refuse(RequestFault::ArgumentsType);
+        let command = self.execute.and_then(|execute| execute.string());
+        if command.is_none() && self.execute.is_some() {
+            return Err(RequestFault::ExecuteType);
+        }
+        if self.arguments.is_some_and(|arguments| !arguments.is_object()) {
+            return Err(RequestFault::ArgumentsType);
         }
         if let Some(name) = self.unexpected {
-            return refuse(RequestFault::Unexpected(name));
+            return Err(RequestFault::Unexpected(name));
         }
-        match command {
-            Some(command) => {
-                let arguments = self.arguments.map_or(Arguments::none(), Arguments::of);
-                Ok(Request { command, arguments, id: self.id })
-            }
-            None => refuse(RequestFault::LacksExecute),
-        }
+        command.ok_or(RequestFault::LacksExecute)
     }
 }
 
@@ -151,38 +176,31 @@ pub enum RequestFault<'a> {
     LacksExecute,
 }
 
-impl RequestError<'_> {
-    const NOT_AN_OBJECT: Self = Self { fault: RequestFault::NotAnObject, id: None };
-}
-
-impl RequestFault<'_> {
-    pub(crate) fn describe(&self, text: &mut impl Write) -> fmt::Result {
-        let words = match *self {
+impl<'a> RequestFault<'a> {
+    pub(crate) const fn description(&self) -> Description<'a> {
+        let template = match self {
             Self::Response => "QMP input is a response",
             Self::NotAnObject => "QMP input must be a JSON object",
             Self::DuplicateKey => DUPLICATE_KEY,
             Self::ExecuteType => "QMP input member 'execute' must be a string",
             Self::ArgumentsType => "QMP input member 'arguments' must be an object",
             Self::LacksExecute => "QMP input lacks member 'execute'",
-            Self::Unexpected(name) => {
-                text.write_str("QMP input member '")?;
-                name.write_to(text)?;
-                "' is unexpected"
-            }
+            Self::Unexpected(_) => "QMP input member '#' is unexpected",
         };
-        text.write_str(words)
+        let word: &[u8] = if let Self::Unexpected(name) = self { name.as_escaped_bytes() } else { b"" };
+        Description { template, path: b"", word }
     }
 }
 
 impl fmt::Display for RequestFault<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.describe(f)
+        self.description().write(f)
     }
 }
 
 impl fmt::Display for RequestError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.fault.describe(f)
+        self.fault.description().write(f)
     }
 }
 

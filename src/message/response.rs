@@ -69,8 +69,11 @@ impl<'a> Response<'a> {
     ///
     /// Where there are both `return` and `error`, it is an error, as for libvirt.
     pub fn parse(frame: &Frame<'a>) -> Option<Self> {
+        if !frame.value().is_object() {
+            return None;
+        }
         let (mut returned, mut error, mut id) = (None, None, None);
-        for (name, value) in members(frame)? {
+        for (name, value) in members(frame) {
             let member = if name == "return" {
                 &mut returned
             } else if name == "error" {

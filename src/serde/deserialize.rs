@@ -296,7 +296,7 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
         if self.members.clone().any(|(other, _)| other == name) {
-            return Err(ArgumentError::DuplicateKey.into());
+            return Err(self.object.duplicate_key().into());
         }
         self.value = Some(self.object.inner(value));
         seed.deserialize(Name(name)).map(Some)

@@ -40,7 +40,7 @@ impl<'q, 't> Call<'q, 't> {
     ///
     /// # Errors
     /// As [`Arguments::deserialize`] and [`respond`](Self::respond).
-    pub fn deserialize<T: Deserialize<'q>>(mut self) -> Result<(T, Responder<'q, 't>), CommandError<'q>> {
+    pub fn deserialize<T: Deserialize<'q>>(self) -> Result<(T, Responder<'q, 't>), CommandError<'q>> {
         let arguments = self.arguments.deserialize()?;
         Ok((arguments, self.respond()?))
     }
@@ -58,7 +58,7 @@ impl<'a> Arguments<'a> {
     ///
     /// # Errors
     /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after one that is
-    /// of the wrong type. [`ArgumentError::Invalid`] is what the type itself refuses, its own message is lost.
+    /// of the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
     pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
         deserialize::deserialize(self.take_all())
     }

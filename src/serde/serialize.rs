@@ -59,18 +59,18 @@ const NAME: Fault = Fault::Refused("A name in a JSON object must be a string");
 struct ValueSerializer<'e>(ValueEncoder<'e>);
 
 impl<'e> ValueSerializer<'e> {
-    fn array(self) -> Result<Container<'e>, Fault> {
-        Ok(Container(ContainerEncoder::begin(self.0, b"[", b"]")?))
+    fn array(self) -> Container<'e> {
+        Container(ContainerEncoder::begin(self.0, b"[", b"]"))
     }
 
-    fn object(self) -> Result<Container<'e>, Fault> {
-        Ok(Container(ContainerEncoder::begin(self.0, b"{", b"}")?))
+    fn object(self) -> Container<'e> {
+        Container(ContainerEncoder::begin(self.0, b"{", b"}"))
     }
 
     /// `{"variant": `, and what the variant holds between these brackets.
     fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, Fault> {
-        let mut object = ContainerEncoder::begin(self.0, b"{", close)?;
-        object.member(variant).raw(open)?;
+        let mut object = ContainerEncoder::begin(self.0, b"{", close);
+        object.member(variant).json(open)?;
         Ok(Container(object))
     }
 }
@@ -189,21 +189,21 @@ impl<'e> Serializer for ValueSerializer<'e> {
         variant: &'static str,
         value: &T,
     ) -> Result<(), Fault> {
-        let mut object = self.object()?;
+        let mut object = self.object();
         serialize(object.0.member(variant), value)?;
         object.end()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Container<'e>, Fault> {
-        self.array()
+        Ok(self.array())
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Container<'e>, Fault> {
-        self.array()
+        Ok(self.array())
     }
 
     fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, Fault> {
-        self.array()
+        Ok(self.array())
     }
 
     fn serialize_tuple_variant(
@@ -217,11 +217,11 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Container<'e>, Fault> {
-        self.object()
+        Ok(self.object())
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, Fault> {
-        self.object()
+        Ok(self.object())
     }
 
     fn serialize_struct_variant(

@@ -89,14 +89,14 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         })
         .allowed_when_frozen(),
         Command::new("guest-fsfreeze-freeze", |guest, call| freeze(guest, call, true)),
-        Command::new("guest-fsfreeze-freeze-list", |guest, mut call| {
+        Command::new("guest-fsfreeze-freeze-list", |guest, call| {
             if let Some(mut mountpoints) = call.arguments.optional_array("mountpoints")? {
                 mountpoints.try_for_each(|mountpoint| mountpoint.string().map(drop))?;
             }
             freeze(guest, call, true)
         }),
         Command::new("guest-fsfreeze-thaw", |guest: &mut Self, call| freeze(guest, call, false)).allowed_when_frozen(),
-        Command::new("guest-fstrim", |_, mut call| {
+        Command::new("guest-fstrim", |_, call| {
             call.arguments.optional_integer("minimum")?;
             call.respond()?.object(|trimmed| trimmed.member("paths").array(|_| Ok(())))
         }),
@@ -120,7 +120,7 @@ fn freeze<'q, 't, B>(guest: &mut Firmware<B>, call: Call<'q, 't>, frozen: bool) 
 }
 
 /// Without a time, the real-time clock's is taken.
-fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let time = call.arguments.optional_integer("time")?;
     let response = call.respond()?;
     let time = match time {
@@ -134,7 +134,7 @@ fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -
     response.done()
 }
 
-fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let mode = call.arguments.optional_string("mode")?;
     let _responder = call.respond()?;
     let how = match mode {
@@ -148,7 +148,7 @@ fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, mut call: Call<'q, 't>) -
 }
 
 /// Returns how many were done as asked, as the reference agent does: an error only if that is none.
-fn set_vcpus<'q, 't, B>(_: &mut Firmware<B>, mut call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn set_vcpus<'q, 't, B>(_: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let vcpus = call.arguments.array("vcpus")?.map(|vcpu| vcpu.object(Vcpu::read));
     vcpus.clone().try_for_each(|vcpu| vcpu.map(drop))?;
     let response = call.respond()?;

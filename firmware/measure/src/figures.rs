@@ -23,6 +23,8 @@ const PROBES: &[(&str, &str)] = &[
     ("decoder", "decoder: push, poll"),
     ("decoder-slices", "decoder: push, poll, push_slice"),
     ("agent", "agent: its own four commands, and three"),
+    ("agent-typed", "the same, the three as types of guestwire::commands"),
+    ("agent-serde", "the same, the three with serde"),
 ];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {
@@ -93,8 +95,9 @@ struct Elf(Vec<u8>);
 
 impl Elf {
     fn build(probe: &str, target: &str) -> Result<Self, Failure> {
-        let built =
-            cargo(&["build", "--release", "--quiet", "-p", "probe", "--bin", probe, "--target", target]).output()?;
+        let built = cargo(&["build", "--release", "--quiet", "-p", "probe", "--bin", probe, "--target", target])
+            .args(if probe == "agent-serde" { ["--features", "serde"].as_slice() } else { &[] })
+            .output()?;
         if !built.status.success() {
             let said = String::from_utf8_lossy(&built.stderr);
             let hint = if said.contains("panic_is_reachable") { ": it can panic" } else { "" };

@@ -12,13 +12,13 @@ impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
         Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-        Command::new("guest-set-time", |board, mut call| {
+        Command::new("guest-set-time", |board, call| {
             let time = call.arguments.optional_integer("time")?;
             let response = call.respond()?;
             board.nanoseconds = time.unwrap_or(0);
             response.done()
         }),
-        Command::new("guest-shutdown", |board: &mut Self, mut call| {
+        Command::new("guest-shutdown", |board: &mut Self, call| {
             let mode = call.arguments.optional_string("mode")?;
             let response = call.respond()?;
             board.nanoseconds = match mode {

@@ -19,38 +19,38 @@ impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
         Command::new("done", |_, call| call.respond()?.done()),
-        Command::new("boolean", |_, mut call| {
+        Command::new("boolean", |_, call| {
             let value = call.arguments.optional_boolean("value")?.unwrap_or(call.arguments.boolean("other")?);
             call.respond()?.boolean(value)
         }),
-        Command::new("integer", |_, mut call| {
+        Command::new("integer", |_, call| {
             let value = call.arguments.optional_integer("value")?.unwrap_or(call.arguments.integer("other")?);
             call.respond()?.integer(value)
         }),
-        Command::new("unsigned", |_, mut call| {
+        Command::new("unsigned", |_, call| {
             let value = call.arguments.optional_unsigned("value")?.unwrap_or(call.arguments.unsigned("other")?);
             call.respond()?.unsigned(value)
         }),
-        Command::new("string", |_, mut call| {
+        Command::new("string", |_, call| {
             let value = call.arguments.optional_string("value")?.unwrap_or(call.arguments.string("other")?);
             let mut buffer = [0; 16];
             let value = value.copy_to(&mut buffer)?;
             call.respond()?.string(value)
         })
         .no_success_response(),
-        Command::new("one-of", |_, mut call| {
+        Command::new("one-of", |_, call| {
             let value = call.arguments.optional_one_of("value", [("a", 1), ("b", 2)])?;
             let value = value.unwrap_or(call.arguments.one_of("other", [("a", 1), ("b", 2)])?);
             call.respond()?.value(|place| place.thousandths(value))
         }),
-        Command::new("object", |_, mut call| {
+        Command::new("object", |_, call| {
             let read = |object: &mut Arguments<'_>| black_box(object.integer("value").unwrap_or(0));
             let object = call.arguments.optional_object("value", |object| Ok(read(object)))?;
             let value = object.unwrap_or(call.arguments.object("other", |object| Ok(read(object)))?);
             call.respond()?.object(|members| members.member("value").integer(value))
         })
         .allowed_when_frozen(),
-        Command::new("array", |_, mut call| {
+        Command::new("array", |_, call| {
             if let Some(mut array) = call.arguments.optional_array("value")? {
                 array.try_for_each(argument)?;
             }
