@@ -249,9 +249,9 @@ mod synchronizing {
     #[cfg_attr(miri, ignore = "takes too long there")]
     fn the_sentinel_is_found_at_every_place() {
         for stale in 0..200 {
-            for behind in [0, 100] {
+            for (byte, behind) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
                 let mut client = synchronizing(7);
-                let bytes = [&b"\xFE".repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
+                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
                 assert_eq!(received(&mut client, &bytes), ["synchronized"], "{stale} bytes in front of it");
             }
         }

@@ -80,30 +80,30 @@ impl Guest for Harmless {
             disabled("guest-get-diskstats"),
             disabled("guest-get-cpustats"),
             Command::new("guest-fsfreeze-status", |_, call| call.respond()?.string("thawed")).allowed_when_frozen(),
-            Command::new("guest-exec-status", |_, mut call| {
+            Command::new("guest-exec-status", |_, call| {
                 call.arguments.integer("pid")?;
                 call.respond()?.error("Invalid parameter 'pid'")
             }),
-            Command::new("guest-file-close", |_, mut call| {
+            Command::new("guest-file-close", |_, call| {
                 let handle = call.arguments.integer("handle")?;
                 no_such_handle(handle, call)
             }),
-            Command::new("guest-file-flush", |_, mut call| {
+            Command::new("guest-file-flush", |_, call| {
                 let handle = call.arguments.integer("handle")?;
                 no_such_handle(handle, call)
             }),
-            Command::new("guest-file-read", |_, mut call| {
+            Command::new("guest-file-read", |_, call| {
                 let handle = call.arguments.integer("handle")?;
                 call.arguments.optional_integer("count")?;
                 no_such_handle(handle, call)
             }),
-            Command::new("guest-file-write", |_, mut call| {
+            Command::new("guest-file-write", |_, call| {
                 let handle = call.arguments.integer("handle")?;
                 call.arguments.string("buf-b64")?;
                 call.arguments.optional_integer("count")?;
                 no_such_handle(handle, call)
             }),
-            Command::new("guest-file-seek", |_, mut call| {
+            Command::new("guest-file-seek", |_, call| {
                 let handle = call.arguments.integer("handle")?;
                 call.arguments.integer("offset")?;
                 match call.arguments.get("whence")? {

@@ -20,7 +20,7 @@ impl Guest for Board {
             response.done()
         })
         .no_success_response(),
-        Command::new("e", |_, mut call| {
+        Command::new("e", |_, call| {
             let text = call.arguments.optional_string("s")?;
             let number = call.arguments.integer("n")?;
             call.respond()?.object(|object| {
