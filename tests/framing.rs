@@ -260,10 +260,10 @@ fn rule_4_utf_8_exhausted() {
 fn rule_4_every_byte_at_every_place_in_a_slice() {
     for byte in 0..=0xFF {
         for fill in *b" !a~\x7F" {
-            for before in 0..40 {
-                let bytes = [b"\"", vec![fill; before].as_slice(), &[byte, 0x80], &[fill; 40], b"\"{} "].concat();
-                let due = outcome_in(&mut Decoder::<96>::new(), &bytes);
-                let mut decoder = Decoder::<96>::new();
+            for before in (0..40).chain([127, 128, 150, 200]) {
+                let bytes = [b"\"", vec![fill; before].as_slice(), &[byte, 0x80], &[fill; 150], b"\"{} "].concat();
+                let due = outcome_in(&mut Decoder::<400>::new(), &bytes);
+                let mut decoder = Decoder::<400>::new();
                 let mut rest = bytes.as_slice();
                 let mut outcomes = Vec::new();
                 while !rest.is_empty() {
