@@ -12,7 +12,7 @@ use mutations::{mutate, seeds};
 use random::Random;
 use reference::Input;
 
-const STREAMS: u64 = if cfg!(miri) { 40 } else { 200_000 };
+const STREAMS: u64 = 200_000;
 
 /// By byte, by slice, and cut at random: the same, and what is due.
 fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
