@@ -400,6 +400,7 @@ mod limits {
         let mut agent: Agent<Long, 74, SIZE> = Agent::new(Long);
         let info = exchange(&mut agent, br#"{"execute": "guest-info", "id": -9223372036854775808}"#);
         assert_eq!(info.len(), SIZE, "exact, with all commands disabled");
+        assert_eq!(guest_info_size::<Long>(), SIZE, "at run time too");
         serde_json::from_slice::<serde_json::Value>(&info).unwrap();
     }
 
@@ -566,6 +567,16 @@ mod back_pressure {
         agent.transmitted(usize::MAX);
         assert_eq!((agent.transmit(), agent.guest().shutdowns), (&b""[..], 1));
         assert_eq!(agent.push(b' '), Ok(()));
+    }
+
+    #[test]
+    fn lost_bytes_between_requests_are_not_answered() {
+        let mut agent = agent();
+        agent.lost();
+        assert_eq!(agent.transmit(), b"");
+        assert_eq!(exchange(&mut agent, b"{}\xFF{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
+        agent.lost();
+        assert_eq!(agent.transmit(), b"");
     }
 
     #[test]

@@ -250,6 +250,19 @@ mod synchronizing {
         }
     }
 
+    /// It is looked for in steps of many bytes, and found wherever it stands in one.
+    #[test]
+    #[cfg_attr(miri, ignore = "takes too long there")]
+    fn the_sentinel_is_found_at_every_place() {
+        for stale in 0..200 {
+            for (byte, behind) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
+                let mut client = synchronizing(7);
+                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
+                assert_eq!(received(&mut client, &bytes), ["synchronized"], "{stale} bytes in front of it");
+            }
+        }
+    }
+
     #[test]
     fn a_sentinel_in_mid_response_flushes() {
         let mut client = synchronizing(77);

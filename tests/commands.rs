@@ -508,3 +508,34 @@ fn numbers_with_a_fraction_are_read_in_thousandths() {
         assert_eq!(read(number), None, "{number}");
     }
 }
+
+/// More is returned than there is room for: nothing but an error leaves.
+#[test]
+fn file_content_that_does_not_fit() {
+    struct Greedy(usize);
+
+    impl Guest for Greedy {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[FileRead::command(|guest: &mut Self, call| {
+            let (_, mut response): (FileRead, _) = call.parse()?;
+            let room = response.content_space(usize::MAX).len();
+            response.file_content(room + guest.0, true)
+        })];
+    }
+
+    let read = |more: usize| {
+        let request = b"{\"execute\": \"guest-file-read\", \"arguments\": {\"handle\": 1}}";
+        String::from_utf8(exchange(&mut Agent::<_, 512, 1024>::new(Greedy(more)), request)).unwrap()
+    };
+    assert!(read(0).starts_with("{\"return\": {\"count\": "));
+    assert_eq!(read(1), error("GenericError", "Response does not fit the transmit buffer"));
+}
+
+#[test]
+fn to_shut_down_is_to_power_down_unless_something_else_is_said() {
+    assert_eq!(Shutdown { mode: None }.mode(), Ok(ShutdownMode::Powerdown));
+    for mode in [ShutdownMode::Powerdown, ShutdownMode::Halt, ShutdownMode::Reboot] {
+        assert_eq!(Shutdown { mode: Some(mode.as_str().into()) }.mode(), Ok(mode));
+    }
+    assert!(Shutdown { mode: Some("haltx".into()) }.mode().is_err());
+}

@@ -10,14 +10,22 @@ fn outcome(bytes: &[u8]) -> String {
 fn outcome_in<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) -> String {
     let mut outcomes = Vec::new();
     for byte in bytes {
-        match decoder.push(*byte) {
-            Ok(None) => {}
-            Ok(Some(Event::Sentinel)) => outcomes.push("FF".to_owned()),
-            Ok(Some(Event::Frame(frame))) => outcomes.push(frame.as_bytes().escape_ascii().to_string()),
-            Err(error) => outcomes.push(format!("{error:?}")),
-        }
+        outcomes.extend(shown(decoder.push(*byte)));
     }
-    outcomes.join(" | ").replace("\\\"", "\"").replace("\\\\", "\\")
+    unescaped(&outcomes.join(" | "))
+}
+
+fn shown(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<String> {
+    match outcome {
+        Ok(None) => None,
+        Ok(Some(Event::Sentinel)) => Some("FF".to_owned()),
+        Ok(Some(Event::Frame(frame))) => Some(frame.as_bytes().escape_ascii().to_string()),
+        Err(error) => Some(format!("{error:?}")),
+    }
+}
+
+fn unescaped(shown: &str) -> String {
+    shown.replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 #[track_caller]
@@ -214,6 +222,59 @@ fn rule_4_strings() {
     }
 }
 
+/// Every sequence of UTF-8, and every byte that breaks one, as the standard library has it.
+#[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
+fn rule_4_utf_8_exhausted() {
+    fn go_on(text: &mut Vec<u8>, before: &Decoder<8>, characters: &mut usize) {
+        let first = if text.is_empty() { 0x80 } else { b' ' };
+        for byte in first..=0xFE {
+            let mut decoder = before.clone();
+            text.push(byte);
+            let outcome = decoder.push(byte);
+            match std::str::from_utf8(text) {
+                Ok(_) => {
+                    assert_eq!(outcome, Ok(None), "{}", text.escape_ascii());
+                    assert!(matches!(decoder.push(b'"'), Ok(Some(Event::Frame(_)))), "{}", text.escape_ascii());
+                    *characters += 1;
+                }
+                Err(error) if error.error_len().is_none() => {
+                    assert_eq!(outcome, Ok(None), "{}", text.escape_ascii());
+                    go_on(text, &decoder, characters);
+                }
+                Err(_) => assert_eq!(outcome, Err(FrameError::Syntax), "{}", text.escape_ascii()),
+            }
+            text.pop();
+        }
+    }
+    let mut decoder = Decoder::new();
+    assert_eq!(decoder.push(b'"'), Ok(None));
+    let mut characters = 0;
+    go_on(&mut Vec::new(), &decoder, &mut characters);
+    assert_eq!(characters, 0x11_0000 - 0x80 - 0x800, "all of Unicode but ASCII and surrogates");
+}
+
+/// Strings are gone through many bytes at a time: whatever stands wherever in one is seen all the same.
+#[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
+fn rule_4_every_byte_at_every_place_in_a_slice() {
+    for byte in 0..=0xFF {
+        for fill in *b" !a~\x7F" {
+            for before in (0..40).chain([127, 128, 150, 200]) {
+                let bytes = [b"\"", vec![fill; before].as_slice(), &[byte, 0x80], &[fill; 150], b"\"{} "].concat();
+                let due = outcome_in(&mut Decoder::<400>::new(), &bytes);
+                let mut decoder = Decoder::<400>::new();
+                let mut rest = bytes.as_slice();
+                let mut outcomes = Vec::new();
+                while !rest.is_empty() {
+                    outcomes.extend(shown(decoder.push_slice(&mut rest)));
+                }
+                assert_eq!(unescaped(&outcomes.join(" | ")), due, "{}", bytes.escape_ascii());
+            }
+        }
+    }
+}
+
 #[test]
 fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
     let four = |bytes: &[u8]| outcome_in(&mut Decoder::<4>::new(), bytes);
@@ -235,6 +296,11 @@ fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
     assert_eq!(four(b"[12345\xFFx{}"), "FF | Noise | {}");
     assert_eq!(four(&[&b"[12345,"[..], &b"[".repeat(MAX_DEPTH)].concat()), "Overflow");
     assert_eq!(outcome_in(&mut Decoder::<1>::new(), b"1 {} 2 "), "1 | Overflow | 2");
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
+fn rule_5_the_longest_frame() {
     let longest = [&b"\""[..], &b"x".repeat(65533), b"\""].concat();
     let mut decoder = Box::new(Decoder::<65535>::new());
     assert_eq!(outcome_in(&mut decoder, &longest).len(), 65535);

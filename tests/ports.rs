@@ -311,6 +311,37 @@ fn an_overrun_is_lost_bytes() {
     assert_eq!(String::from_utf8(port.output).unwrap(), lost, "and nothing is run");
 }
 
+/// A UART that is broken in another way than by losing bytes says so.
+#[test]
+fn another_error_of_a_uart_goes_through() {
+    struct Broken;
+
+    impl serial::ErrorType for Broken {
+        type Error = serial::ErrorKind;
+    }
+
+    impl serial::Read for Broken {
+        fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
+            Err(nb::Error::Other(serial::ErrorKind::Other))
+        }
+    }
+
+    impl serial::Write for Broken {
+        fn write(&mut self, _: u8) -> nb::Result<(), serial::ErrorKind> {
+            Ok(())
+        }
+
+        fn flush(&mut self) -> nb::Result<(), serial::ErrorKind> {
+            Ok(())
+        }
+    }
+
+    assert_eq!(agent().poll(&mut Broken), Err(serial::ErrorKind::Other));
+    let mut client: TestClient = Client::new();
+    client.synchronize(1);
+    assert_eq!(client.poll(&mut Broken), Err(nb::Error::Other(PollError::Port(serial::ErrorKind::Other))));
+}
+
 /// The port's own error goes through, and costs no byte.
 #[test]
 fn another_error_of_the_port_is_its_own() {

@@ -1,67 +1,18 @@
 //! I1 to I5 on mutated streams: what the decoder gives is what `reference` says is due, byte for byte.
 
+mod decoded;
+mod mutations;
 mod random;
 mod recordings;
 mod reference;
 
-use guestwire::{Decoder, Event, FrameError};
+use decoded::{decoded, seen};
+use guestwire::Decoder;
+use mutations::{mutate, seeds};
 use random::Random;
-use reference::{Due, Fault, Input};
+use reference::Input;
 
 const STREAMS: u64 = 200_000;
-
-fn fault(error: FrameError) -> Fault {
-    match error {
-        FrameError::Noise => Fault::Noise,
-        FrameError::Syntax => Fault::Syntax,
-        FrameError::TooDeep => Fault::TooDeep,
-        FrameError::Overflow => Fault::Overflow,
-        FrameError::Lost => Fault::Lost,
-        _ => unreachable!("no other kind of error"),
-    }
-}
-
-fn seen(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<Due> {
-    match outcome {
-        Ok(None) => None,
-        Ok(Some(Event::Sentinel)) => Some(Due::Sentinel),
-        Ok(Some(Event::Frame(frame))) => Some(Due::Frame(frame.as_bytes().to_vec())),
-        Err(error) => Some(Due::Error(fault(error))),
-    }
-}
-
-/// What a decoder gives, each with the index of the byte that it came at.
-fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> usize) -> Vec<(usize, Due)> {
-    let mut decoder = Box::new(Decoder::<N>::new());
-    let mut events = Vec::new();
-    let mut offset = 0;
-    for input in inputs {
-        match input {
-            Input::Reset => decoder.reset(),
-            Input::Lost => events.extend(decoder.lost().err().map(|error| (offset, Due::Error(fault(error))))),
-            &Input::Bytes(mut bytes) => {
-                while !bytes.is_empty() {
-                    let length = chunk(offset).clamp(1, bytes.len());
-                    let (mut now, later) = bytes.split_at(length);
-                    while !now.is_empty() {
-                        let before = now.len();
-                        let outcome = if length == 1 {
-                            let byte = now[0];
-                            now = &now[1..];
-                            decoder.push(byte)
-                        } else {
-                            decoder.push_slice(&mut now)
-                        };
-                        offset += before - now.len();
-                        events.extend(seen(outcome).map(|due| (offset - 1, due)));
-                    }
-                    bytes = later;
-                }
-            }
-        }
-    }
-    events
-}
 
 /// By byte, by slice, and cut at random: the same, and what is due.
 fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
@@ -75,51 +26,6 @@ fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
     assert_eq!(decoded::<N>(inputs, |_| 1), due, "by byte, {}", shown());
     assert_eq!(decoded::<N>(inputs, |_| usize::MAX), due, "by slice, {}", shown());
     assert_eq!(decoded::<N>(inputs, |at| Random(seed ^ at as u64).below(9)), due, "cut, {}", shown());
-}
-
-/// Requests and what else crosses the line, to be mutated.
-fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = recordings::recordings()
-        .into_iter()
-        .map(|recording| recording.input)
-        .filter(|input| input.len() <= 160)
-        .collect();
-    for more in [
-        &br#"{"a":{"b":[{}, [], ""]},"c":[{"d":{}}]}{"e":{}}"#[..],
-        br#"{"return": 5}{"error": {"class": "x", "desc": "}{"}}"#,
-        "\u{feff}{\"x\":\"\\ud83d\\ude00 \u{1F600}\u{4e2d}\u{e9}\"} 1 -0.5e+7 true false null \"s\"".as_bytes(),
-        b"[[[[[[[[[[]]]]]]]]]]{}{{{}}}}[]{]}{}",
-    ] {
-        seeds.push(more.to_vec());
-    }
-    seeds
-}
-
-/// Bytes of every kind that the grammar tells apart.
-const BYTES: &[u8] =
-    b"{}[]\"\\:,-+.019eEtrufalsn \t\n\r/bDdCcx!~\x00\x1F\x7F\x80\x9F\xA0\xBF\xC1\xC3\xE0\xED\xEF\xBB\xF0\xF4\xF5\xFE\xFF";
-
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
-    for _ in 0..random.below(5) {
-        let at = random.below(bytes.len() + 1);
-        let length = random.below(12).min(bytes.len() - at);
-        match random.below(6) {
-            0 => drop(bytes.drain(at..at + length)),
-            1 => bytes.insert(at, random.pick(BYTES)),
-            2 if at < bytes.len() => bytes[at] = random.pick(BYTES),
-            3 => {
-                let again = bytes[at..at + length].to_vec();
-                bytes.splice(at..at, again);
-            }
-            4 => {
-                let deep = b"{[".map(|open| vec![open; random.below(70)]).concat();
-                if random.one_in(8) {
-                    bytes.splice(at..at, deep);
-                }
-            }
-            _ => bytes.truncate(at.max(1)),
-        }
-    }
 }
 
 /// Bytes, with a reset or lost bytes in between now and then.
@@ -178,6 +84,31 @@ fn i2_behind_a_sentinel_the_decoder_is_as_new() {
         }
     }
 }
+
+/// What is printed tells apart what goes on otherwise, and nothing else.
+#[test]
+fn what_is_printed_is_the_state() {
+    let shown = |bytes: &[u8]| {
+        let mut decoder = Decoder::<8>::new();
+        for byte in bytes {
+            let _ = decoder.push(*byte);
+        }
+        format!("{decoder:?}")
+    };
+    let states: [&[u8]; 12] =
+        [b"", b"x", b"{", b"[", b"[1", b"[2", b"[[", b"\"a", b"\"a\\", b"[,", b"[,]", b"\"12345678"];
+    for (index, state) in states.iter().enumerate() {
+        for other in &states[..index] {
+            assert_ne!(shown(state), shown(other), "{} and {}", state.escape_ascii(), other.escape_ascii());
+        }
+    }
+    for (one, same) in
+        [(&b"[ 1"[..], &b"{}\n[1"[..]), (b"", b"{}true"), (b"", b"x\xFF"), (b"\"1234567", b"[1,2]\"1234567")]
+    {
+        assert_eq!(shown(one), shown(same), "{}", same.escape_ascii());
+    }
+}
+
 #[test]
 fn the_recordings() {
     let mut random = Random(3);

@@ -1,63 +1,17 @@
 //! The client against the real thing: QEMU's guest agent, started here in a temporary folder.
 #![cfg(unix)]
 
+mod peer;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use guestwire::commands::{
     Bytes, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, List, Schema, Whence,
 };
 use guestwire::{Client, Execute, Reply};
-
-/// A running qemu-ga, ended with the test.
-struct QemuGa {
-    child: Child,
-    folder: PathBuf,
-}
-
-impl QemuGa {
-    fn start(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("guestwire-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let path = |file: &str| folder.join(file).into_os_string();
-        let child = Command::new("qemu-ga")
-            .args(["-m", "unix-listen", "-p"])
-            .arg(path("socket"))
-            .arg("-t")
-            .arg(&folder)
-            .arg("-f")
-            .arg(path("pid"))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("qemu-ga is installed: apt-get install qemu-guest-agent");
-        Self { child, folder }
-    }
-
-    fn connect(&self) -> UnixStream {
-        let started = Instant::now();
-        loop {
-            match UnixStream::connect(self.folder.join("socket")) {
-                Ok(stream) => {
-                    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-                    return stream;
-                }
-                Err(error) => assert!(started.elapsed() < Duration::from_secs(10), "{error}"),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-impl Drop for QemuGa {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
+use peer::QemuGa;
 
 type TestClient = Client<65535, 65535>;
 
@@ -93,7 +47,7 @@ fn ask(client: &mut TestClient, stream: &mut UnixStream, request: Execute<'_>) -
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn in_step_at_the_first_synchronize_wherever_a_stale_request_was_cut() {
-    let agent = QemuGa::start("cut");
+    let agent = QemuGa::start("cut", "");
     let mut stream = agent.connect();
     let mut client = Box::new(TestClient::new());
     let stale = br#"{"execute":"guest-sync","arguments":{"id":5},"id":{"a":[1,-2.5e3,true,"\u00e9\\"],"b":"x"}}"#;
@@ -112,7 +66,7 @@ fn in_step_at_the_first_synchronize_wherever_a_stale_request_was_cut() {
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn what_the_agent_answers_comes_right() {
-    let agent = QemuGa::start("answers");
+    let agent = QemuGa::start("answers", "");
     let mut stream = agent.connect();
     let mut client = Box::new(TestClient::new());
     client.synchronize(7);
@@ -142,7 +96,7 @@ fn what_the_agent_answers_comes_right() {
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn sixty_kibibytes_come_back() {
-    let agent = QemuGa::start("long");
+    let agent = QemuGa::start("long", "");
     let mut stream = agent.connect();
     let mut client = Box::new(TestClient::new());
     client.synchronize(7);
@@ -202,7 +156,7 @@ fn mebibyte() -> Vec<u8> {
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn a_mebibyte_is_written_to_a_file_and_read_back_with_typed_calls() {
-    let agent = QemuGa::start("file");
+    let agent = QemuGa::start("file", "");
     let mut line = Typed::new(&agent);
     let path = agent.folder.join("file");
     let content = mebibyte();
@@ -236,7 +190,7 @@ fn a_mebibyte_is_written_to_a_file_and_read_back_with_typed_calls() {
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn a_mebibyte_goes_through_a_program_and_back_with_typed_calls() {
-    let agent = QemuGa::start("exec");
+    let agent = QemuGa::start("exec", "");
     let mut line = Typed::new(&agent);
     for chunk in mebibyte().chunks(30_000) {
         let script = r#"cat; printf "$0 $WORD" >&2; exit 3"#;

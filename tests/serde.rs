@@ -216,7 +216,9 @@ fn same<T: DeserializeOwned + PartialEq + Debug>(json: &str) -> bool {
 #[test]
 fn numbers_are_read_as_serde_json_reads_them() {
     let mut texts: Vec<String> =
-        ["0.0", "1.0", "1e2", "-1e-2", "1E400", "1e-400", "true", "null", "\"1\"", "[1]"].map(String::from).into();
+        ["0.0", "1.0", "1e2", "-1e-2", "1e95", "-3.5e38", "1E400", "1e-50", "1e-400", "true", "null", "\"1\"", "[1]"]
+            .map(String::from)
+            .into();
     for power in 0..65 {
         for offset in -1..2_i128 {
             texts.push(((1_i128 << power) + offset).to_string());
@@ -234,6 +236,7 @@ fn numbers_are_read_as_serde_json_reads_them() {
             same::<u16>(text),
             same::<u32>(text),
             same::<u64>(text),
+            same::<f32>(text),
             same::<f64>(text),
         ];
         accepted += all.iter().filter(|accepted| **accepted).count();

@@ -264,3 +264,38 @@ const fn encoded_size(text: &str) -> usize {
     }
     size
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A guest with two commands, named by its parameters.
+    macro_rules! named {
+        ($guest:ident $one:literal $other:literal) => {
+            struct $guest;
+
+            impl Guest for $guest {
+                const VERSION: &'static str = "1.0.0";
+                const COMMANDS: &'static [Command<Self>] = &[
+                    Command::new($one, |_, call| call.respond()?.done()),
+                    Command::new($other, |_, call| call.respond()?.done()),
+                ];
+            }
+        };
+    }
+
+    #[test]
+    fn a_name_is_there_once() {
+        named!(Different "guest-a" "guest-b");
+        named!(Longer "guest-a" "guest-ab");
+        named!(Shorter "guest-ab" "guest-a");
+        assert!(names_are_unique::<()>());
+        assert!(names_are_unique::<Different>());
+        assert!(names_are_unique::<Longer>());
+        assert!(names_are_unique::<Shorter>());
+        named!(Twice "guest-a" "guest-a");
+        named!(BuiltIn "guest-a" "guest-info");
+        assert!(!names_are_unique::<Twice>());
+        assert!(!names_are_unique::<BuiltIn>());
+    }
+}

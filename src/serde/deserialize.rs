@@ -1,6 +1,7 @@
 //! From an argument to a type with serde's trait.
 
 use core::fmt;
+use core::str::FromStr;
 
 use serde_core::de::value::BorrowedStrDeserializer;
 use serde_core::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
@@ -79,10 +80,10 @@ impl<'a> ArgumentDeserializer<'a> {
         visited.map_err(|fault| fault.at(self.0).into())
     }
 
-    fn double(&self) -> Result<f64, ArgumentError<'a>> {
+    fn float<F: FromStr + Copy + Into<f64>>(&self) -> Result<F, ArgumentError<'a>> {
         let value = self.0.value();
         let number = if value.kind() == Kind::Number { value.as_str().parse().ok() } else { None };
-        number.filter(|number: &f64| number.is_finite()).ok_or(self.0.type_error("number"))
+        number.filter(|number: &F| (*number).into().is_finite()).ok_or(self.0.type_error("number"))
     }
 }
 
@@ -118,15 +119,11 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 
     fn deserialize_f32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        let number = self.double()?;
-        if (number as f32).is_infinite() {
-            return Err(self.0.type_error("number").into());
-        }
-        self.visit(visitor.visit_f64(number))
+        self.visit(visitor.visit_f32(self.float()?))
     }
 
     fn deserialize_f64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visitor.visit_f64(self.double()?))
+        self.visit(visitor.visit_f64(self.float()?))
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {

@@ -1,0 +1,92 @@
+//! The decoder: what is due comes, and however the bytes are cut, the same comes.
+
+use guestwire::{Decoder, PollError};
+
+use crate::decoded::{decoded, fault, seen};
+use crate::line::{Op, ops};
+use crate::reference::{self, Due, Input};
+
+/// I1, I2, I3 and I5, against the rules as `reference` reads them. `R` resets, `L` loses bytes.
+pub fn decoder_push(bytes: &[u8]) {
+    let Some((size, stream)) = bytes.split_first() else { return };
+    let input = |op| match op {
+        Op::Bytes(bytes) => Input::Bytes(bytes),
+        Op::Call(b'R') => Input::Reset,
+        Op::Call(_) => Input::Lost,
+    };
+    let inputs: Vec<Input<'_>> = ops(stream).into_iter().map(input).collect();
+    match size % 4 {
+        0 => check_due::<1>(&inputs),
+        1 => check_due::<7>(&inputs),
+        2 => check_due::<24>(&inputs),
+        _ => check_due::<512>(&inputs),
+    }
+}
+
+fn check_due<const N: usize>(inputs: &[Input<'_>]) {
+    let due = reference::due(inputs, N);
+    assert_eq!(decoded::<N>(inputs, |_| 1), due);
+    assert_eq!(decoded::<N>(inputs, |_| usize::MAX), due);
+}
+
+/// I3: push, push_slice and poll agree. The first bytes say how the others are cut.
+pub fn decoder_chunks(bytes: &[u8]) {
+    let [size, count, rest @ ..] = bytes else { return };
+    let (cuts, stream) = rest.split_at(rest.len().min(usize::from(count % 8)));
+    if size % 2 == 0 { check_chunks::<9>(cuts, stream) } else { check_chunks::<300>(cuts, stream) }
+}
+
+fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {
+    let cut = |index: usize| cuts.get(index % cuts.len().max(1)).map_or(usize::MAX, |cut| usize::from(*cut));
+    let mut by_byte = Decoder::<N>::new();
+    let mut events = Vec::new();
+    for (offset, byte) in stream.iter().enumerate() {
+        events.extend(seen(by_byte.push(*byte)).map(|due| (offset, due)));
+    }
+
+    let mut by_slice = Decoder::<N>::new();
+    let mut sliced = Vec::new();
+    let mut rest = stream;
+    for index in 0.. {
+        let (mut now, later) = rest.split_at(rest.len().min(cut(index)));
+        while !now.is_empty() {
+            let outcome = seen(by_slice.push_slice(&mut now));
+            sliced.extend(outcome.map(|due| (stream.len() - later.len() - now.len() - 1, due)));
+        }
+        rest = later;
+        if rest.is_empty() || index > 2 * stream.len() {
+            break;
+        }
+    }
+    if rest.is_empty() {
+        assert_eq!(sliced, events);
+    }
+
+    // The port blocks where the cuts are.
+    let mut by_poll = Decoder::<N>::new();
+    let mut polled = Vec::new();
+    let (mut at, mut asked) = (0, 0);
+    while at < stream.len() {
+        let event = by_poll.poll(|| {
+            asked += 1;
+            if asked % 2 == 0 && cut(asked) < 8 {
+                return Err(nb_error());
+            }
+            let byte = stream.get(at).copied().ok_or_else(nb_error)?;
+            at += 1;
+            Ok(byte)
+        });
+        let due = match event {
+            Ok(event) => seen(Ok(Some(event))),
+            Err(guestwire::nb::Error::WouldBlock) => None,
+            Err(guestwire::nb::Error::Other(PollError::Protocol(error))) => Some(Due::Error(fault(error))),
+            Err(guestwire::nb::Error::Other(PollError::Port(()))) => unreachable!("the port has no errors"),
+        };
+        polled.extend(due.map(|due| (at - 1, due)));
+    }
+    assert_eq!(polled, events);
+}
+
+fn nb_error() -> guestwire::nb::Error<()> {
+    guestwire::nb::Error::WouldBlock
+}

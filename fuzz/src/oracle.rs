@@ -1,0 +1,109 @@
+//! serde_json as oracle: what a text is, and what it says.
+
+use guestwire::{Decoder, Event, Kind, MAX_DEPTH, Value};
+
+use crate::tree::Tree;
+
+const SIZE: usize = 4096;
+
+/// The decoder takes the bytes for exactly one frame if serde_json takes them for a value, and reads the same in it.
+///
+/// But for what is documented: byte order marks are skipped, and nesting deeper than 64 is refused.
+pub fn oracle(bytes: &[u8]) {
+    let mut text = bytes;
+    while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
+        text = behind;
+    }
+    let behind = text.iter().rposition(|byte| !b" \t\n\r".contains(byte)).map_or(0, |last| last + 1);
+    if text[..behind].ends_with(b"\xEF\xBB\xBF") || text.len() > SIZE {
+        return; // a byte order mark behind the value is skipped too
+    }
+    let expected =
+        std::str::from_utf8(text).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+    let mut decoder = Decoder::<SIZE>::new();
+    let mut outcomes = 0;
+    let mut frame = Vec::new();
+    for byte in bytes.iter().chain(b"\n") {
+        match decoder.push(*byte) {
+            Ok(None) => continue,
+            Ok(Some(Event::Frame(event))) => {
+                frame = event.as_bytes().to_vec();
+                if let Some(text) = expected {
+                    let tree = Tree::parse(text).expect("serde_json has taken it before");
+                    compare(event.value(), &tree);
+                }
+            }
+            _ => frame.clear(),
+        }
+        outcomes += 1;
+    }
+    let accepted = outcomes == 1 && !frame.is_empty() && decoder.lost().is_ok();
+    assert_eq!(accepted, expected.is_some() && depth(text) <= MAX_DEPTH, "{}", bytes.escape_ascii());
+}
+
+/// How many brackets of a good text are open at most.
+fn depth(text: &[u8]) -> usize {
+    let (mut open, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => open += 1,
+            b']' | b'}' if !in_string => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
+}
+
+fn compare(value: Value<'_>, tree: &Tree) {
+    assert_eq!(value.integer(), tree.integer());
+    assert_eq!(value.unsigned(), tree.unsigned());
+    assert_eq!(value.boolean(), if let Tree::Boolean(boolean) = tree { Some(*boolean) } else { None });
+    assert_eq!(value.kind() == Kind::Null, *tree == Tree::Null);
+    assert_eq!(value.kind() == Kind::Number, matches!(tree, Tree::Number(_)));
+    match (value.string(), tree.text()) {
+        (Some(text), Some(expected)) => {
+            assert!(text == *expected && text.chars().eq(expected.chars()));
+            assert_eq!(text.to_string(), expected);
+            assert_eq!(text.copy_to(&mut vec![0; expected.len()]), Ok(expected));
+            assert!(expected.is_empty() || text.copy_to(&mut vec![0; expected.len() - 1]).is_err());
+            assert!(text.as_str().is_none_or(|text| text == expected));
+            assert!(text != *format!("{expected}x"));
+        }
+        (text, expected) => assert_eq!(text.is_some(), expected.is_some()),
+    }
+    match (value.elements(), tree) {
+        (Some(elements), Tree::Array(expected)) => {
+            assert_eq!(elements.clone().count(), expected.len());
+            elements.zip(expected).for_each(|(element, expected)| compare(element, expected));
+        }
+        (elements, _) => assert!(elements.is_none() && !matches!(tree, Tree::Array(_))),
+    }
+    match (value.members(), tree.members()) {
+        (Some(members), Some(expected)) => {
+            assert_eq!(members.clone().count(), expected.len());
+            for ((name, value), (expected_name, expected)) in members.zip(expected) {
+                assert_eq!(name, expected_name.as_str());
+                compare(value, expected);
+            }
+            for (name, _) in expected {
+                assert_eq!(value.member(name).map(|value| value.kind()), tree.member(name).map(kind));
+            }
+        }
+        (members, expected) => assert_eq!(members.is_some(), expected.is_some()),
+    }
+}
+
+fn kind(tree: &Tree) -> Kind {
+    match tree {
+        Tree::Null => Kind::Null,
+        Tree::Boolean(_) => Kind::Boolean,
+        Tree::Number(_) => Kind::Number,
+        Tree::String(_) => Kind::String,
+        Tree::Array(_) => Kind::Array,
+        Tree::Object(_) => Kind::Object,
+    }
+}

@@ -1,0 +1,60 @@
+//! What a decoder gives, in the terms of `reference`.
+#![allow(dead_code, reason = "each test uses what it needs")]
+
+use guestwire::{Decoder, Event, FrameError};
+
+use crate::reference::{Due, Fault, Input};
+
+pub fn fault(error: FrameError) -> Fault {
+    match error {
+        FrameError::Noise => Fault::Noise,
+        FrameError::Syntax => Fault::Syntax,
+        FrameError::TooDeep => Fault::TooDeep,
+        FrameError::Overflow => Fault::Overflow,
+        FrameError::Lost => Fault::Lost,
+        _ => unreachable!("no other kind of error"),
+    }
+}
+
+pub fn seen(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<Due> {
+    match outcome {
+        Ok(None) => None,
+        Ok(Some(Event::Sentinel)) => Some(Due::Sentinel),
+        Ok(Some(Event::Frame(frame))) => Some(Due::Frame(frame.as_bytes().to_vec())),
+        Err(error) => Some(Due::Error(fault(error))),
+    }
+}
+
+/// What a decoder gives, each with the index of the byte that it came at. `chunk`: how many bytes to push at once, by
+/// the index of the first.
+pub fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> usize) -> Vec<(usize, Due)> {
+    let mut decoder = Box::new(Decoder::<N>::new());
+    let mut events = Vec::new();
+    let mut offset = 0;
+    for input in inputs {
+        match input {
+            Input::Reset => decoder.reset(),
+            Input::Lost => events.extend(decoder.lost().err().map(|error| (offset, Due::Error(fault(error))))),
+            &Input::Bytes(mut bytes) => {
+                while !bytes.is_empty() {
+                    let length = chunk(offset).clamp(1, bytes.len());
+                    let (mut now, later) = bytes.split_at(length);
+                    while !now.is_empty() {
+                        let before = now.len();
+                        let outcome = if length == 1 {
+                            let byte = now[0];
+                            now = &now[1..];
+                            decoder.push(byte)
+                        } else {
+                            decoder.push_slice(&mut now)
+                        };
+                        offset += before - now.len();
+                        events.extend(seen(outcome).map(|due| (offset - 1, due)));
+                    }
+                    bytes = later;
+                }
+            }
+        }
+    }
+    events
+}

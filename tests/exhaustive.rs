@@ -1,0 +1,275 @@
+//! All strings up to a length, and all states of small decoders.
+
+mod decoded;
+mod reference;
+
+use std::collections::{HashMap, HashSet};
+
+use decoded::seen;
+use guestwire::{Decoder, Event};
+use reference::{Due, Input};
+use serde_json::Value;
+
+/// One byte of each class that the grammar tells apart. `every_byte_is_in_a_class` checks that these are all.
+const CLASSES: &[u8] =
+    b"{}[]\",:\\ \t/-+.e018aAbdcEfulntrs'\x00\x7F\x80\x90\xA0\xC2\xE0\xE1\xED\xEF\xBB\xBF\xF0\xF1\xF4\xFE\xFF";
+
+type Key = String;
+
+/// All that the decoder's behaviour depends on.
+fn key<const N: usize>(decoder: &Decoder<N>) -> Key {
+    format!("{decoder:?}")
+}
+
+/// The same without the bytes of the open frame.
+fn key_without_text<const N: usize>(decoder: &Decoder<N>) -> Key {
+    let mut key = key(decoder);
+    if let Some(text) = key.find("text: ") {
+        key.truncate(text);
+    }
+    key
+}
+
+fn depth(key: &Key) -> usize {
+    let digits = key.split("depth: ").nth(1).expect("what is printed has a depth");
+    digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+}
+
+/// Every state that a decoder can get into by `bytes`, nesting no deeper than `deepest`, with a shortest way there.
+fn states<const N: usize>(bytes: &[u8], deepest: usize) -> HashMap<Key, (Decoder<N>, Vec<u8>)> {
+    let new = Decoder::<N>::new();
+    let mut states = HashMap::from([(key(&new), (new.clone(), vec![]))]);
+    let mut frontier = vec![(new, vec![])];
+    while !frontier.is_empty() {
+        let mut next = Vec::new();
+        for (decoder, way) in &frontier {
+            for byte in bytes {
+                let mut decoder = decoder.clone();
+                let _ = decoder.push(*byte);
+                let key = key(&decoder);
+                if depth(&key) <= deepest && !states.contains_key(&key) {
+                    let way = [&way[..], &[*byte]].concat();
+                    states.insert(key, (decoder.clone(), way.clone()));
+                    next.push((decoder, way));
+                }
+            }
+        }
+        frontier = next;
+    }
+    states
+}
+
+fn outcome<const N: usize>(decoder: &mut Decoder<N>, byte: u8) -> Option<Due> {
+    seen(decoder.push(byte))
+}
+
+/// From a state, whatever the byte: what is pushed as a slice does the same, the sentinel makes the decoder new, `lost`
+/// tells whether a frame is open, and a frame is begun, goes on, or has one outcome (I1).
+fn check_state<const N: usize>(decoder: &Decoder<N>, bytes: &[u8]) {
+    let is_open = |decoder: &Decoder<N>| decoder.clone().lost().is_err();
+    for byte in bytes {
+        let mut pushed = decoder.clone();
+        let outcome = outcome(&mut pushed, *byte);
+        let mut sliced = decoder.clone();
+        assert_eq!(seen(sliced.push_slice(&mut &[*byte][..])), outcome);
+        assert_eq!(key(&sliced), key(&pushed));
+        match &outcome {
+            Some(Due::Sentinel) => assert!(*byte == 0xFF && key(&pushed) == key(&Decoder::<N>::new())),
+            Some(Due::Frame(_)) => assert!(is_open(decoder) && !is_open(&pushed)),
+            Some(Due::Error(reference::Fault::Noise)) => assert!(!is_open(decoder)),
+            Some(Due::Error(_)) => assert!(is_open(decoder)),
+            None => assert!(!is_open(decoder) || is_open(&pushed), "a frame has vanished"),
+        }
+        assert_eq!(*byte == 0xFF, outcome == Some(Due::Sentinel));
+    }
+}
+
+/// Every open frame can still be completed, so that what breaks a frame breaks it at the first byte possible.
+fn check_that_open_frames_can_end<const N: usize>(states: &HashMap<Key, (Decoder<N>, Vec<u8>)>, bytes: &[u8]) {
+    let mut before: HashMap<Key, Vec<Key>> = HashMap::new();
+    let mut ends = Vec::new();
+    for (from, (decoder, _)) in states {
+        for byte in bytes {
+            let mut decoder = decoder.clone();
+            match outcome(&mut decoder, *byte) {
+                Some(Due::Frame(_) | Due::Error(reference::Fault::Overflow)) => ends.push(from.clone()),
+                Some(_) => {}
+                None => before.entry(key(&decoder)).or_default().push(from.clone()),
+            }
+        }
+    }
+    let mut can_end: HashSet<Key> = HashSet::new();
+    while let Some(state) = ends.pop() {
+        if can_end.insert(state.clone()) {
+            ends.extend(before.get(&state).into_iter().flatten().cloned());
+        }
+    }
+    for (state, (decoder, way)) in states {
+        let is_open = decoder.clone().lost().is_err();
+        assert!(!is_open || can_end.contains(state), "{} cannot become a frame", way.escape_ascii());
+    }
+}
+
+/// What each state gives for each byte is due, by `reference`, for the way there and that byte.
+fn check_against_reference<const N: usize>(states: &HashMap<Key, (Decoder<N>, Vec<u8>)>, bytes: &[u8]) -> usize {
+    let mut transitions = 0;
+    for (decoder, way) in states.values() {
+        for byte in bytes {
+            let bytes = [&way[..], &[*byte]].concat();
+            let due = reference::due(&[Input::Bytes(&bytes)], N);
+            let last = due.into_iter().find(|(at, _)| *at == way.len()).map(|(_, due)| due);
+            assert_eq!(outcome(&mut decoder.clone(), *byte), last, "{}", bytes.escape_ascii());
+            transitions += 1;
+        }
+    }
+    transitions
+}
+
+fn visit<const N: usize>(bytes: &[u8], deepest: usize) {
+    let states = states::<N>(bytes, deepest);
+    states.values().for_each(|(decoder, _)| check_state(decoder, bytes));
+    check_that_open_frames_can_end(&states, bytes);
+    let transitions = check_against_reference(&states, bytes);
+    println!(
+        "fixpoint: N = {N}, nesting <= {deepest}, {} bytes: {} states, {transitions} transitions",
+        bytes.len(),
+        states.len()
+    );
+}
+
+/// What every input of any length leads to that nests at most twice.
+#[test]
+fn all_states_of_a_decoder_of_one_byte() {
+    visit::<1>(CLASSES, 2);
+}
+
+#[test]
+#[ignore = "takes a minute: cargo test --release --test exhaustive -- --ignored"]
+fn all_states_of_decoders_of_two_and_three_bytes() {
+    visit::<1>(CLASSES, 4);
+    visit::<2>(CLASSES, 3);
+    visit::<3>(b"{}[]\",:\\u0- \n\x00\xC2\x80\xEF\xBB\xBF\xFF", 3);
+}
+
+/// As deep as it goes, with one kind of bracket each.
+#[test]
+fn all_states_to_the_limit_of_nesting() {
+    visit::<2>(b"[],0 \"\\x\xFF", 64);
+    visit::<2>(b"{}:\", \\x\xFF", 64);
+}
+
+/// Whatever the state, a byte that is not among `CLASSES` does what one of them does.
+#[test]
+fn every_byte_is_in_a_class() {
+    let states = states::<2>(CLASSES, 2);
+    let mut classes = HashSet::new();
+    let behaviour = |byte: u8| -> Vec<(Key, Option<u8>)> {
+        let step = |(decoder, _): &(Decoder<2>, Vec<u8>)| {
+            let mut decoder = decoder.clone();
+            let kind = outcome(&mut decoder, byte).map(|due| match due {
+                Due::Sentinel => 0,
+                Due::Frame(_) => 1,
+                Due::Error(fault) => 2 + fault as u8,
+            });
+            (key_without_text(&decoder), kind)
+        };
+        let mut all: Vec<_> = states.iter().map(|(key, state)| (key.clone(), step(state))).collect();
+        all.sort();
+        all.into_iter().map(|(_, step)| step).collect()
+    };
+    for class in CLASSES {
+        classes.insert(behaviour(*class));
+    }
+    let others: Vec<u8> = (0..=u8::MAX).filter(|byte| !classes.contains(&behaviour(*byte))).collect();
+    assert!(others.is_empty(), "in classes of their own: {}", others.escape_ascii());
+    println!("classes: {} of the 256 bytes, in each of {} states", classes.len(), states.len());
+}
+
+/// Every string over the classes, up to a length: at each byte the decoder says what serde_json says.
+///
+/// It goes on behind each byte that leaves a frame open, for what a decoder gives in any other state is what it gives to
+/// a shorter string.
+struct Strings {
+    longest: usize,
+    strings: u64,
+    frames: u64,
+    refused: u64,
+}
+
+impl Strings {
+    fn up_to(longest: usize) {
+        let mut strings = Self { longest, strings: 0, frames: 0, refused: 0 };
+        strings.go_on(&mut Vec::new(), &Decoder::new());
+        let Self { strings, frames, refused, .. } = strings;
+        println!(
+            "strings: {strings} up to length {longest}, {frames} of them frames, {refused} refused at the last byte"
+        );
+    }
+
+    fn go_on(&mut self, text: &mut Vec<u8>, decoder: &Decoder<16>) {
+        for byte in CLASSES {
+            text.push(*byte);
+            self.strings += 1;
+            let mut decoder = decoder.clone();
+            match decoder.push(*byte) {
+                Ok(None) => {
+                    check_open(text, &decoder);
+                    if text.len() < self.longest {
+                        self.go_on(text, &decoder);
+                    }
+                }
+                Ok(Some(Event::Frame(_))) => {
+                    self.frames += 1;
+                    assert!(verdict(text).is_ok(), "taken: {}", text.escape_ascii());
+                }
+                Ok(Some(Event::Sentinel)) => assert_eq!(*byte, 0xFF),
+                Err(_) => {
+                    self.refused += 1;
+                    assert!(is_broken(text), "refused: {}", text.escape_ascii());
+                }
+            }
+            text.pop();
+        }
+    }
+}
+
+/// What serde_json says. Byte order marks in front are none of its business.
+fn verdict(text: &[u8]) -> serde_json::Result<()> {
+    let mut text = text;
+    while let [b' ' | b'\t', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
+        text = behind;
+    }
+    serde_json::from_slice::<Value>(text).map(drop)
+}
+
+/// It can go on: as a number, which may be whole already, as a frame that is not, or as nothing yet.
+fn check_open(text: &[u8], decoder: &Decoder<16>) {
+    let is_frame = matches!(decoder.clone().push(b'\n'), Ok(Some(Event::Frame(_))));
+    match verdict(text) {
+        Ok(()) => assert!(is_frame, "a number: {}", text.escape_ascii()),
+        Err(error) => {
+            let half_a_mark = text.ends_with(b"\xEF") || text.ends_with(b"\xEF\xBB");
+            assert!(!is_frame && (error.is_eof() || half_a_mark), "open: {}", text.escape_ascii());
+        }
+    }
+}
+
+/// However it goes on, it is no value.
+fn is_broken(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_err_and(|error| error.error_len().is_some())
+        || verdict(text).is_err_and(|error| !error.is_eof())
+        // serde_json looks at the digits of an escape only when there are four.
+        || matches!(reference::due_bytes(text, 16).as_slice(), [(at, Due::Error(_))] if *at == text.len() - 1)
+}
+
+#[test]
+fn all_strings_up_to_length_4() {
+    Strings::up_to(4);
+}
+
+/// `LENGTH=7` takes half an hour.
+#[test]
+#[ignore = "takes a minute: cargo test --release --test exhaustive -- --ignored"]
+fn all_strings_up_to_length_6() {
+    Strings::up_to(std::env::var("LENGTH").map_or(6, |length| length.parse().expect("LENGTH is a number")));
+}
