@@ -512,23 +512,30 @@ fn numbers_with_a_fraction_are_read_in_thousandths() {
 /// More is returned than there is room for: nothing but an error leaves.
 #[test]
 fn file_content_that_does_not_fit() {
-    struct Greedy(usize);
+    struct Greedy {
+        wanted: usize,
+        more: usize,
+    }
 
     impl Guest for Greedy {
         const VERSION: &'static str = "1.0.0";
         const COMMANDS: &'static [Command<Self>] = &[FileRead::command(|guest: &mut Self, call| {
-            let (_, mut response): (FileRead, _) = call.parse()?;
-            let room = response.content_space(usize::MAX).len();
-            response.file_content(room + guest.0, true)
+            let (_, response): (FileRead, _) = call.parse()?;
+            let mut content = response.file_content(guest.wanted);
+            let room = content.space().len();
+            content.respond(room + guest.more, true)
         })];
     }
 
-    let read = |more: usize| {
+    let read = |wanted: usize, more: usize| {
         let request = b"{\"execute\": \"guest-file-read\", \"arguments\": {\"handle\": 1}}";
-        String::from_utf8(exchange(&mut Agent::<_, 512, 1024>::new(Greedy(more)), request)).unwrap()
+        let mut agent = Agent::<_, 512, 1024>::new(Greedy { wanted, more });
+        String::from_utf8(exchange(&mut agent, request)).unwrap()
     };
-    assert!(read(0).starts_with("{\"return\": {\"count\": "));
-    assert_eq!(read(1), error("GenericError", "Response does not fit the transmit buffer"));
+    assert!(read(usize::MAX, 0).starts_with("{\"return\": {\"count\": "));
+    assert!(read(3, 0).starts_with("{\"return\": {\"count\": 3, "));
+    assert_eq!(read(3, 1), error("GenericError", "Response does not fit the transmit buffer"));
+    assert_eq!(read(usize::MAX, 1), error("GenericError", "Response does not fit the transmit buffer"));
 }
 
 #[test]

@@ -77,7 +77,9 @@ pub const fn agent() -> BoardAgent {
 pub fn agent_by_byte(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     for &byte in wire {
         agent.push(byte).expect("every response is taken before the next byte");
-        send(agent, sent);
+        if !agent.transmit().is_empty() {
+            send(agent, sent);
+        }
     }
 }
 
