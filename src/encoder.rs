@@ -69,7 +69,7 @@ impl<'b> Encoder<'b> {
         self.value().json(b"\n")
     }
 
-    /// A value to be written.
+    /// A value to be written. Nothing separates it from what is there: one message holds one.
     pub fn value(&mut self) -> ValueEncoder<'_> {
         let encoder = Encoder { buffer: self.buffer, length: self.length };
         ValueEncoder { encoder, whole: &mut self.length }

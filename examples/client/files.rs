@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
-use guestwire::{DoesNotFit, ObjectEncoder, Reply, Value};
+use guestwire::commands::{Bytes, FileClose, FileOpen, FileRead, FileWrite, Schema};
+use guestwire::{Client, ExecuteError, Reply, Value};
 
 use crate::line::{Form, Line};
 use crate::unix::Failure;
@@ -25,14 +25,12 @@ pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Fai
                 read => &piece[..read.map_err(|error| local(file, &error))?],
             };
             while !rest.is_empty() {
+                let write = FileWrite { handle, buf_b64: Bytes::Plain(rest), count: None };
                 let written = ask(
                     line,
-                    "guest-file-write",
-                    |arguments| {
-                        arguments.member("handle").integer(handle)?;
-                        arguments.member("buf-b64").string(&BASE64_STANDARD.encode(rest))
-                    },
-                    |value| value.member("count")?.unsigned(),
+                    FileWrite::NAME,
+                    |client| client.request(write),
+                    |value| Some(FileWrite::returned(value).ok()?.count),
                 )?;
                 let written = usize::try_from(written).unwrap_or(0).min(rest.len());
                 if written == 0 {
@@ -56,14 +54,11 @@ pub fn pull(line: &mut Line<'_>, guest_file: &str, file: &str) -> Result<(), Fai
         loop {
             let (piece, at_end) = ask(
                 line,
-                "guest-file-read",
-                |arguments| {
-                    arguments.member("handle").integer(handle)?;
-                    arguments.member("count").unsigned(PIECE as u64)
-                },
+                FileRead::NAME,
+                |client| client.request(FileRead { handle, count: Some(PIECE as i64) }),
                 |value| {
-                    let piece = value.member("buf-b64")?.string()?.to_string();
-                    Some((BASE64_STANDARD.decode(piece).ok()?, value.member("eof")?.boolean()?))
+                    let read = FileRead::returned(value).ok()?;
+                    Some((read.buf_b64.decoded().ok()?.collect::<Vec<_>>(), read.eof))
                 },
             )?;
             target.write_all(&piece).map_err(|error| local(&unfinished, &error))?;
@@ -94,12 +89,9 @@ fn with_guest_file(
     let handle = interrupts.held_back(|| {
         ask(
             line,
-            "guest-file-open",
-            |arguments| {
-                arguments.member("path").string(guest_file)?;
-                arguments.member("mode").string(mode)
-            },
-            |value| value.integer(),
+            FileOpen::NAME,
+            |client| client.request(FileOpen { path: guest_file.into(), mode: Some(mode.into()) }),
+            |value| FileOpen::returned(value).ok(),
         )
     })?;
     let copied = copy(line, handle);
@@ -107,7 +99,7 @@ fn with_guest_file(
         if !line.client.is_in_step() && line.synchronize(Form::Delimited).is_err() {
             return Err(Failure::NoAnswer(format!("{guest_file} may still be open in the guest, handle {handle}")));
         }
-        ask(line, "guest-file-close", |arguments| arguments.member("handle").integer(handle), |_| Some(()))
+        ask(line, FileClose::NAME, |client| client.request(FileClose { handle }), |_| Some(()))
     });
     if let (Err(_), Err(Failure::NoAnswer(left_open))) = (&copied, &closed) {
         eprintln!("client: {left_open}");
@@ -119,10 +111,10 @@ fn with_guest_file(
 fn ask<T>(
     line: &mut Line<'_>,
     command: &str,
-    arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
+    request: impl FnOnce(&mut Client<65535, 65535>) -> Result<(), ExecuteError>,
     take: impl FnOnce(Value<'_>) -> Option<T>,
 ) -> Result<T, Failure> {
-    line.client.execute_with(command, arguments).map_err(|error| Failure::BadCall(error.to_string()))?;
+    request(&mut line.client).map_err(|error| Failure::BadCall(error.to_string()))?;
     line.exchange(|reply| match reply {
         Reply::Return(value) => {
             take(value).ok_or_else(|| Failure::NoAnswer(format!("{command} returned something else: {value}")))

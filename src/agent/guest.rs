@@ -35,6 +35,8 @@ use crate::value::Value;
 ///
 /// static AGENT: Agent<Board, 256, 512> = Agent::new(Board { frozen: false });
 /// ```
+///
+/// It borrows nothing, for the table of commands that it has is `'static`.
 pub trait Guest: Sized + 'static {
     /// Shown by `guest-info`. Clients expect the form "1.2.3".
     const VERSION: &'static str;

@@ -99,7 +99,18 @@ impl fmt::Display for Str<'_> {
 
 impl fmt::Debug for Str<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{self}\"")
+        f.write_char('"')?;
+        self.write_to(&mut Escaped(f))?;
+        f.write_char('"')
+    }
+}
+
+/// Escapes what is written, as `Debug` does.
+struct Escaped<'f, 'b>(&'f mut fmt::Formatter<'b>);
+
+impl Write for Escaped<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.escape_debug().try_for_each(|character| self.0.write_char(character))
     }
 }
 
