@@ -440,6 +440,7 @@ fn no_arguments_as_a_unit() {
     arguments::<()>("{}").unwrap();
     arguments::<Nothing>("{}").unwrap();
     assert!(arguments::<()>("{\"x\": 1}").is_err());
+    assert!(arguments::<HashMap<String, ()>>("{\"x\": {}}").is_err());
 }
 
 /// Each member is compared with all behind it: without a limit, 58 KB take a second.

@@ -261,6 +261,12 @@ impl<'a> Argument<'a> {
         Self { value, ..*self }
     }
 
+    /// Whether it is all of the arguments, or all that was returned.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_root(&self) -> bool {
+        self.root.before(self.value).is_empty()
+    }
+
     /// Whether it counts as absent: `null` in a response.
     pub(crate) fn is_absent(&self) -> bool {
         self.others == Others::Ignored && self.value.kind() == Kind::Null

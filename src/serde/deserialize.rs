@@ -163,7 +163,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
 
     fn deserialize_unit<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         match self.0.value().as_bytes() {
-            b"null" | b"{}" => visitor.visit_unit(),
+            b"null" => visitor.visit_unit(),
+            b"{}" if self.0.is_root() => visitor.visit_unit(),
             _ => Err(self.0.type_error("null").into()),
         }
     }
