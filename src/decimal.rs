@@ -76,3 +76,46 @@ pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
     }
     Some(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was written, read back.
+    #[derive(Debug, Default, PartialEq)]
+    struct Digits {
+        value: u64,
+        count: u32,
+    }
+
+    impl fmt::Write for Digits {
+        fn write_str(&mut self, digits: &str) -> fmt::Result {
+            digits.chars().try_for_each(|digit| self.write_char(digit))
+        }
+
+        fn write_char(&mut self, digit: char) -> fmt::Result {
+            let digit = digit.to_digit(10).ok_or(fmt::Error)?;
+            let value = self.value.checked_mul(10).and_then(|value| value.checked_add(digit.into()));
+            self.value = value.ok_or(fmt::Error)?;
+            self.count = self.count.saturating_add(1);
+            Ok(())
+        }
+    }
+
+    impl WriteText for Digits {}
+
+    /// Of the two ways a target takes only one.
+    #[test]
+    fn both_ways_write_a_number_without_leading_zeros() {
+        let powers = (0..20).filter_map(|exponent| 10_u64.checked_pow(exponent));
+        let around = powers.flat_map(|power| [power.wrapping_sub(1), power, power.wrapping_mul(9), !power]);
+        for value in around.chain([u64::MAX]) {
+            for way in [by_division, by_subtraction] {
+                let mut digits = Digits::default();
+                assert_eq!(way(&mut digits, value), Ok(()));
+                let count = value.checked_ilog10().map_or(1, |zeros| zeros.saturating_add(1));
+                assert_eq!(digits, Digits { value, count });
+            }
+        }
+    }
+}
