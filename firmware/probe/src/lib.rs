@@ -36,3 +36,23 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     }
     panic_is_reachable()
 }
+
+/// A program that is nothing but an agent: `firmware/measure` knows the sizes of its buffers.
+#[macro_export]
+macro_rules! agent {
+    ($board:ident $state:tt) => {
+        #[unsafe(no_mangle)]
+        static mut AGENT: guestwire::Agent<$board, 256, 640> = guestwire::Agent::new($board $state);
+
+        #[unsafe(no_mangle)]
+        extern "C" fn _start() -> ! {
+            let agent = &raw mut AGENT;
+            // SAFETY: the only mention of it.
+            let agent = unsafe { &mut *agent };
+            loop {
+                let _ = agent.poll_read($crate::read);
+                let _ = agent.poll_write($crate::write);
+            }
+        }
+    };
+}

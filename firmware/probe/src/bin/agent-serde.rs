@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use guestwire::{Agent, Command, Guest};
+use guestwire::{Command, Guest};
 use serde::{Deserialize, Serialize};
 
 struct Board {
@@ -54,16 +54,4 @@ enum Mode {
 #[derive(Serialize)]
 struct Done {}
 
-#[unsafe(no_mangle)]
-static mut AGENT: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
-
-#[unsafe(no_mangle)]
-extern "C" fn _start() -> ! {
-    let agent = &raw mut AGENT;
-    // SAFETY: the only mention of it.
-    let agent = unsafe { &mut *agent };
-    loop {
-        let _ = agent.poll_read(probe::read);
-        let _ = agent.poll_write(probe::write);
-    }
-}
+probe::agent!(Board { nanoseconds: 0 });

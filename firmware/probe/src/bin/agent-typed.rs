@@ -3,7 +3,7 @@
 #![no_main]
 
 use guestwire::commands::{Done, GetTime, SetTime, Shutdown, ShutdownMode};
-use guestwire::{Agent, Command, Guest};
+use guestwire::{Command, Guest};
 
 struct Board {
     nanoseconds: i64,
@@ -33,16 +33,4 @@ impl Guest for Board {
     ];
 }
 
-#[unsafe(no_mangle)]
-static mut AGENT: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
-
-#[unsafe(no_mangle)]
-extern "C" fn _start() -> ! {
-    let agent = &raw mut AGENT;
-    // SAFETY: the only mention of it.
-    let agent = unsafe { &mut *agent };
-    loop {
-        let _ = agent.poll_read(probe::read);
-        let _ = agent.poll_write(probe::write);
-    }
-}
+probe::agent!(Board { nanoseconds: 0 });
