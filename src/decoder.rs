@@ -310,16 +310,6 @@ impl<const N: usize> fmt::Debug for Decoder<N> {
 }
 
 impl Parser<[u8]> {
-    fn store(&mut self, byte: u8) {
-        match self.buffer.get_mut(usize::from(self.length)) {
-            Some(place) => {
-                *place = byte;
-                self.length = self.length.wrapping_add(1);
-            }
-            None => self.room = Room::Exceeded,
-        }
-    }
-
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
@@ -455,6 +445,16 @@ impl Parser<[u8]> {
     fn begin(&mut self, byte: u8) {
         self.clear();
         self.store(byte);
+    }
+
+    fn store(&mut self, byte: u8) {
+        match self.buffer.get_mut(usize::from(self.length)) {
+            Some(place) => {
+                *place = byte;
+                self.length = self.length.wrapping_add(1);
+            }
+            None => self.room = Room::Exceeded,
+        }
     }
 
     fn frame(&self) -> Signal {
