@@ -88,17 +88,7 @@ impl<'b> Encoder<'b> {
     ///
     /// One by one, for a `memcpy` costs firmware more flash than all of this room.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        let mut end = self.length;
-        for byte in bytes {
-            match self.buffer.get_mut(end) {
-                Some(place) => {
-                    *place = *byte;
-                    end = end.wrapping_add(1);
-                }
-                None => end = usize::MAX,
-            }
-        }
-        self.length = end;
+        bytes.iter().for_each(|byte| self.put_byte(*byte));
     }
 
     fn put_byte(&mut self, byte: u8) {
