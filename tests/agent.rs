@@ -3,9 +3,9 @@
 mod exchange;
 
 use exchange::{error, error_with_id, exchange};
-use guestwire::{Agent, Command, CommandError, Guest, Kind, guest_info_size};
+use guestwire::{Agent, Arguments, Command, CommandError, Guest, Kind, guest_info_size};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Board {
     shutdowns: usize,
     frozen: bool,
@@ -281,6 +281,28 @@ fn argument_errors_name_the_place() {
         exec(r#"{"capture-output": true, "path": "é\n"}"#),
         "{\"return\": {\"path\": \"\\u00E9\\n\", \"capture\": true}}\n"
     );
+}
+
+#[test]
+fn errors_for_people() {
+    let missing = Arguments::none().integer("pid").unwrap_err();
+    for (error, text) in [
+        (CommandError::Argument(missing), "Parameter 'pid' is missing"),
+        (CommandError::Failed("no clock: 100 %"), "no clock: 100 %"),
+        (CommandError::DoesNotFit, "Response does not fit the transmit buffer"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn debug_shows_what_an_agent_holds() {
+    let mut agent = agent();
+    agent.push_slice(&mut &br#"{"execute": "guest-ping"} ["half"#[..]).unwrap();
+    let shown = format!("{agent:?}");
+    assert!(shown.starts_with("Agent { guest: Board { shutdowns: 0"), "{shown}");
+    assert!(shown.contains(r#"text: [\"half"#), "what is being received: {shown}");
+    assert!(shown.contains(r#"{\"return\": {}}\n"#), "what is being sent: {shown}");
 }
 
 #[test]
