@@ -340,8 +340,8 @@ impl Parser<[u8]> {
         let mut rest = *bytes;
         // How many bytes of the rest have been stepped through. All are the frame's, and not stored yet.
         let mut at = 0_usize;
-        let (step, byte) = loop {
-            let Some(&(mut byte)) = rest.get(at) else { break (Step::Inside, 0) };
+        let step = loop {
+            let Some(&byte) = rest.get(at) else { break Step::Inside };
             at = at.wrapping_add(1);
             let mut step = lexer.step(byte);
             if matches!(step, Step::Text | Step::Plain) {
@@ -354,10 +354,9 @@ impl Parser<[u8]> {
                 if singly == 0 {
                     at = skip_plain(rest, at);
                 }
-                let Some(&next) = rest.get(at) else { break (Step::Inside, 0) };
-                byte = next;
+                let Some(&next) = rest.get(at) else { break Step::Inside };
                 at = at.wrapping_add(1);
-                step = lexer.text(byte);
+                step = lexer.text(next);
             }
             match step {
                 Step::Inside | Step::Text | Step::Plain => {}
@@ -383,7 +382,7 @@ impl Parser<[u8]> {
                     rest = rest.get(at..).unwrap_or_default();
                     at = 0;
                 }
-                step => break (step, byte),
+                step => break step,
             }
         };
         self.lexer = lexer;
@@ -392,7 +391,7 @@ impl Parser<[u8]> {
         *bytes = rest.get(at..).unwrap_or_default();
         match step {
             Step::End | Step::EndBefore => self.frame(),
-            Step::Misfit => self.recover(byte),
+            Step::Misfit => self.recover(rest.get(run).copied().unwrap_or_default()),
             _ => Signal::Nothing,
         }
     }
