@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::text::{NO_ESCAPES, WriteText};
+use crate::text::WriteText;
 
 /// Writes a number with its minus, if it has one.
 pub(crate) fn write_signed(to: &mut impl WriteText, value: i64) -> fmt::Result {
@@ -20,19 +20,25 @@ pub(crate) fn write(to: &mut impl WriteText, value: u64) -> fmt::Result {
     if cfg!(target_pointer_width = "64") { by_division(to, value) } else { by_subtraction(to, value) }
 }
 
+/// Two at a time.
 fn by_division(to: &mut impl WriteText, value: u64) -> fmt::Result {
     let mut digits = [b'0'; 20];
     let mut start = digits.len();
     let mut rest = value;
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit |= (rest % 10) as u8;
-        rest /= 10;
-        start = place;
+    for pair in digits.rchunks_exact_mut(2) {
+        let two = (rest % 100) as u8;
+        rest /= 100;
+        if let [ten, one] = pair {
+            *ten |= two / 10;
+            *one |= two % 10;
+        }
+        start = start.wrapping_sub(2);
         if rest == 0 {
+            start = start.wrapping_add(usize::from(two < 10));
             break;
         }
     }
-    to.write_text(digits.get(start..).unwrap_or_default(), NO_ESCAPES)
+    to.write_digits(digits.get(start..).unwrap_or_default())
 }
 
 fn by_subtraction(to: &mut impl WriteText, value: u64) -> fmt::Result {

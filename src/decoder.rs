@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::{FrameError, PollError};
 use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
-use crate::value::Value;
+use crate::value::{Separators, Value};
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
@@ -59,7 +59,7 @@ pub enum Event<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     text: &'a [u8],
-    separators: &'a Separators,
+    separators: &'a Separators<7>,
 }
 
 impl fmt::Debug for Frame<'_> {
@@ -80,39 +80,8 @@ impl<'a> Frame<'a> {
     }
 
     /// Where its members stand, if it is an object with few of them.
-    pub(crate) const fn separators(&self) -> &'a Separators {
+    pub(crate) const fn separators(&self) -> &'a Separators<7> {
         self.separators
-    }
-}
-
-/// Where the colons and commas between the first members of a frame stand. Seven hold four members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(crate) struct Separators {
-    at: [u16; Self::MAX],
-    count: u8,
-}
-
-impl Separators {
-    const MAX: usize = 7;
-
-    const fn new() -> Self {
-        Self { at: [0; Self::MAX], count: 0 }
-    }
-
-    fn note(&mut self, at: u16) {
-        match self.at.get_mut(usize::from(self.count)) {
-            Some(next) => {
-                *next = at;
-                self.count = self.count.wrapping_add(1);
-            }
-            None => self.count = u8::MAX,
-        }
-    }
-
-    /// The colons and commas in their order. `None`: there are more than were noted.
-    pub(crate) fn all(&self) -> Option<&[u16]> {
-        self.at.get(..usize::from(self.count))
     }
 }
 
@@ -138,7 +107,8 @@ enum Room {
 struct Parser<B: ?Sized> {
     lexer: Lexer,
     room: Room,
-    separators: Separators,
+    /// Of the frame, if it is an object: of its first four members.
+    separators: Separators<7>,
     length: u16,
     buffer: B,
 }
@@ -340,8 +310,8 @@ impl Parser<[u8]> {
         let mut rest = *bytes;
         // How many bytes of the rest have been stepped through. All are the frame's, and not stored yet.
         let mut at = 0_usize;
-        let (step, byte) = loop {
-            let Some(&(mut byte)) = rest.get(at) else { break (Step::Inside, 0) };
+        let step = loop {
+            let Some(&byte) = rest.get(at) else { break Step::Inside };
             at = at.wrapping_add(1);
             let mut step = lexer.step(byte);
             if matches!(step, Step::Text | Step::Plain) {
@@ -354,10 +324,9 @@ impl Parser<[u8]> {
                 if singly == 0 {
                     at = skip_plain(rest, at);
                 }
-                let Some(&next) = rest.get(at) else { break (Step::Inside, 0) };
-                byte = next;
+                let Some(&next) = rest.get(at) else { break Step::Inside };
                 at = at.wrapping_add(1);
-                step = lexer.text(byte);
+                step = lexer.text(next);
             }
             match step {
                 Step::Inside | Step::Text | Step::Plain => {}
@@ -383,7 +352,7 @@ impl Parser<[u8]> {
                     rest = rest.get(at..).unwrap_or_default();
                     at = 0;
                 }
-                step => break (step, byte),
+                step => break step,
             }
         };
         self.lexer = lexer;
@@ -392,7 +361,7 @@ impl Parser<[u8]> {
         *bytes = rest.get(at..).unwrap_or_default();
         match step {
             Step::End | Step::EndBefore => self.frame(),
-            Step::Misfit => self.recover(byte),
+            Step::Misfit => self.recover(rest.get(run).copied().unwrap_or_default()),
             _ => Signal::Nothing,
         }
     }

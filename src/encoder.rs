@@ -86,9 +86,19 @@ impl<'b> Encoder<'b> {
 
     /// Writes bytes as they are. Once something did not fit, nothing more does, and nothing counts as written.
     ///
-    /// One by one, for a `memcpy` costs firmware more flash than all of this room.
+    /// One by one where flash is short, for a `memcpy` costs more of it than all of this room.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.put_byte(*byte));
+        if cfg!(target_pointer_width = "64") {
+            match self.buffer.get_mut(self.length..).and_then(|room| room.get_mut(..bytes.len())) {
+                Some(place) => {
+                    place.copy_from_slice(bytes);
+                    self.length = self.length.wrapping_add(bytes.len());
+                }
+                None => self.length = usize::MAX,
+            }
+        } else {
+            bytes.iter().for_each(|byte| self.put_byte(*byte));
+        }
     }
 
     fn put_byte(&mut self, byte: u8) {
@@ -409,6 +419,11 @@ impl Write for TextEncoder<'_, '_> {
 }
 
 impl WriteText for TextEncoder<'_, '_> {
+    fn write_digits(&mut self, digits: &[u8]) -> fmt::Result {
+        self.0.put(digits);
+        Ok(())
+    }
+
     fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
         self.write_chars(text, escape);
         Ok(())

@@ -64,13 +64,14 @@ impl<'a> Text<'a> {
         buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
 
-    #[expect(clippy::manual_contains, reason = "contains() is unrolled: 112 bytes of flash more")]
+    /// All bytes at once, which becomes vector instructions where there are any.
     fn has_escapes(&self) -> bool {
-        self.escaped.iter().any(|byte| *byte == b'\\')
+        self.escaped.iter().fold(false, |found, byte| found | (*byte == b'\\'))
     }
 }
 
 impl PartialEq<str> for Text<'_> {
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn eq(&self, other: &str) -> bool {
         // An escape is longer than what it means, and mostly there is none.
         if self.escaped.len() < other.len() {
@@ -93,6 +94,7 @@ impl PartialEq<str> for Text<'_> {
 }
 
 impl PartialEq<&str> for Text<'_> {
+    #[cfg_attr(target_pointer_width = "64", inline)]
     fn eq(&self, other: &&str) -> bool {
         self == *other
     }
@@ -140,6 +142,11 @@ pub(crate) trait WriteText: Write {
     /// Writes UTF-8 in which escapes begin with a backslash, or with [`NO_ESCAPES`].
     fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
         Chars { rest: text, escape }.try_for_each(|character| self.write_char(character))
+    }
+
+    /// Writes ASCII digits.
+    fn write_digits(&mut self, digits: &[u8]) -> fmt::Result {
+        digits.iter().try_for_each(|digit| self.write_char(char::from(*digit)))
     }
 }
 

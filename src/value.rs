@@ -140,12 +140,28 @@ impl<'a> Value<'a> {
 
     /// The same, for a value that is known to be an object.
     pub(crate) const fn member_iter(&self) -> Members<'a> {
-        self.members_between(&[])
+        Members(MembersBetween { object: self.text, at: 1, separators: &[] })
     }
 
-    /// The same, with the places of all the object's colons and commas, or of none.
-    pub(crate) const fn members_between(&self, separators: &'a [u16]) -> Members<'a> {
-        Members { object: self.text, at: 1, separators }
+    /// The same, where the separators may have been noted.
+    pub(crate) fn members_between<'s, const N: usize>(&self, separators: &'s Separators<N>) -> MembersBetween<'a, 's> {
+        MembersBetween { object: self.text, at: 1, separators: separators.all() }
+    }
+
+    /// The separators of an object.
+    pub(crate) fn separators<const N: usize>(&self) -> Separators<N> {
+        let mut separators = Separators::new();
+        let last = self.text.len().wrapping_sub(1);
+        let mut at = 1_usize;
+        while at < last {
+            let (colon, end) = member_end(self.text, at.wrapping_add(1));
+            separators.note(colon as u16);
+            if end < last {
+                separators.note(end as u16);
+            }
+            at = end.wrapping_add(1);
+        }
+        separators
     }
 
     /// The first member of that name, if this is an object that has one.
@@ -250,14 +266,27 @@ impl<'a> Iterator for Elements<'a> {
 /// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Members<'a> {
-    object: &'a [u8],
-    at: usize,
-    /// The colons and commas still to come, where the decoder has noted all of them.
-    separators: &'a [u16],
-}
+pub struct Members<'a>(MembersBetween<'a, 'a>);
 
 impl<'a> Iterator for Members<'a> {
+    type Item = (Text<'a>, Value<'a>);
+
+    fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
+        self.0.next()
+    }
+}
+
+/// The same, between separators that have been noted.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct MembersBetween<'a, 's> {
+    object: &'a [u8],
+    at: usize,
+    /// Those still to come. None: they are looked for.
+    separators: &'s [u16],
+}
+
+impl<'a> Iterator for MembersBetween<'a, '_> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
@@ -267,10 +296,7 @@ impl<'a> Iterator for Members<'a> {
             return None;
         }
         let (colon, behind) = match *self.separators {
-            [] => {
-                let colon = string_end(self.object, name_start);
-                (colon, value_end(self.object, colon.wrapping_add(1)))
-            }
+            [] => member_end(self.object, name_start),
             [colon] => (usize::from(colon), last),
             [colon, comma, ref rest @ ..] => {
                 self.separators = rest;
@@ -283,15 +309,51 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+/// Where the colons and commas between the members of an object stand, if there are no more than `N`: twice the members,
+/// less one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) struct Separators<const N: usize> {
+    at: [u16; N],
+    count: u8,
+}
+
+impl<const N: usize> Separators<N> {
+    pub(crate) const fn new() -> Self {
+        Self { at: [0; N], count: 0 }
+    }
+
+    pub(crate) fn note(&mut self, at: u16) {
+        match self.at.get_mut(usize::from(self.count)) {
+            Some(next) => {
+                *next = at;
+                self.count = self.count.wrapping_add(1);
+            }
+            None => self.count = u8::MAX,
+        }
+    }
+
+    /// In their order. None: there are none, or more than could be noted.
+    fn all(&self) -> &[u16] {
+        self.at.get(..usize::from(self.count)).unwrap_or_default()
+    }
+}
+
+/// The indexes of the colon and of the comma or closing bracket of the member whose name starts at `at`.
+#[inline(never)]
+fn member_end(object: &[u8], at: usize) -> (usize, usize) {
+    let colon = string_end(object, at);
+    (colon, value_end(object, colon.wrapping_add(1)))
+}
+
 /// The index after the closing quote of the string whose text starts at `at`.
 fn string_end(text: &[u8], mut at: usize) -> usize {
     loop {
-        let width = match text.get(at) {
-            Some(b'\\') => 2,
+        match text.get(at) {
             Some(b'"') | None => return at.wrapping_add(1),
-            Some(_) => 1,
-        };
-        at = at.wrapping_add(width);
+            Some(b'\\') => at = at.wrapping_add(2),
+            Some(_) => at = at.wrapping_add(1),
+        }
     }
 }
 

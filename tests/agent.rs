@@ -536,7 +536,7 @@ mod back_pressure {
         for byte in br#"{"execute": "guest-sync", "arguments": {"id": 1}}"# {
             agent.push(*byte).unwrap();
         }
-        for byte in b" \xFF{\"return\": 5} {\"execute\": \"guest-ping\"}" {
+        for byte in b" \xFF {\"execute\": \"guest-ping\"}" {
             agent.push(*byte).expect("taken while the first response drains");
         }
         assert_eq!(agent.push(b' '), Err(nb::Error::WouldBlock));
@@ -552,6 +552,20 @@ mod back_pressure {
         assert_eq!(agent.push_slice(&mut more), Ok(()));
         agent.transmitted(usize::MAX);
         assert_eq!(agent.transmit(), b"{\"return\": {}, \"id\": 2}\n");
+    }
+
+    #[test]
+    fn a_response_waits_too_and_is_not_answered() {
+        let mut agent = agent();
+        let sync = br#"{"execute": "guest-sync", "arguments": {"id": 1}}"#;
+        let wire = [br#"{"execute": "guest-ping"}{"return": 5}"#.as_slice(), sync].concat();
+        let mut bytes = wire.as_slice();
+        assert_eq!(agent.push_slice(&mut bytes), Err(nb::Error::WouldBlock));
+        assert_eq!(bytes, sync);
+        agent.transmitted(usize::MAX);
+        assert_eq!(agent.transmit(), b"");
+        assert_eq!(agent.push_slice(&mut bytes), Ok(()));
+        assert_eq!(agent.transmit(), b"{\"return\": 1}\n");
     }
 
     /// `}{` while a response drains: the error waits, and the byte that broke the frame has begun the next one.

@@ -14,7 +14,6 @@ pub use guest::{Guest, guest_info_size};
 
 use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
-use crate::message::is_response;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -83,8 +82,8 @@ use crate::transmit::Transmit;
 pub struct Agent<G, const RX: usize, const TX: usize> {
     guest: G,
     decoder: Decoder<RX>,
-    /// Outcomes that want an answer, while the answer before is being transmitted. Two, for the byte that breaks a
-    /// frame may begin another, and [`lost`](Self::lost) may then end that one.
+    /// Frames and errors, while the answer before is being transmitted. Two, for the byte that breaks a frame may begin
+    /// another, and [`lost`](Self::lost) may then end that one.
     waiting: [Signal; 2],
     transmit: Transmit<TX>,
 }
@@ -282,9 +281,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         !matches!(self.waiting, [Signal::Nothing, _])
     }
 
-    /// Serves an outcome now or lets it wait. What wants no answer never waits.
+    /// Serves a frame or error now or lets it wait. That a frame wants no answer shows when it is served.
     fn take(&mut self, signal: Signal) {
-        if !self.wants_answer(signal) {
+        if matches!(signal, Signal::Nothing | Signal::Sentinel) {
             return;
         }
         if self.transmit().is_empty() {
@@ -293,15 +292,6 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
             match &mut self.waiting {
                 [first @ Signal::Nothing, _] | [_, first] => *first = signal,
             }
-        }
-    }
-
-    /// A response is never answered, or two agents on a line would never fall silent.
-    fn wants_answer(&self, signal: Signal) -> bool {
-        match signal {
-            Signal::Nothing | Signal::Sentinel => false,
-            Signal::Frame => !is_response(&self.decoder.frame()),
-            Signal::Error(_) => true,
         }
     }
 

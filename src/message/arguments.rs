@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
 use crate::text::Text;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, MembersBetween, Separators, Value};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -30,9 +30,14 @@ use crate::value::{Kind, Value};
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Arguments<'a> {
     object: Argument<'a>,
+    /// Of the object: found once, not again for each member that is read.
+    separators: Separators<NOTED>,
     /// Which members were read, one bit each.
     read: u32,
 }
+
+/// Of eight members. Where registers have 32 bits, flash and stack are worth more than time.
+const NOTED: usize = if cfg!(target_pointer_width = "64") { 15 } else { 0 };
 
 /// What happens to members that nobody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +53,21 @@ enum Others {
 impl<'a> Arguments<'a> {
     /// No arguments, as in a request without the member.
     pub const fn none() -> Self {
-        Self::of(Value::new(b"{}"))
+        let object = Argument::root(Value::new(b"{}"), Others::Refused);
+        Self { object, separators: Separators::new(), read: 0 }
     }
 
-    pub(super) const fn of(object: Value<'a>) -> Self {
-        Self { object: Argument { root: object, value: object, others: Others::Refused }, read: 0 }
+    pub(super) fn of(object: Value<'a>) -> Self {
+        Self::inside(Argument::root(object, Others::Refused))
+    }
+
+    fn inside(object: Argument<'a>) -> Self {
+        let separators = if NOTED > 0 { object.value.separators() } else { Separators::new() };
+        Self { object, separators, read: 0 }
+    }
+
+    fn members(&self) -> MembersBetween<'a, '_> {
+        self.object.value.members_between(&self.separators)
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
@@ -179,7 +194,7 @@ impl<'a> Arguments<'a> {
         if self.object.others == Others::Ignored {
             return Ok(());
         }
-        let mut members = self.object.value.member_iter();
+        let mut members = self.members();
         let mut bit = 1; // 0 behind the 32nd
         while let Some((name, value)) = members.next() {
             if self.read & bit == 0 {
@@ -198,18 +213,20 @@ impl<'a> Arguments<'a> {
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
         let (mut argument, mut fault) = (self.object, Some(Fault::Missing));
+        let mut read = self.read;
         let mut bit = 1; // 0 behind the 32nd
-        for (candidate, value) in self.object.value.member_iter() {
+        for (candidate, value) in self.members() {
             if candidate == name {
                 if fault.is_none() {
                     fault = Some(Fault::DuplicateKey);
                     break;
                 }
-                self.read |= bit;
+                read |= bit;
                 (argument.value, fault) = (value, None);
             }
             bit <<= 1;
         }
+        self.read = read;
         match fault {
             Some(fault) => Err(argument.error(fault, name.as_bytes())),
             None => Ok(argument),
@@ -250,9 +267,13 @@ pub struct Argument<'a> {
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
 impl<'a> Argument<'a> {
+    const fn root(value: Value<'a>, others: Others) -> Self {
+        Self { root: value, value, others }
+    }
+
     /// What a command returned, to be read as if it were an argument.
     pub(crate) const fn returned(value: Value<'a>) -> Self {
-        Self { root: value, value, others: Others::Ignored }
+        Self::root(value, Others::Ignored)
     }
 
     /// A value inside this one.
@@ -314,7 +335,7 @@ impl<'a> Argument<'a> {
         if !self.value.is_object() {
             return Err(self.type_error("object"));
         }
-        let mut object = Arguments { object: *self, read: 0 };
+        let mut object = Arguments::inside(*self);
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)

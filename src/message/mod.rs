@@ -5,7 +5,7 @@ mod request;
 mod response;
 
 pub use arguments::{Argument, ArgumentError, Arguments};
-pub(crate) use request::{Envelope, is_response};
+pub(crate) use request::Envelope;
 pub use request::{Request, RequestError, RequestFault};
 pub use response::{ErrorResponse, Response};
 
@@ -13,11 +13,11 @@ use core::fmt;
 
 use crate::decoder::Frame;
 use crate::text::{NO_ESCAPES, WriteText};
-use crate::value::{Members, write_path};
+use crate::value::{MembersBetween, write_path};
 
 /// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
-fn members<'a>(frame: &Frame<'a>) -> Members<'a> {
-    frame.value().members_between(frame.separators().all().unwrap_or_default())
+fn members<'a>(frame: &Frame<'a>) -> MembersBetween<'a, 'a> {
+    frame.value().members_between(frame.separators())
 }
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";

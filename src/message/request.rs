@@ -42,23 +42,10 @@ impl<'a> Request<'a> {
         let mut envelope = Envelope::default();
         envelope.read(frame);
         match envelope.check() {
-            _ if is_response(frame) => Err(RequestError { fault: RequestFault::Response, id: envelope.id() }),
             Ok(command) => Ok(Request { command, arguments: envelope.arguments(), id: envelope.id() }),
             Err(fault) => Err(RequestError { fault, id: envelope.id() }),
         }
     }
-}
-
-/// Whether a frame is an object with `return` or `error`, and without `execute`.
-pub(crate) fn is_response(frame: &Frame<'_>) -> bool {
-    let mut has_outcome = false;
-    for (name, _) in members(frame) {
-        if name == "execute" {
-            return false;
-        }
-        has_outcome |= name == "return" || name == "error";
-    }
-    has_outcome && frame.value().is_object()
 }
 
 /// The members of a request as they were met.
@@ -69,6 +56,8 @@ pub(crate) struct Envelope<'a> {
     arguments: Option<Value<'a>>,
     id: Option<Value<'a>>,
     unexpected: Option<Text<'a>>,
+    /// There is a `return` or `error`.
+    outcome: bool,
     duplicate: bool,
 }
 
@@ -100,6 +89,7 @@ impl<'a> Envelope<'a> {
         } else if name == "id" {
             &mut self.id
         } else {
+            self.outcome |= name == "return" || name == "error";
             self.duplicate |= self.unexpected == Some(name);
             self.unexpected.get_or_insert(name);
             return;
@@ -111,6 +101,9 @@ impl<'a> Envelope<'a> {
     pub(crate) fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
         if !self.is_object {
             return Err(RequestFault::NotAnObject);
+        }
+        if self.outcome && self.execute.is_none() {
+            return Err(RequestFault::Response);
         }
         if self.duplicate {
             return Err(RequestFault::DuplicateKey);
