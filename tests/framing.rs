@@ -73,6 +73,14 @@ fn rule_1_numbers() {
 }
 
 #[test]
+fn rule_1_whitespace_is_four_bytes() {
+    for byte in 0..=b' ' {
+        let due = if b" \t\r\n".contains(&byte) { "[]" } else { "Syntax" };
+        assert_eq!(outcome(&[b'[', byte, b']']), due, "{byte:#x}");
+    }
+}
+
+#[test]
 fn rule_1_every_letter_of_a_keyword_counts() {
     for word in ["true", "false", "null"] {
         assert_eq!(outcome(format!("[{word}]").as_bytes()), format!("[{word}]"));
