@@ -36,9 +36,6 @@ pub const BUDGETS: &[Budget] = &[
     times("by slice, 64 levels deep against flat", "decoder_by_slice.depth_64", "decoder_by_slice.depth_2", 1.0, 1.0),
 ];
 
-/// Not met so far. They stand in docs/performance.md as what they are, and may not get worse: see `TOLERANCE`.
-pub const MISSED: &[&str] = &["decoder by slice, W5", "agent by slice, W1, times the decoder"];
-
 const fn per_byte(what: &'static str, bench: &'static str, limit: f64, aim: f64) -> Budget {
     Budget { what, measure: Measure::PerByte(bench), limit, aim }
 }
