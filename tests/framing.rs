@@ -73,6 +73,13 @@ fn rule_1_numbers() {
 }
 
 #[test]
+fn debug_shows_the_text_of_a_frame() {
+    let mut decoder = Decoder::<64>::new();
+    let event = decoder.push_slice(&mut &b"{ \"a\": [1] }"[..]);
+    assert_eq!(format!("{event:?}"), r#"Ok(Some(Frame(Frame({"a":[1]}))))"#);
+}
+
+#[test]
 fn rule_1_whitespace_is_four_bytes() {
     for byte in 0..=b' ' {
         let due = if b" \t\r\n".contains(&byte) { "[]" } else { "Syntax" };
