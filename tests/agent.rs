@@ -3,7 +3,9 @@
 mod exchange;
 
 use exchange::{error, error_with_id, exchange};
-use guestwire::{Agent, Arguments, Command, CommandError, Guest, Kind, guest_info_size};
+use guestwire::{
+    Agent, ArgumentError, Arguments, Command, CommandError, Decoder, Event, Guest, Kind, Request, guest_info_size,
+};
 
 #[derive(Debug, Default)]
 struct Board {
@@ -327,6 +329,48 @@ fn one_of_a_few() {
 }
 
 /// Arguments beyond the 32nd are unexpected whatever they are called.
+#[test]
+fn an_optional_argument_may_be_missing_and_nothing_else() {
+    fn read<'a>(arguments: &mut Arguments<'a>) -> Result<String, ArgumentError<'a>> {
+        let integer = arguments.optional_integer("integer")?;
+        let unsigned = arguments.optional_unsigned("unsigned")?;
+        let boolean = arguments.optional_boolean("boolean")?;
+        let string = arguments.optional_string("string")?;
+        let choice = arguments.optional_one_of("choice", [("low", 1), ("high", 2)])?;
+        let object = arguments.optional_object("object", |object| object.integer("a"))?;
+        let array = arguments.optional_array("array")?.map(Iterator::count);
+        arguments.end()?;
+        Ok(format!("{integer:?} {unsigned:?} {boolean:?} {string:?} {choice:?} {object:?} {array:?}"))
+    }
+    let outcome = |arguments: &str| {
+        let mut decoder = Decoder::<256>::new();
+        let bytes = format!("{{\"execute\": \"x\", \"arguments\": {arguments}}}");
+        let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes.as_bytes()) else { panic!("{arguments}") };
+        let mut arguments = Request::parse(&frame).unwrap().arguments;
+        read(&mut arguments).unwrap_or_else(|error| error.to_string())
+    };
+    assert_eq!(outcome("{}"), "None None None None None None None");
+    assert_eq!(
+        outcome(
+            r#"{"array": [1, 2], "object": {"a": 7}, "choice": "high", "string": "", "boolean": false,
+                "unsigned": 18446744073709551615, "integer": -5}"#
+        ),
+        r#"Some(-5) Some(18446744073709551615) Some(false) Some("") Some(2) Some(7) Some(2)"#
+    );
+    for (name, error) in [
+        ("integer", "Invalid parameter type for 'integer', expected: integer"),
+        ("unsigned", "Parameter 'unsigned' expects uint64"),
+        ("boolean", "Invalid parameter type for 'boolean', expected: boolean"),
+        ("string", "Invalid parameter type for 'string', expected: string"),
+        ("choice", "Invalid parameter type for 'choice', expected: string"),
+        ("object", "Invalid parameter type for 'object', expected: object"),
+        ("array", "Invalid parameter type for 'array', expected: array"),
+    ] {
+        assert_eq!(outcome(&format!("{{\"{name}\": null}}")), error);
+    }
+    assert_eq!(outcome(r#"{"object": {}}"#), "Parameter 'object.a' is missing");
+}
+
 #[test]
 fn as_many_arguments_as_can_be_counted() {
     let request = |unknown: usize| {
