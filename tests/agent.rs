@@ -295,6 +295,21 @@ fn errors_for_people() {
     ] {
         assert_eq!(error.to_string(), text);
     }
+    for (frame, text) in [
+        (r#"{"return": {}}"#, "QMP input is a response"),
+        ("[]", "QMP input must be a JSON object"),
+        (r#"{"id": 1, "id": 2}"#, "JSON parse error, duplicate key"),
+        (r#"{"execute": 1}"#, "QMP input member 'execute' must be a string"),
+        (r#"{"execute": "a", "arguments": []}"#, "QMP input member 'arguments' must be an object"),
+        (r#"{"execute": "a", "\u0062": 1}"#, "QMP input member 'b' is unexpected"),
+        ("{}", "QMP input lacks member 'execute'"),
+    ] {
+        let mut decoder = Decoder::<64>::new();
+        let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut frame.as_bytes()) else { panic!("{frame}") };
+        let error = Request::parse(&frame).unwrap_err();
+        assert_eq!(error.to_string(), text);
+        assert_eq!(error.fault.to_string(), text);
+    }
 }
 
 #[test]
