@@ -3,9 +3,11 @@
 mod exchange;
 
 use exchange::{error, error_with_id, exchange};
-use guestwire::{Agent, Command, CommandError, Guest, Kind, guest_info_size};
+use guestwire::{
+    Agent, ArgumentError, Arguments, Command, CommandError, Decoder, Event, Guest, Kind, Request, guest_info_size,
+};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Board {
     shutdowns: usize,
     frozen: bool,
@@ -284,6 +286,28 @@ fn argument_errors_name_the_place() {
 }
 
 #[test]
+fn errors_for_people() {
+    let missing = Arguments::none().integer("pid").unwrap_err();
+    for (error, text) in [
+        (CommandError::Argument(missing), "Parameter 'pid' is missing"),
+        (CommandError::Failed("no clock: 100 %"), "no clock: 100 %"),
+        (CommandError::DoesNotFit, "Response does not fit the transmit buffer"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
+fn debug_shows_what_an_agent_holds() {
+    let mut agent = agent();
+    agent.push_slice(&mut &br#"{"execute": "guest-ping"} ["half"#[..]).unwrap();
+    let shown = format!("{agent:?}");
+    assert!(shown.starts_with("Agent { guest: Board { shutdowns: 0"), "{shown}");
+    assert!(shown.contains(r#"text: [\"half"#), "what is being received: {shown}");
+    assert!(shown.contains(r#"{\"return\": {}}\n"#), "what is being sent: {shown}");
+}
+
+#[test]
 fn one_of_a_few() {
     let choice = |arguments: &str| answer(&format!("{{\"execute\": \"test-choice\", \"arguments\": {arguments}}}"));
     assert_eq!(choice(r#"{"colour": "r\u0065d"}"#), "{\"return\": 10}\n");
@@ -305,6 +329,48 @@ fn one_of_a_few() {
 }
 
 /// Arguments beyond the 32nd are unexpected whatever they are called.
+#[test]
+fn an_optional_argument_may_be_missing_and_nothing_else() {
+    fn read<'a>(arguments: &mut Arguments<'a>) -> Result<String, ArgumentError<'a>> {
+        let integer = arguments.optional_integer("integer")?;
+        let unsigned = arguments.optional_unsigned("unsigned")?;
+        let boolean = arguments.optional_boolean("boolean")?;
+        let string = arguments.optional_string("string")?;
+        let choice = arguments.optional_one_of("choice", [("low", 1), ("high", 2)])?;
+        let object = arguments.optional_object("object", |object| object.integer("a"))?;
+        let array = arguments.optional_array("array")?.map(Iterator::count);
+        arguments.end()?;
+        Ok(format!("{integer:?} {unsigned:?} {boolean:?} {string:?} {choice:?} {object:?} {array:?}"))
+    }
+    let outcome = |arguments: &str| {
+        let mut decoder = Decoder::<256>::new();
+        let bytes = format!("{{\"execute\": \"x\", \"arguments\": {arguments}}}");
+        let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes.as_bytes()) else { panic!("{arguments}") };
+        let mut arguments = Request::parse(&frame).unwrap().arguments;
+        read(&mut arguments).unwrap_or_else(|error| error.to_string())
+    };
+    assert_eq!(outcome("{}"), "None None None None None None None");
+    assert_eq!(
+        outcome(
+            r#"{"array": [1, 2], "object": {"a": 7}, "choice": "high", "string": "", "boolean": false,
+                "unsigned": 18446744073709551615, "integer": -5}"#
+        ),
+        r#"Some(-5) Some(18446744073709551615) Some(false) Some("") Some(2) Some(7) Some(2)"#
+    );
+    for (name, error) in [
+        ("integer", "Invalid parameter type for 'integer', expected: integer"),
+        ("unsigned", "Parameter 'unsigned' expects uint64"),
+        ("boolean", "Invalid parameter type for 'boolean', expected: boolean"),
+        ("string", "Invalid parameter type for 'string', expected: string"),
+        ("choice", "Invalid parameter type for 'choice', expected: string"),
+        ("object", "Invalid parameter type for 'object', expected: object"),
+        ("array", "Invalid parameter type for 'array', expected: array"),
+    ] {
+        assert_eq!(outcome(&format!("{{\"{name}\": null}}")), error);
+    }
+    assert_eq!(outcome(r#"{"object": {}}"#), "Parameter 'object.a' is missing");
+}
+
 #[test]
 fn as_many_arguments_as_can_be_counted() {
     let request = |unknown: usize| {

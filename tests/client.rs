@@ -99,6 +99,40 @@ fn replies() {
 }
 
 #[test]
+fn ready_for_a_request_while_none_waits() {
+    let mut client = TestClient::new();
+    assert!(!client.is_ready());
+    client.synchronize(77);
+    assert!(!client.is_ready(), "the synchronization waits");
+    let mut client = in_step();
+    assert!(client.is_ready());
+    client.execute(PING).unwrap();
+    assert!(!client.is_ready(), "the request waits");
+    sent(&mut client);
+    received(&mut client, b"{\"return\": {}}");
+    assert!(client.is_ready());
+}
+
+#[test]
+fn errors_for_people() {
+    for (error, text) in [
+        (ClientError::ResponseTooLong, "the response does not fit the receive buffer"),
+        (ClientError::Broken(FrameError::Lost), "a broken frame: JSON parse error, bytes were lost"),
+        (ClientError::Unexpected, "a response that nobody waited for"),
+        (ClientError::NothingAsked, "nothing was asked: synchronize or execute first"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+    for (error, text) in [
+        (ExecuteError::OutOfStep, "out of step: synchronize first"),
+        (ExecuteError::Waiting, "the response to the request before has not come"),
+        (ExecuteError::DoesNotFit, "the request does not fit the transmit buffer"),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
+}
+
+#[test]
 fn with_an_id_no_other_response_is_taken() {
     let mut client = executing(PING.id(5));
     assert_eq!(received(&mut client, br#"{"return": 1, "id": 4}{"return": 2, "id": "5"}"#), [""; 0]);

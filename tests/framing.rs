@@ -52,6 +52,7 @@ fn rule_1_a_frame_is_one_value() {
         ("1,{}", "Syntax | {}"),
         ("tru{}", "Syntax | {}"),
         ("01 {}", "Syntax | {}"),
+        ("-00 {}", "Syntax | {}"),
     ]);
 }
 
@@ -68,6 +69,33 @@ fn rule_1_numbers() {
         ["+1", ".5", "1.", "1.e1", "1e", "1e+", "--1", "00", "-", "-a", "0x1", "1_0", "NaN", "Infinity", "-Infinity"]
     {
         assert_eq!(outcome(format!("[{bad}]").as_bytes()), "Syntax", "{bad}");
+    }
+}
+
+#[test]
+fn debug_shows_the_text_of_a_frame() {
+    let mut decoder = Decoder::<64>::new();
+    let event = decoder.push_slice(&mut &b"{ \"a\": [1] }"[..]);
+    assert_eq!(format!("{event:?}"), r#"Ok(Some(Frame(Frame({"a":[1]}))))"#);
+}
+
+#[test]
+fn rule_1_whitespace_is_four_bytes() {
+    for byte in 0..=b' ' {
+        let due = if b" \t\r\n".contains(&byte) { "[]" } else { "Syntax" };
+        assert_eq!(outcome(&[b'[', byte, b']']), due, "{byte:#x}");
+    }
+}
+
+#[test]
+fn rule_1_every_letter_of_a_keyword_counts() {
+    for word in ["true", "false", "null"] {
+        assert_eq!(outcome(format!("[{word}]").as_bytes()), format!("[{word}]"));
+        for at in 0..word.len() {
+            let mut letters = word.to_owned();
+            letters.replace_range(at..=at, "x");
+            assert_eq!(outcome(format!("[{letters}]").as_bytes()), "Syntax", "{letters}");
+        }
     }
 }
 
@@ -187,7 +215,13 @@ fn rule_4_strings() {
         b"\t",
         b"\\x",
         b"\\'",
+        b"\\ug",
+        b"\\u1g",
         b"\\u12g",
+        b"\\u123g",
+        br"\udg",
+        br"\ud8g",
+        br"\ud80g",
         b"\\U",
         b"\\a",
         b"\\\n",
