@@ -71,7 +71,7 @@ impl<'a> Text<'a> {
 }
 
 impl PartialEq<str> for Text<'_> {
-    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(target_pointer_width = "64", inline)] // elsewhere flash is short
     fn eq(&self, other: &str) -> bool {
         // An escape is longer than what it means, and mostly there is none.
         if self.escaped.len() < other.len() {

@@ -106,10 +106,11 @@ impl<'a> Value<'a> {
             digits => (digits, false),
         };
         let magnitude = decimal::parse(digits)?;
+        if magnitude > i64::MAX.unsigned_abs().wrapping_add(is_negative.into()) {
+            return None;
+        }
         let value = magnitude.cast_signed();
-        let value = if is_negative { value.wrapping_neg() } else { value };
-        // Beyond the range it wraps to the other sign.
-        ((value < 0) == (is_negative && magnitude > 0)).then_some(value)
+        Some(if is_negative { value.wrapping_neg() } else { value })
     }
 
     /// The same for numbers from 0 to 2^64 - 1.
@@ -335,6 +336,9 @@ impl<const N: usize> Separators<N> {
 
     /// In their order. None: there are none, or more than could be noted.
     fn all(&self) -> &[u16] {
+        if N == 0 {
+            return &[];
+        }
         self.at.get(..usize::from(self.count)).unwrap_or_default()
     }
 }
