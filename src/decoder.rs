@@ -4,12 +4,12 @@ use core::fmt;
 
 use crate::error::{FrameError, PollError};
 use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
-use crate::value::{Separators, Value};
+use crate::value::{Separators, Value, separators_of};
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
 /// `N` is the longest frame in bytes, whitespace between tokens not counted, and at most 65535. The decoder takes
-/// `N` bytes and, on a 32-bit target, 32 more. The work of one [`push`](Self::push) does not depend on `N` or on what
+/// `N` bytes and, on a 32-bit target, at most 20 more. The work of one [`push`](Self::push) does not depend on `N` or on what
 /// came before.
 ///
 /// ```
@@ -59,7 +59,7 @@ pub enum Event<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     text: &'a [u8],
-    separators: &'a Separators<7>,
+    separators: &'a Separators<NOTED>,
 }
 
 impl fmt::Debug for Frame<'_> {
@@ -80,7 +80,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Where its members stand, if it is an object with few of them.
-    pub(crate) const fn separators(&self) -> &'a Separators<7> {
+    pub(crate) const fn separators(&self) -> &'a Separators<NOTED> {
         self.separators
     }
 }
@@ -102,20 +102,22 @@ enum Room {
     Exceeded,
 }
 
+/// Of the frame, if it is an object. A request has three members, and an error is found among four.
+const NOTED: usize = separators_of(4);
+
 /// The decoder without its size, so that there is one copy of its code for all of them.
 #[derive(Clone)]
 struct Parser<B: ?Sized> {
     lexer: Lexer,
     room: Room,
-    /// Of the frame, if it is an object: of its first four members.
-    separators: Separators<7>,
+    separators: Separators<NOTED>,
     length: u16,
     buffer: B,
 }
 
 /// What a decoder takes beside its `N` bytes, on the targets that it is made for.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(size_of::<Decoder<64>>() <= 64 + 32 && size_of::<Decoder<65535>>() <= 65535 + 33);
+const _: () = assert!(size_of::<Decoder<64>>() <= 64 + 20 && size_of::<Decoder<65535>>() <= 65535 + 21);
 
 impl<const N: usize> Decoder<N> {
     /// An empty decoder. `N` from 1 to 65535, checked at compile time.

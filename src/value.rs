@@ -297,12 +297,12 @@ impl<'a> Iterator for MembersBetween<'a, '_> {
             return None;
         }
         let (colon, behind) = match *self.separators {
-            [] => member_end(self.object, name_start),
-            [colon] => (usize::from(colon), last),
-            [colon, comma, ref rest @ ..] => {
+            [colon] if NOTED => (usize::from(colon), last),
+            [colon, comma, ref rest @ ..] if NOTED => {
                 self.separators = rest;
                 (usize::from(colon), usize::from(comma))
             }
+            _ => member_end(self.object, name_start),
         };
         self.at = behind.wrapping_add(1);
         let name = Text::new(self.object.get(name_start..colon.wrapping_sub(1))?);
@@ -310,8 +310,15 @@ impl<'a> Iterator for MembersBetween<'a, '_> {
     }
 }
 
-/// Where the colons and commas between the members of an object stand, if there are no more than `N`: twice the members,
-/// less one.
+/// Whether it is noted where separators stand. Where registers have 32 bits, flash and memory are worth more than time.
+const NOTED: bool = cfg!(target_pointer_width = "64");
+
+/// The separators of so many members.
+pub(crate) const fn separators_of(members: usize) -> usize {
+    if NOTED { members.saturating_mul(2).saturating_sub(1) } else { 0 }
+}
+
+/// Where the colons and commas between the members of an object stand, if there are no more than `N`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Separators<const N: usize> {
@@ -330,13 +337,14 @@ impl<const N: usize> Separators<N> {
                 *next = at;
                 self.count = self.count.wrapping_add(1);
             }
-            None => self.count = u8::MAX,
+            None if NOTED => self.count = u8::MAX,
+            None => {}
         }
     }
 
     /// In their order. None: there are none, or more than could be noted.
     fn all(&self) -> &[u16] {
-        if N == 0 {
+        if !NOTED {
             return &[];
         }
         self.at.get(..usize::from(self.count)).unwrap_or_default()

@@ -79,13 +79,14 @@ use crate::transmit::Transmit;
 /// # assert!(agent.transmit().ends_with(b"bytes were lost\"}}\n"));
 /// ```
 #[derive(Clone)]
+#[repr(C)] // what every byte needs comes first: 108 bytes of flash less
 pub struct Agent<G, const RX: usize, const TX: usize> {
-    guest: G,
-    decoder: Decoder<RX>,
     /// Frames and errors, while the answer before is being transmitted. Two, for the byte that breaks a frame may begin
     /// another, and [`lost`](Self::lost) may then end that one.
     waiting: [Signal; 2],
+    decoder: Decoder<RX>,
     transmit: Transmit<TX>,
+    guest: G,
 }
 
 /// What an agent must be able to receive: its own longest error on a line that echoes, or it would answer the echo with

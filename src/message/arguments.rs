@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
 use crate::text::Text;
-use crate::value::{Kind, MembersBetween, Separators, Value};
+use crate::value::{Kind, MembersBetween, Separators, Value, separators_of};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -36,8 +36,7 @@ pub struct Arguments<'a> {
     read: u32,
 }
 
-/// Of eight members. Where registers have 32 bits, flash and stack are worth more than time.
-const NOTED: usize = if cfg!(target_pointer_width = "64") { 15 } else { 0 };
+const NOTED: usize = separators_of(8);
 
 /// What happens to members that nobody reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

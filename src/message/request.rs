@@ -52,14 +52,16 @@ impl<'a> Request<'a> {
 #[derive(Default)]
 pub(crate) struct Envelope<'a> {
     is_object: bool,
-    execute: Option<Value<'a>>,
-    arguments: Option<Value<'a>>,
-    id: Option<Value<'a>>,
+    /// In the order of their names in [`KNOWN`].
+    members: [Option<Value<'a>>; 3],
     unexpected: Option<Text<'a>>,
     /// There is a `return` or `error`.
     outcome: bool,
     duplicate: bool,
 }
+
+/// The members of a request, then those that make a response.
+const KNOWN: [&str; 5] = ["execute", "arguments", "id", "return", "error"];
 
 impl<'a> Envelope<'a> {
     /// To be called once. What is read stays where it is: to move it would take a memcpy.
@@ -74,27 +76,24 @@ impl<'a> Envelope<'a> {
 
     /// The `id` to answer with.
     pub(crate) const fn id(&self) -> Option<Value<'a>> {
-        if self.duplicate { None } else { self.id }
+        let [_, _, id] = self.members;
+        if self.duplicate { None } else { id }
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
-        self.arguments.map_or(Arguments::none(), Arguments::of)
+        let [_, arguments, _] = self.members;
+        arguments.map_or(Arguments::none(), Arguments::of)
     }
 
     fn note(&mut self, name: Text<'a>, value: Value<'a>) {
-        let member = if name == "execute" {
-            &mut self.execute
-        } else if name == "arguments" {
-            &mut self.arguments
-        } else if name == "id" {
-            &mut self.id
+        let known = KNOWN.iter().position(|known| name == *known);
+        if let Some(member) = known.and_then(|known| self.members.get_mut(known)) {
+            self.duplicate |= member.replace(value).is_some();
         } else {
-            self.outcome |= name == "return" || name == "error";
+            self.outcome |= known.is_some();
             self.duplicate |= self.unexpected == Some(name);
             self.unexpected.get_or_insert(name);
-            return;
-        };
-        self.duplicate |= member.replace(value).is_some();
+        }
     }
 
     /// The command's name, or what is wrong.
@@ -102,17 +101,18 @@ impl<'a> Envelope<'a> {
         if !self.is_object {
             return Err(RequestFault::NotAnObject);
         }
-        if self.outcome && self.execute.is_none() {
+        let [execute, arguments, _] = self.members;
+        if self.outcome && execute.is_none() {
             return Err(RequestFault::Response);
         }
         if self.duplicate {
             return Err(RequestFault::DuplicateKey);
         }
-        let command = self.execute.and_then(|execute| execute.string());
-        if command.is_none() && self.execute.is_some() {
+        let command = execute.and_then(|execute| execute.string());
+        if command.is_none() && execute.is_some() {
             return Err(RequestFault::ExecuteType);
         }
-        if self.arguments.is_some_and(|arguments| !arguments.is_object()) {
+        if arguments.is_some_and(|arguments| !arguments.is_object()) {
             return Err(RequestFault::ArgumentsType);
         }
         if let Some(name) = self.unexpected {
