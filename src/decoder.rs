@@ -306,7 +306,8 @@ impl Parser<[u8]> {
         Signal::Nothing
     }
 
-    /// The same for each byte, with the lexer in registers, and the frame's bytes stored a run at a time.
+    /// The same for each byte, with a copy of the lexer (in registers, if there are many), and the frame's bytes stored a
+    /// run at a time.
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let mut lexer = self.lexer;
         let mut rest = *bytes;

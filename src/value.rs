@@ -136,25 +136,21 @@ impl<'a> Value<'a> {
 
     /// The members of an object, in the order received.
     pub fn members(&self) -> Option<Members<'a>> {
-        self.is_object().then(|| self.member_iter())
+        let iter = MemberIter { object: self.text, at: 1, separators: &[] };
+        self.is_object().then_some(Members { iter })
     }
 
-    /// The same, for a value that is known to be an object.
-    pub(crate) const fn member_iter(&self) -> Members<'a> {
-        Members(MembersBetween { object: self.text, at: 1, separators: &[] })
+    /// The same for what is known to be an object, where its separators may have been noted.
+    pub(crate) fn member_iter<'s, const N: usize>(&self, separators: &'s Separators<N>) -> MemberIter<'a, 's> {
+        MemberIter { object: self.text, at: 1, separators: separators.all() }
     }
 
-    /// The same, where the separators may have been noted.
-    pub(crate) fn members_between<'s, const N: usize>(&self, separators: &'s Separators<N>) -> MembersBetween<'a, 's> {
-        MembersBetween { object: self.text, at: 1, separators: separators.all() }
-    }
-
-    /// The separators of an object.
+    /// The separators of an object. Those of another value mean nothing.
     pub(crate) fn separators<const N: usize>(&self) -> Separators<N> {
         let mut separators = Separators::new();
         let last = self.text.len().wrapping_sub(1);
         let mut at = 1_usize;
-        while at < last {
+        while at < last && usize::from(separators.count) <= N {
             let (colon, end) = member_end(self.text, at.wrapping_add(1));
             separators.note(colon as u16);
             if end < last {
@@ -267,27 +263,29 @@ impl<'a> Iterator for Elements<'a> {
 /// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Members<'a>(MembersBetween<'a, 'a>);
+pub struct Members<'a> {
+    iter: MemberIter<'a, 'static>,
+}
 
 impl<'a> Iterator for Members<'a> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
-        self.0.next()
+        self.iter.next()
     }
 }
 
-/// The same, between separators that have been noted.
+/// The same, by the separators where they have been noted.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(crate) struct MembersBetween<'a, 's> {
+pub(crate) struct MemberIter<'a, 's> {
     object: &'a [u8],
     at: usize,
-    /// Those still to come. None: they are looked for.
+    /// Those still to come. Empty: they are looked for.
     separators: &'s [u16],
 }
 
-impl<'a> Iterator for MembersBetween<'a, '_> {
+impl<'a> Iterator for MemberIter<'a, '_> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
@@ -297,8 +295,8 @@ impl<'a> Iterator for MembersBetween<'a, '_> {
             return None;
         }
         let (colon, behind) = match *self.separators {
-            [colon] if NOTED => (usize::from(colon), last),
-            [colon, comma, ref rest @ ..] if NOTED => {
+            [colon] if NOTES_SEPARATORS => (usize::from(colon), last),
+            [colon, comma, ref rest @ ..] if NOTES_SEPARATORS => {
                 self.separators = rest;
                 (usize::from(colon), usize::from(comma))
             }
@@ -311,11 +309,11 @@ impl<'a> Iterator for MembersBetween<'a, '_> {
 }
 
 /// Whether it is noted where separators stand. Where registers have 32 bits, flash and memory are worth more than time.
-const NOTED: bool = cfg!(target_pointer_width = "64");
+const NOTES_SEPARATORS: bool = cfg!(target_pointer_width = "64");
 
 /// The separators of so many members.
 pub(crate) const fn separators_of(members: usize) -> usize {
-    if NOTED { members.saturating_mul(2).saturating_sub(1) } else { 0 }
+    if NOTES_SEPARATORS { members.saturating_mul(2).saturating_sub(1) } else { 0 }
 }
 
 /// Where the colons and commas between the members of an object stand, if there are no more than `N`.
@@ -337,14 +335,14 @@ impl<const N: usize> Separators<N> {
                 *next = at;
                 self.count = self.count.wrapping_add(1);
             }
-            None if NOTED => self.count = u8::MAX,
+            None if NOTES_SEPARATORS => self.count = u8::MAX,
             None => {}
         }
     }
 
-    /// In their order. None: there are none, or more than could be noted.
+    /// In their order. Empty: there are none, or more than could be noted.
     fn all(&self) -> &[u16] {
-        if !NOTED {
+        if !NOTES_SEPARATORS {
             return &[];
         }
         self.at.get(..usize::from(self.count)).unwrap_or_default()

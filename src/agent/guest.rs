@@ -5,10 +5,9 @@ use core::marker::PhantomData;
 use super::call::{Call, Draft, Form};
 use super::command::{Command, CommandError, CommandResult, Standing};
 use super::error_response::{ErrorClass, error_response};
-use crate::decoder::Frame;
 use crate::error::FrameError;
 use crate::log::{debug, trace, warn};
-use crate::message::{Arguments, Description, Envelope, RequestFault};
+use crate::message::{Arguments, Description, Envelope};
 use crate::text::Text;
 use crate::value::Value;
 
@@ -89,27 +88,20 @@ fn all_commands<G: Guest>() -> impl Iterator<Item = &'static Command<G>> {
 }
 
 /// Answers a frame, or that it is broken, and returns the length of the response, 0 for none.
-pub(super) fn answer<G: Guest>(guest: &mut G, frame: Result<Frame<'_>, FrameError>, transmit: &mut [u8]) -> usize {
-    let mut id = None;
-    let (class, description) = match frame {
-        Ok(frame) => {
-            let (command, mut arguments) = {
-                let mut envelope = Envelope::default();
-                envelope.read(&frame);
-                id = envelope.id();
-                (envelope.check(), envelope.arguments())
-            };
-            match command {
-                Ok(command) => match execute(guest, command, &mut arguments, &mut id, transmit) {
-                    Ok(length) => return length,
-                    Err(error) => error,
-                },
-                // Never answered, or two agents on a line would never fall silent.
-                Err(RequestFault::Response) => return 0,
-                Err(fault) => (ErrorClass::GenericError, fault.description()),
-            }
-        }
-        Err(error) => (ErrorClass::GenericError, Description::fixed(error.desc())),
+pub(super) fn answer<G: Guest>(
+    guest: &mut G,
+    envelope: &Envelope<'_>,
+    error: Option<FrameError>,
+    transmit: &mut [u8],
+) -> usize {
+    let mut id = envelope.id();
+    let (class, description) = match (error, envelope.check()) {
+        (Some(error), _) => (ErrorClass::GenericError, Description::fixed(error.desc())),
+        (None, Err(fault)) => (ErrorClass::GenericError, fault.description()),
+        (None, Ok(command)) => match execute(guest, command, &mut envelope.arguments(), &mut id, transmit) {
+            Ok(length) => return length,
+            Err(error) => error,
+        },
     };
     error_response(transmit, id, class, &description)
 }

@@ -14,6 +14,7 @@ pub use guest::{Guest, guest_info_size};
 
 use crate::decoder::{Decoder, Signal};
 use crate::log::warn;
+use crate::message::Envelope;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -81,8 +82,8 @@ use crate::transmit::Transmit;
 #[derive(Clone)]
 #[repr(C)] // what every byte needs comes first: 108 bytes of flash less
 pub struct Agent<G, const RX: usize, const TX: usize> {
-    /// Frames and errors, while the answer before is being transmitted. Two, for the byte that breaks a frame may begin
-    /// another, and [`lost`](Self::lost) may then end that one.
+    /// Outcomes that want an answer, while the answer before is being transmitted. Two, for the byte that breaks a
+    /// frame may begin another, and [`lost`](Self::lost) may then end that one.
     waiting: [Signal; 2],
     decoder: Decoder<RX>,
     transmit: Transmit<TX>,
@@ -282,31 +283,40 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         !matches!(self.waiting, [Signal::Nothing, _])
     }
 
-    /// Serves a frame or error now or lets it wait. That a frame wants no answer shows when it is served.
+    /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
-        if matches!(signal, Signal::Nothing | Signal::Sentinel) {
+        if matches!(signal, Signal::Nothing | Signal::Sentinel) || self.serve(signal) {
             return;
         }
-        if self.transmit().is_empty() {
-            self.serve(signal);
-        } else {
-            match &mut self.waiting {
-                [first @ Signal::Nothing, _] | [_, first] => *first = signal,
-            }
+        match &mut self.waiting {
+            [first @ Signal::Nothing, _] | [_, first] => *first = signal,
         }
     }
 
-    fn serve(&mut self, signal: Signal) {
+    /// Whether that is done. It is not while an answer is being transmitted and another is wanted.
+    fn serve(&mut self, signal: Signal) -> bool {
         let Self { guest, decoder, transmit, .. } = self;
-        let frame = match signal {
-            Signal::Frame => Ok(decoder.frame()),
+        let mut envelope = Envelope::default();
+        let error = match signal {
+            Signal::Frame => {
+                envelope.read(&decoder.frame());
+                // Never answered, or two agents on a line would never fall silent.
+                if envelope.is_response() {
+                    return true;
+                }
+                None
+            }
             Signal::Error(error) => {
                 warn!("{} behind {} bytes", error, decoder.text().len());
-                Err(error)
+                Some(error)
             }
-            Signal::Nothing | Signal::Sentinel => return,
+            Signal::Nothing | Signal::Sentinel => return true,
         };
-        transmit.replace(|transmit| guest::answer(guest, frame, transmit));
+        let is_free = transmit.pending().is_empty();
+        if is_free {
+            transmit.replace(|transmit| guest::answer(guest, &envelope, error, transmit));
+        }
+        is_free
     }
 }
 

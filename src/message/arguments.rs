@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
 use crate::text::Text;
-use crate::value::{Kind, MembersBetween, Separators, Value, separators_of};
+use crate::value::{Kind, MemberIter, Separators, Value, separators_of};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -65,8 +65,8 @@ impl<'a> Arguments<'a> {
         Self { object, separators, read: 0 }
     }
 
-    fn members(&self) -> MembersBetween<'a, '_> {
-        self.object.value.members_between(&self.separators)
+    fn members(&self) -> MemberIter<'a, '_> {
+        self.object.value.member_iter(&self.separators)
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
@@ -211,24 +211,26 @@ impl<'a> Arguments<'a> {
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
-        let (mut argument, mut fault) = (self.object, Some(Fault::Missing));
+        let mut found = None;
+        let mut fault = Fault::Missing;
         let mut read = self.read;
         let mut bit = 1; // 0 behind the 32nd
         for (candidate, value) in self.members() {
             if candidate == name {
-                if fault.is_none() {
-                    fault = Some(Fault::DuplicateKey);
+                if found.is_some() {
+                    fault = Fault::DuplicateKey;
+                    found = None;
                     break;
                 }
                 read |= bit;
-                (argument.value, fault) = (value, None);
+                found = Some(value);
             }
             bit <<= 1;
         }
         self.read = read;
-        match fault {
-            Some(fault) => Err(argument.error(fault, name.as_bytes())),
-            None => Ok(argument),
+        match found {
+            Some(value) => Ok(Argument { value, ..self.object }),
+            None => Err(self.object.error(fault, name.as_bytes())),
         }
     }
 }

@@ -13,11 +13,11 @@ use core::fmt;
 
 use crate::decoder::Frame;
 use crate::text::{NO_ESCAPES, WriteText};
-use crate::value::{MembersBetween, write_path};
+use crate::value::{MemberIter, write_path};
 
 /// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
-fn members<'a>(frame: &Frame<'a>) -> MembersBetween<'a, 'a> {
-    frame.value().members_between(frame.separators())
+fn members<'a>(frame: &Frame<'a>) -> MemberIter<'a, 'a> {
+    frame.value().member_iter(frame.separators())
 }
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";

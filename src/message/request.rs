@@ -42,6 +42,7 @@ impl<'a> Request<'a> {
         let mut envelope = Envelope::default();
         envelope.read(frame);
         match envelope.check() {
+            _ if envelope.is_response() => Err(RequestError { fault: RequestFault::Response, id: envelope.id() }),
             Ok(command) => Ok(Request { command, arguments: envelope.arguments(), id: envelope.id() }),
             Err(fault) => Err(RequestError { fault, id: envelope.id() }),
         }
@@ -56,7 +57,7 @@ pub(crate) struct Envelope<'a> {
     members: [Option<Value<'a>>; 3],
     unexpected: Option<Text<'a>>,
     /// There is a `return` or `error`.
-    outcome: bool,
+    has_outcome: bool,
     duplicate: bool,
 }
 
@@ -65,6 +66,7 @@ const KNOWN: [&str; 5] = ["execute", "arguments", "id", "return", "error"];
 
 impl<'a> Envelope<'a> {
     /// To be called once. What is read stays where it is: to move it would take a memcpy.
+    #[cfg_attr(target_pointer_width = "32", inline(never))] // 36 bytes of stack that a command does not need
     pub(crate) fn read(&mut self, frame: &Frame<'a>) {
         self.is_object = frame.value().is_object();
         if self.is_object {
@@ -90,24 +92,27 @@ impl<'a> Envelope<'a> {
         if let Some(member) = known.and_then(|known| self.members.get_mut(known)) {
             self.duplicate |= member.replace(value).is_some();
         } else {
-            self.outcome |= known.is_some();
+            self.has_outcome |= known.is_some();
             self.duplicate |= self.unexpected == Some(name);
             self.unexpected.get_or_insert(name);
         }
     }
 
-    /// The command's name, or what is wrong.
+    /// Whether it is an object with `return` or `error`, and without `execute`.
+    pub(crate) const fn is_response(&self) -> bool {
+        let [execute, ..] = self.members;
+        self.has_outcome && execute.is_none()
+    }
+
+    /// The command's name, or what else is wrong.
     pub(crate) fn check(&self) -> Result<Text<'a>, RequestFault<'a>> {
         if !self.is_object {
             return Err(RequestFault::NotAnObject);
         }
-        let [execute, arguments, _] = self.members;
-        if self.outcome && execute.is_none() {
-            return Err(RequestFault::Response);
-        }
         if self.duplicate {
             return Err(RequestFault::DuplicateKey);
         }
+        let [execute, arguments, _] = self.members;
         let command = execute.and_then(|execute| execute.string());
         if command.is_none() && execute.is_some() {
             return Err(RequestFault::ExecuteType);
