@@ -244,7 +244,7 @@ impl<'a> Iterator for Elements<'a> {
         let end = value_end(self.array, self.at);
         let text = self.array.get(self.at..end).filter(|text| !text.is_empty())?;
         self.at = end.wrapping_add(1);
-        (end < self.array.len()).then_some(Value { text })
+        Some(Value { text })
     }
 }
 
