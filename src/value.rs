@@ -200,16 +200,17 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
             let inner = if is_object { name_end.wrapping_add(1) } else { start };
             let end = value_end(text, inner);
             if end >= text.len() {
+                // An element has no name: it would end before it starts.
                 break (text.get(start.wrapping_add(1)..name_end.wrapping_sub(1)), inner);
             }
             (start, index) = (end, index.wrapping_add(1));
         };
         match name {
-            Some(name) if is_object => {
+            Some(name) => {
                 to.write_str(dot)?;
                 to.write_text(name, b'\\')?;
             }
-            _ => {
+            None => {
                 to.write_char('[')?;
                 decimal::write(to, index.into())?;
                 to.write_char(']')?;
@@ -294,13 +295,14 @@ impl<'a> Iterator for MemberIter<'a, '_> {
         if name_start >= last {
             return None;
         }
-        let (colon, behind) = match *self.separators {
-            [colon] if NOTES_SEPARATORS => (usize::from(colon), last),
-            [colon, comma, ref rest @ ..] if NOTES_SEPARATORS => {
+        let separators = if cfg!(target_pointer_width = "64") { self.separators } else { &[] };
+        let (colon, behind) = match *separators {
+            [] => member_end(self.object, name_start),
+            [colon] => (usize::from(colon), last),
+            [colon, comma, ref rest @ ..] => {
                 self.separators = rest;
                 (usize::from(colon), usize::from(comma))
             }
-            _ => member_end(self.object, name_start),
         };
         self.at = behind.wrapping_add(1);
         let name = Text::new(self.object.get(name_start..colon.wrapping_sub(1))?);
@@ -308,12 +310,10 @@ impl<'a> Iterator for MemberIter<'a, '_> {
     }
 }
 
-/// Whether it is noted where separators stand. Where registers have 32 bits, flash and memory are worth more than time.
-const NOTES_SEPARATORS: bool = cfg!(target_pointer_width = "64");
-
-/// The separators of so many members.
+/// The separators of so many members, as far as they are noted. Where registers have 32 bits none are, for flash and
+/// memory are worth more than time there.
 pub(crate) const fn separators_of(members: usize) -> usize {
-    if NOTES_SEPARATORS { members.saturating_mul(2).saturating_sub(1) } else { 0 }
+    if cfg!(target_pointer_width = "64") { members.saturating_mul(2).saturating_sub(1) } else { 0 }
 }
 
 /// Where the colons and commas between the members of an object stand, if there are no more than `N`.
@@ -330,19 +330,21 @@ impl<const N: usize> Separators<N> {
     }
 
     pub(crate) fn note(&mut self, at: u16) {
+        if cfg!(target_pointer_width = "32") {
+            return;
+        }
         match self.at.get_mut(usize::from(self.count)) {
             Some(next) => {
                 *next = at;
                 self.count = self.count.wrapping_add(1);
             }
-            None if NOTES_SEPARATORS => self.count = u8::MAX,
-            None => {}
+            None => self.count = u8::MAX,
         }
     }
 
     /// In their order. Empty: there are none, or more than could be noted.
     fn all(&self) -> &[u16] {
-        if !NOTES_SEPARATORS {
+        if cfg!(target_pointer_width = "32") {
             return &[];
         }
         self.at.get(..usize::from(self.count)).unwrap_or_default()
