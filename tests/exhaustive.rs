@@ -267,7 +267,7 @@ fn all_strings_up_to_length_4() {
     Strings::up_to(4);
 }
 
-/// `LENGTH=7` takes half an hour.
+/// `LENGTH=7` takes two minutes.
 #[test]
 #[ignore = "takes a minute: cargo test --release --test exhaustive -- --ignored"]
 fn all_strings_up_to_length_6() {
