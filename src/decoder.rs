@@ -9,8 +9,8 @@ use crate::value::{Separators, Value, separators_of};
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
 /// `N` is the longest frame in bytes, whitespace between tokens not counted, and at most 65535. The decoder takes
-/// `N` bytes and, on a 32-bit target, at most 20 more. The work of one [`push`](Self::push) does not depend on `N` or on what
-/// came before.
+/// `N` bytes and, on a 32-bit target, at most 20 more. The work of one [`push`](Self::push) does not depend on `N` or on
+/// what came before.
 ///
 /// ```
 /// use guestwire::{Decoder, Event};

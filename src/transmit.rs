@@ -45,7 +45,7 @@ impl<const N: usize> Transmit<N> {
 
     /// The next `count` bytes have gone; more than there are is all of them.
     pub(crate) fn advance(&mut self, count: usize) {
-        self.gone = self.gone.wrapping_add(count.min(self.length.wrapping_sub(self.gone)));
+        self.gone = self.gone.saturating_add(count).min(self.length);
     }
 }
 

@@ -344,9 +344,6 @@ impl<const N: usize> Separators<N> {
 
     /// In their order. Empty: there are none, or more than could be noted.
     fn all(&self) -> &[u16] {
-        if cfg!(target_pointer_width = "32") {
-            return &[];
-        }
         self.at.get(..usize::from(self.count)).unwrap_or_default()
     }
 }
