@@ -141,7 +141,9 @@ impl Line {
                 Ok(Some(guestwire::Reply::Return(value))) => {
                     self.screen.verdict(&format!("returned {}", value.as_bytes().escape_ascii()));
                 }
-                Ok(Some(guestwire::Reply::Error(error))) => self.screen.verdict(&format!("refused: {}", error.class)),
+                Ok(Some(guestwire::Reply::Error(error) | guestwire::Reply::Unattributed(error))) => {
+                    self.screen.verdict(&format!("refused: {}", error.class));
+                }
                 Err(error) => self.screen.verdict(&format!("out of step: {error}")),
             }
         }

@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::decoder::{Decoder, Event, Signal};
+use crate::decoder::{Decoder, Signal};
 use crate::encoder::{Encoder, ObjectEncoder};
 use crate::error::{DoesNotFit, FrameError, PollError};
 use crate::lexer::SENTINEL;
@@ -14,8 +14,11 @@ use crate::value::Value;
 
 /// The host end of the wire.
 ///
-/// `RX` is the longest response in bytes, whitespace between tokens not counted, 31 to 65535. `TX` is the longest
-/// request, LF and sentinel counted, at least 80. Both are checked at compile time.
+/// `RX` is the longest response in bytes, whitespace between tokens not counted, 34 to 65535. `TX` is the longest
+/// request, LF and sentinel counted, at least 75. Both are checked at compile time.
+///
+/// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
+/// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.
 ///
 /// All I/O is the caller's, and so are time-outs: there is no clock inside. What a caller does:
 ///
@@ -40,9 +43,9 @@ use crate::value::Value;
 /// assert_eq!(client.push_slice(&mut received), Ok(Some(Reply::Synchronized)));
 ///
 /// client.execute("guest-get-time")?;
-/// assert_eq!(client.transmit(), b"{\"execute\": \"guest-get-time\"}\n");
+/// assert_eq!(client.transmit(), b"{\"execute\": \"guest-get-time\", \"id\": 7212}\n");
 /// client.transmitted(client.transmit().len());
-/// let mut received: &[u8] = b"{\"return\": 1795441277004000000}\n";
+/// let mut received: &[u8] = b"{\"return\": 1795441277004000000, \"id\": 7212}\n";
 /// let Ok(Some(Reply::Return(time))) = client.push_slice(&mut received) else { panic!("it was answered") };
 /// assert_eq!(time.integer(), Some(1795441277004000000));
 /// # Ok::<(), guestwire::ExecuteError>(())
@@ -50,36 +53,51 @@ use crate::value::Value;
 #[derive(Clone, Debug)]
 pub struct Client<const RX: usize, const TX: usize> {
     state: State,
+    /// The `id` used last. `None`: requests carry none.
+    last: Option<i64>,
     decoder: Decoder<RX>,
     transmit: Transmit<TX>,
 }
 
-/// With the sentinel and LF.
-const LONGEST_SYNC: usize = r#"_{"execute": "guest-sync-delimited", "arguments": {"id": -9223372036854775808}}_"#.len();
+/// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
+const LARGEST_ID: i64 = (1 << 48) - 1;
 
-const LONGEST_SYNC_RESPONSE: usize = r#"{"return":-9223372036854775808}"#.len();
+/// With the sentinel and LF.
+const LONGEST_SYNC: usize = r#"_{"execute": "guest-sync-delimited", "arguments": {"id": 281474976710655}}_"#.len();
+
+const SHORTEST_RX: usize = r#"{"return":{},"id":281474976710655}"#.len();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)] // so that out of step is 0, and a client's memory starts as zeros
 enum State {
+    /// Whatever comes is dropped.
     OutOfStep,
     /// Whatever comes is dropped up to the sentinel.
-    Sentinel {
+    AwaitSentinel {
         id: i64,
     },
-    /// Behind a sentinel: the next frame is the response to this synchronization, or to an earlier one.
-    SynchronizedId {
+    /// After a sentinel: the next frame is the response to this synchronization, or to an earlier one.
+    AwaitSyncReply {
         id: i64,
     },
-    /// A synchronization without a sentinel in its response: frames are dropped up to the one that has the id.
-    PlainId {
+    /// A synchronization without a sentinel in its response: frames are dropped up to the one that returns the number.
+    AwaitPlainSyncReply {
         id: i64,
     },
-    InStep,
-    Response {
+    Ready,
+    AwaitReply {
         id: Option<i64>,
         success_is_silent: bool,
     },
+}
+
+/// What the decoder made of the bytes.
+enum Received<'a> {
+    Response(Response<'a>),
+    /// Any other frame: an echoed request, an event.
+    NotAResponse,
+    Sentinel,
+    Broken(FrameError),
 }
 
 /// What came of what was asked.
@@ -93,7 +111,7 @@ enum State {
 ///     match reply {
 ///         Reply::Synchronized => "in step".into(),
 ///         Reply::Return(value) => value.to_string(),
-///         Reply::Error(error) => error.desc.to_string(),
+///         Reply::Error(error) | Reply::Unattributed(error) => error.desc.to_string(),
 ///     }
 /// }
 /// # assert_eq!(shown(Reply::Synchronized), "in step");
@@ -107,6 +125,12 @@ pub enum Reply<'a> {
     Return(Value<'a>),
     /// The command was not run, or failed.
     Error(ErrorResponse<'a>),
+    /// An error without `id`, so that nobody can tell what it answers. The request is still waiting for its response.
+    ///
+    /// An agent answers noise on the line like that, in front of the request or inside it: in the first case the response
+    /// follows, in the second none ever comes, and the caller's time-out decides. An agent that knows no `id` (qemu-ga
+    /// before QEMU 3.0) refuses every request like that: see [`Client::omit_ids`].
+    Unattributed(ErrorResponse<'a>),
 }
 
 /// Something came that is no answer to what was asked.
@@ -126,13 +150,15 @@ pub enum Reply<'a> {
 pub enum ClientError {
     /// A response is longer than `RX`. The request is over, and the client stays in step.
     ///
-    /// Its `id` was not seen: of requests with one, it may answer an earlier one whose response was given up.
+    /// Its `id` was not seen: it may answer an earlier request whose response was given up.
     ResponseTooLong,
     /// A broken frame. The client is out of step.
     Broken(FrameError),
     /// A response that nobody waits for, or a sentinel. The client is out of step.
     Unexpected,
-    /// There is nothing to wait for: to be called behind `synchronize` or `execute`.
+    /// A return value without the `id` that the request had: see [`Client::omit_ids`]. The client is out of step.
+    IdMissing,
+    /// There is nothing to wait for: call `synchronize` or `execute` first.
     NothingAsked,
 }
 
@@ -172,22 +198,13 @@ pub enum ExecuteError {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Execute<'a> {
     command: &'a str,
-    id: Option<i64>,
     success_is_silent: bool,
 }
 
 impl<'a> Execute<'a> {
     /// A request for a command that responds.
     pub const fn new(command: &'a str) -> Self {
-        Self { command, id: None, success_is_silent: false }
-    }
-
-    /// With an `id`, to be sent back with the response: random, 63 bits, fresh for each request.
-    ///
-    /// No response to another request is then ever taken for this one's. Agents before QEMU 3.0 refuse it, with an error
-    /// that has no `id` and is therefore [`ClientError::Unexpected`]: use it once a `guest-ping` with one was answered.
-    pub const fn id(self, id: i64) -> Self {
-        Self { id: Some(id), ..self }
+        Self { command, success_is_silent: false }
     }
 
     /// For a command that says nothing when it succeeds: `guest-shutdown`, `guest-suspend-*`.
@@ -209,28 +226,45 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// A client out of step.
     pub const fn new() -> Self {
         const {
-            assert!(RX >= LONGEST_SYNC_RESPONSE, "RX is too small for a client: it must hold a response of 31 bytes");
-            assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 80 bytes");
+            assert!(RX >= SHORTEST_RX, "RX is too small for a client: it must hold a response of 34 bytes");
+            assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 75 bytes");
         };
-        Self { state: State::OutOfStep, decoder: Decoder::new(), transmit: Transmit::new() }
+        Self { state: State::OutOfStep, last: Some(0), decoder: Decoder::new(), transmit: Transmit::new() }
+    }
+
+    /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
+    ///
+    /// Then any response counts as the answer to the request that is waiting, once that has left. An error may also have
+    /// been caused by noise, with the answer still to come, so the client is out of step after each `GenericError`.
+    pub const fn omit_ids(&mut self) {
+        self.last = None;
     }
 
     /// Starts to get in step: sends the sentinel and `guest-sync-delimited`, and drops whatever comes before the
-    /// sentinel and the id that answer it.
+    /// sentinel and the number that answer it.
     ///
-    /// To be called in any state, as often as it takes, each time with another `id`: random, 63 bits. A request that
-    /// was waiting is abandoned.
+    /// Call it in any state, as often as it takes, each time with another `id`: random, of which the low 48 bits are
+    /// used. A request that was waiting is abandoned.
     pub fn synchronize(&mut self, id: i64) {
-        self.state = State::Sentinel { id };
+        let id = self.start_counting(id);
+        self.state = State::AwaitSentinel { id };
         self.send_sync("guest-sync-delimited", id);
     }
 
     /// The same with `guest-sync`, for agents that do not know the delimited form (before QEMU 1.1) or whose sentinel
-    /// gets lost on the way: drops all frames before the one with the id.
+    /// gets lost on the way: drops all frames before the one with the number.
     pub fn synchronize_plain(&mut self, id: i64) {
-        self.state = State::PlainId { id };
+        let id = self.start_counting(id);
+        self.state = State::AwaitPlainSyncReply { id };
         self.decoder.reset();
         self.send_sync("guest-sync", id);
+    }
+
+    /// Requests are numbered from `id` on, but never with a number that was used before.
+    fn start_counting(&mut self, id: i64) -> i64 {
+        let id = id & LARGEST_ID;
+        self.last = self.last.map(|last| last.max(id));
+        id
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
@@ -238,7 +272,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             let mut encoder = Encoder::new(transmit);
             let written = encoder.sentinel().and_then(|()| {
                 let arguments = |arguments: &mut ObjectEncoder<'_>| arguments.member("id").integer(id);
-                write_request(&mut encoder, Execute::new(command), Some(arguments))
+                write_request(&mut encoder, command, Some(arguments), None)
             });
             written.map_or(0, |()| encoder.as_bytes().len())
         });
@@ -280,22 +314,24 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     ) -> Result<(), ExecuteError> {
         match self.state {
             // What is open was begun before this request, and is not its response.
-            State::InStep if self.decoder.is_open() => {
+            State::Ready if self.decoder.is_receiving() => {
                 self.reset();
                 return Err(ExecuteError::OutOfStep);
             }
-            State::InStep => {}
-            State::Response { .. } => return Err(ExecuteError::Waiting),
+            State::Ready => {}
+            State::AwaitReply { .. } => return Err(ExecuteError::Waiting),
             _ => return Err(ExecuteError::OutOfStep),
         }
+        let id = self.last.map(|last| last.wrapping_add(1) & LARGEST_ID);
         self.transmit.replace(|transmit| {
             let mut encoder = Encoder::new(transmit);
-            write_request(&mut encoder, request, arguments).map_or(0, |()| encoder.as_bytes().len())
+            write_request(&mut encoder, request.command, arguments, id).map_or(0, |()| encoder.as_bytes().len())
         });
         if self.transmit().is_empty() {
             return Err(ExecuteError::DoesNotFit);
         }
-        self.state = State::Response { id: request.id, success_is_silent: request.success_is_silent };
+        self.last = id;
+        self.state = State::AwaitReply { id, success_is_silent: request.success_is_silent };
         Ok(())
     }
 
@@ -348,10 +384,10 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     pub(crate) fn step(&mut self, byte: u8) -> Verdict {
         match self.state {
             State::OutOfStep => Verdict::GoOn,
-            State::Sentinel { id } => {
+            State::AwaitSentinel { id } => {
                 if byte == SENTINEL {
                     self.decoder.reset();
-                    self.state = State::SynchronizedId { id };
+                    self.state = State::AwaitSyncReply { id };
                 }
                 Verdict::GoOn
             }
@@ -367,7 +403,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         while verdict == Verdict::GoOn && !bytes.is_empty() {
             match self.state {
                 State::OutOfStep => *bytes = &[],
-                State::Sentinel { id } => self.skip_to_sentinel(bytes, id),
+                State::AwaitSentinel { id } => self.skip_to_sentinel(bytes, id),
                 _ => {
                     let signal = self.decoder.step_slice(bytes);
                     verdict = self.judge(signal);
@@ -382,13 +418,14 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         match verdict {
             Verdict::GoOn => Ok(None),
             Verdict::Synchronized => Ok(Some(Reply::Synchronized)),
-            Verdict::Response => match self.decoder.event(Signal::Frame) {
-                Ok(Some(Event::Frame(frame))) => Ok(Response::parse(&frame).map(|response| match response.outcome {
+            Verdict::Response | Verdict::Unattributed => {
+                let response = Response::parse(&self.decoder.frame());
+                Ok(response.map(|response| match response.outcome {
                     Ok(value) => Reply::Return(value),
+                    Err(error) if verdict == Verdict::Unattributed => Reply::Unattributed(error),
                     Err(error) => Reply::Error(error),
-                })),
-                _ => Ok(None),
-            },
+                }))
+            }
             Verdict::Error(error) => Err(error),
         }
     }
@@ -412,24 +449,24 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
 
     /// Whether a request can be sent, or its response is awaited.
     pub const fn is_in_step(&self) -> bool {
-        matches!(self.state, State::InStep | State::Response { .. })
+        matches!(self.state, State::Ready | State::AwaitReply { .. })
     }
 
     #[cfg(feature = "embedded-io-async")]
     pub(crate) const fn is_waiting(&self) -> bool {
-        !matches!(self.state, State::OutOfStep | State::InStep)
+        !matches!(self.state, State::OutOfStep | State::Ready)
     }
 
     /// Whether a request can be sent: the client is in step and waits for nothing.
     pub const fn is_ready(&self) -> bool {
-        matches!(self.state, State::InStep)
+        matches!(self.state, State::Ready)
     }
 
     /// Whether silence, or the end of the line, is what success looks like: the request that waits is for a command
     /// without success response, and has left. To be asked before [`timed_out`](Self::timed_out) and
     /// [`reset`](Self::reset).
     pub fn success_is_silent(&self) -> bool {
-        matches!(self.state, State::Response { success_is_silent: true, .. }) && self.has_left()
+        matches!(self.state, State::AwaitReply { success_is_silent: true, .. }) && self.has_left()
     }
 
     /// Gives up: the link is dirty, and the next thing must be to synchronize. To be called when a reply is overdue.
@@ -446,23 +483,28 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.clear();
     }
 
-    /// Takes note that bytes are missing: a client in step no longer is, and one that synchronizes drops what may be
-    /// half a frame. To be called after an overrun or a framing error.
+    /// Takes note that bytes are missing here (an overrun, a full queue): a client in step no longer is, and one that
+    /// synchronizes drops what may be half a frame.
     pub fn lost(&mut self) {
         let _ = self.step_lost();
     }
 
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break. A client in step no longer is.
+    pub fn corrupted(&mut self) {
+        let _ = self.step_corrupted();
+    }
+
     pub(crate) fn step_lost(&mut self) -> Verdict {
+        // A response may have been lost as a whole.
         let _ = self.decoder.lost();
-        match self.state {
-            State::SynchronizedId { id } => self.state = State::Sentinel { id },
-            State::InStep | State::Response { .. } => {
-                self.reset();
-                return Verdict::Error(ClientError::Broken(FrameError::Lost));
-            }
-            State::OutOfStep | State::Sentinel { .. } | State::PlainId { .. } => {}
+        self.judge(Signal::Error(FrameError::Lost))
+    }
+
+    pub(crate) fn step_corrupted(&mut self) -> Verdict {
+        match self.decoder.corrupted() {
+            Ok(()) => Verdict::GoOn,
+            Err(error) => self.judge(Signal::Error(error)),
         }
-        Verdict::GoOn
     }
 
     /// Whether the request has gone, but for its LF: an agent may answer before that.
@@ -482,50 +524,25 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         *bytes = at.and_then(|at| bytes.get(at.saturating_add(1)..)).unwrap_or_default();
         if at.is_some() {
             self.decoder.reset();
-            self.state = State::SynchronizedId { id };
+            self.state = State::AwaitSyncReply { id };
         }
     }
 
-    /// What an event means in the state that it comes in, and which state follows.
+    /// What came means something else in each state.
     fn judge(&mut self, signal: Signal) -> Verdict {
-        let event = self.decoder.event(signal);
-        let response = match event {
-            Ok(Some(Event::Frame(frame))) => Response::parse(&frame),
-            _ => None,
+        let received = match signal {
+            Signal::Nothing => return Verdict::GoOn,
+            Signal::Sentinel => Received::Sentinel,
+            Signal::Frame => Response::parse(&self.decoder.frame()).map_or(Received::NotAResponse, Received::Response),
+            Signal::Error(error) => Received::Broken(error),
         };
-        let (next, verdict) = match (self.state, event, response) {
-            (state, Ok(None), _) => (state, Verdict::GoOn),
-            // Synchronizing.
-            (State::SynchronizedId { id } | State::PlainId { id }, _, Some(response)) if response.synchronizes(id) => {
-                (State::InStep, Verdict::Synchronized)
-            }
-            (state @ State::SynchronizedId { .. }, Ok(Some(Event::Sentinel)), _) => (state, Verdict::GoOn),
-            (State::SynchronizedId { id }, ..) => (State::Sentinel { id }, Verdict::GoOn),
-            (state @ State::PlainId { .. }, ..) => (state, Verdict::GoOn),
-            // In step.
-            (State::Response { id, .. }, _, Some(response))
-                if response.answers(id) && (id.is_some() || self.has_left()) =>
-            {
-                (State::InStep, Verdict::Response)
-            }
-            // A late response to a request that had an id can be mistaken for no other.
-            (state, _, Some(Response { id: Some(_), .. })) => (state, Verdict::GoOn),
-            (_, _, Some(_)) | (_, Ok(Some(Event::Sentinel)), _) => Self::out_of_step(ClientError::Unexpected),
-            // Not a response: an echoed request, an event.
-            (state, Ok(Some(Event::Frame(_))), None) => (state, Verdict::GoOn),
-            (state @ State::Response { .. }, Err(FrameError::Overflow), _) if self.decoder.is_between() => {
-                let text = self.decoder.text();
-                // Of what is too long only the start is known: it may be an echoed request.
-                let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
-                if !starts.iter().any(|start| text.starts_with(start)) {
-                    (state, Verdict::GoOn)
-                } else if self.has_left() {
-                    (State::InStep, Verdict::Error(ClientError::ResponseTooLong))
-                } else {
-                    Self::out_of_step(ClientError::Unexpected)
-                }
-            }
-            (_, Err(error), _) => Self::out_of_step(ClientError::Broken(error)),
+        let (next, verdict) = match self.state {
+            State::OutOfStep | State::AwaitSentinel { .. } => self.stay(),
+            State::AwaitSyncReply { id } => self.sync_reply(id, &received),
+            State::AwaitPlainSyncReply { id } => self.plain_sync_reply(id, &received),
+            State::Ready => self.unasked(&received),
+            State::AwaitReply { id: Some(id), .. } => self.reply_with_id(id, &received),
+            State::AwaitReply { id: None, .. } => self.reply_without_id(&received),
         };
         match next {
             State::OutOfStep => self.reset(),
@@ -535,14 +552,89 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             Verdict::Synchronized => debug!("in step"),
             Verdict::Error(ClientError::ResponseTooLong) => warn!("response too long"),
             Verdict::Error(error) => warn!("out of step: {}", error),
+            Verdict::Unattributed => warn!("an error without id"),
             Verdict::GoOn | Verdict::Response => {}
         }
         verdict
     }
 
-    const fn out_of_step(error: ClientError) -> (State, Verdict) {
-        (State::OutOfStep, Verdict::Error(error))
+    /// The first frame after the sentinel decides.
+    fn sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
+            Received::Sentinel => self.stay(),
+            _ => (State::AwaitSentinel { id }, Verdict::GoOn),
+        }
     }
+
+    fn plain_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
+            _ => self.stay(),
+        }
+    }
+
+    /// Nothing was asked, but what was asked before and given up may be answered yet.
+    fn unasked(&self, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(Response { id: Some(_), .. }) | Received::NotAResponse => self.stay(),
+            // An agent's answer to noise.
+            Received::Response(Response { outcome: Err(_), .. }) if self.last.is_some() => self.stay(),
+            Received::Response(_) | Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Broken(error) => out_of_step(ClientError::Broken(*error)),
+        }
+    }
+
+    fn reply_with_id(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(Response { id: Some(received), .. }) => match received.integer() == Some(id) {
+                true => (State::Ready, Verdict::Response),
+                false => self.stay(),
+            },
+            Received::Response(Response { outcome: Err(_), .. }) => (self.state, Verdict::Unattributed),
+            Received::Response(_) => out_of_step(ClientError::IdMissing),
+            Received::NotAResponse => self.stay(),
+            Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Broken(error) => self.broken_reply(*error),
+        }
+    }
+
+    fn reply_without_id(&self, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(Response { id: Some(_), .. }) | Received::NotAResponse => self.stay(),
+            Received::Response(_) if !self.has_left() => out_of_step(ClientError::Unexpected),
+            // It may answer noise, and the answer to the request may follow.
+            Received::Response(Response { outcome: Err(error), .. }) if error.class == "GenericError" => {
+                (State::OutOfStep, Verdict::Response)
+            }
+            Received::Response(_) => (State::Ready, Verdict::Response),
+            Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Broken(error) => self.broken_reply(*error),
+        }
+    }
+
+    /// Of a frame that is too long only the start is known: it may be an echoed request.
+    fn broken_reply(&self, error: FrameError) -> (State, Verdict) {
+        let is_too_long = error == FrameError::Overflow && self.decoder.is_between();
+        let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
+        if !is_too_long {
+            out_of_step(ClientError::Broken(error))
+        } else if !starts.iter().any(|start| self.decoder.text().starts_with(start)) {
+            self.stay()
+        } else if !self.has_left() {
+            out_of_step(ClientError::Unexpected)
+        } else {
+            (State::Ready, Verdict::Error(ClientError::ResponseTooLong))
+        }
+    }
+
+    const fn stay(&self) -> (State, Verdict) {
+        (self.state, Verdict::GoOn)
+    }
+}
+
+const fn out_of_step(error: ClientError) -> (State, Verdict) {
+    (State::OutOfStep, Verdict::Error(error))
 }
 
 impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
@@ -557,21 +649,23 @@ pub(crate) enum Verdict {
     GoOn,
     Synchronized,
     Response,
+    Unattributed,
     Error(ClientError),
 }
 
 /// `{"execute": ..., "arguments": {...}, "id": ...}` LF. Some agents wait for the LF.
 fn write_request(
     encoder: &mut Encoder<'_>,
-    request: Execute<'_>,
+    command: &str,
     arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+    id: Option<i64>,
 ) -> Result<(), DoesNotFit> {
     encoder.value().object(|members| {
-        members.member("execute").string(request.command)?;
+        members.member("execute").string(command)?;
         if let Some(arguments) = arguments {
             members.member("arguments").object(arguments)?;
         }
-        match request.id {
+        match id {
             Some(id) => members.member("id").integer(id),
             None => Ok(()),
         }
@@ -585,6 +679,7 @@ impl fmt::Display for ClientError {
             Self::ResponseTooLong => f.write_str("the response does not fit the receive buffer"),
             Self::Broken(error) => write!(f, "a broken frame: {error}"),
             Self::Unexpected => f.write_str("a response that nobody waited for"),
+            Self::IdMissing => f.write_str("a return value without the id of its request"),
             Self::NothingAsked => f.write_str("nothing was asked: synchronize or execute first"),
         }
     }

@@ -194,17 +194,35 @@ impl<const N: usize> Decoder<N> {
         self.parser.lexer = Lexer::new();
     }
 
-    /// For bytes known to be missing (an overrun, a framing error, a break, a time-out in mid-frame).
+    /// Takes note that bytes are missing here: an overrun, a full queue, a time-out in mid-frame.
     ///
-    /// The next byte may stand in the middle of a request, so everything is dropped up to the sentinel or the next
-    /// `}{`, as after a broken frame.
+    /// The next byte may be in the middle of a request, so everything is dropped up to the sentinel or the next place
+    /// where a frame may begin, as after a broken frame; a line break directly after the missing bytes is no such place.
+    /// If no frame was open, the next byte that is dropped gives [`FrameError::Lost`], because a request may have begun
+    /// among the missing bytes. Once bytes are dropped, losing more of them gives no further error.
     ///
     /// # Errors
     /// [`FrameError::Lost`] if a frame was open.
     pub fn lost(&mut self) -> Result<(), FrameError> {
-        let open = self.parser.lexer.is_open();
-        self.parser.lexer.lost();
-        if open { Err(FrameError::Lost) } else { Ok(()) }
+        self.parser.lexer.lost()
+    }
+
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
+    ///
+    /// It breaks an open frame and is noise between frames.
+    ///
+    /// # Errors
+    /// [`FrameError::Syntax`] if a frame was open, [`FrameError::Noise`] if a frame could have begun.
+    pub fn corrupted(&mut self) -> Result<(), FrameError> {
+        let result = self.parser.lexer.corrupted();
+        result.map_err(|error| self.parser.outcome(error))
+    }
+
+    /// Whether a frame has begun and neither ended nor broken.
+    ///
+    /// A caller with a clock may call [`lost`](Self::lost) when that lasts too long.
+    pub const fn is_receiving(&self) -> bool {
+        self.parser.lexer.is_open()
     }
 
     /// Takes the byte if it is a plain character of a string: the quick way, which does all that [`step`](Self::step) does.
@@ -226,11 +244,6 @@ impl<const N: usize> Decoder<N> {
     pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let parser: &mut Parser<[u8]> = &mut self.parser;
         parser.step_slice(bytes)
-    }
-
-    /// Whether a frame has begun and neither ended nor broken.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.parser.lexer.is_open()
     }
 
     /// Whether the last frame ended, so that the next byte may begin another.
@@ -278,6 +291,16 @@ impl<const N: usize> fmt::Debug for Decoder<N> {
                 .field("text", &format_args!("{}", self.text().escape_ascii()));
         }
         shown.finish()
+    }
+}
+
+impl<B: ?Sized> Parser<B> {
+    /// The one error of a frame that broke: that it does not fit came first.
+    fn outcome(&self, error: FrameError) -> FrameError {
+        match (self.room, error) {
+            (Room::Exceeded, FrameError::Syntax | FrameError::TooDeep) => FrameError::Overflow,
+            _ => error,
+        }
     }
 }
 
@@ -373,11 +396,11 @@ impl Parser<[u8]> {
     fn recover(&mut self, byte: u8) -> Signal {
         match self.lexer.recover(byte) {
             Recovery::Sentinel => Signal::Sentinel,
-            Recovery::Broken(error) => self.broken(error),
+            Recovery::Broken(error) => Signal::Error(self.outcome(error)),
             Recovery::BrokenBegin(error) => {
-                let signal = self.broken(error);
+                let error = self.outcome(error);
                 self.begin(byte);
-                signal
+                Signal::Error(error)
             }
         }
     }
@@ -433,13 +456,6 @@ impl Parser<[u8]> {
         match self.room {
             Room::Enough => Signal::Frame,
             Room::Exceeded => Signal::Error(FrameError::Overflow),
-        }
-    }
-
-    fn broken(&self, error: FrameError) -> Signal {
-        match (self.room, error) {
-            (Room::Exceeded, FrameError::Syntax | FrameError::TooDeep) => Signal::Error(FrameError::Overflow),
-            _ => Signal::Error(error),
         }
     }
 }

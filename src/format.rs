@@ -22,7 +22,7 @@ impl Format for Value<'_> {
 
 impl<const N: usize> Format for Decoder<N> {
     fn format(&self, f: Formatter<'_>) {
-        let open = if self.is_open() { self.text() } else { b"" };
+        let open = if self.is_receiving() { self.text() } else { b"" };
         write!(f, "Decoder {{ open: {=[u8]:a} }}", open);
     }
 }

@@ -62,9 +62,17 @@ enum State {
     Start,
     BomBb,
     BomBf,
+    /// `scalar_then` says what was dropped last: one state for all of these, because each further one slows every byte.
+    Dropping,
+    // What was dropped last. None of these is a state.
     Noise,
+    Prompt,
+    Lost,
     Dropped,
-    DroppedCloser,
+    Closer,
+    CloserLine,
+    Word,
+    Line,
     // Between the tokens of a frame.
     FirstName,
     Name,
@@ -73,6 +81,8 @@ enum State {
     Value,
     AfterMember,
     AfterElement,
+    // The same, after the first element.
+    AfterFirst,
     // The same, where the value was closed by a bracket.
     Closed,
     // Inside a string.
@@ -118,7 +128,8 @@ enum State {
     Nul,
 }
 
-/// The state machine. `scalar_then` is the state that follows the string, number or keyword being read.
+/// The state machine. `scalar_then` is the state that follows the string, number or keyword being read, or what was
+/// dropped last.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexer {
     state: State,
@@ -207,11 +218,14 @@ impl Lexer {
             FirstName if byte == b'}' => return self.close(),
             // array = [ [ value *( , value ) ] ]
             FirstElement if byte == b']' => return self.close(),
-            Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | Closed => {
+            Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | AfterFirst | Closed => {
                 return match (self.scalar_then, byte) {
                     (AfterMember, b',') => self.separator(Name),
-                    (AfterElement, b',') => self.separator(Value),
-                    (AfterMember, b'}') | (AfterElement, b']') => self.close(),
+                    (AfterElement | AfterFirst, b',') => {
+                        self.scalar_then = AfterElement;
+                        self.separator(Value)
+                    }
+                    (AfterMember, b'}') | (AfterElement | AfterFirst, b']') => self.close(),
                     _ => blank(byte),
                 };
             }
@@ -227,7 +241,7 @@ impl Lexer {
                 };
             }
             FirstName | Name | Colon => return blank(byte),
-            Noise | Dropped | DroppedCloser if byte != SENTINEL => return self.dropped(byte),
+            Dropping if byte != SENTINEL => return self.drop_byte(byte),
             _ => return Step::Misfit,
         };
         Step::Inside
@@ -289,7 +303,7 @@ impl Lexer {
     /// Whether a frame has begun and neither ended nor broken.
     pub(crate) const fn is_open(&self) -> bool {
         use State::*;
-        !matches!(self.state, Start | BomBb | BomBf | Noise | Dropped | DroppedCloser)
+        !matches!(self.state, Start | BomBb | BomBf | Dropping)
     }
 
     /// Whether the last frame ended, so that the next byte may begin another.
@@ -297,7 +311,7 @@ impl Lexer {
         matches!(self.state, State::Start)
     }
 
-    /// Goes on behind a byte that the grammar has no place for. If it broke the frame, it is also the first of the bytes
+    /// Goes on after a byte that the grammar has no place for. If it broke the frame, it is also the first of the bytes
     /// that are dropped, or of the next frame.
     #[cold]
     pub(crate) fn recover(&mut self, byte: u8) -> Recovery {
@@ -306,39 +320,95 @@ impl Lexer {
             *self = Self::new();
             return Recovery::Sentinel;
         }
-        let too_deep = matches!(self.state, FirstElement | Value) && matches!(byte, b'{' | b'[');
-        let (error, next) = match self.state {
-            _ if too_deep => (FrameError::TooDeep, Dropped),
-            Start | BomBb | BomBf => (FrameError::Noise, Noise),
-            _ if self.nesting.depth() == 0 => (FrameError::Syntax, Noise),
-            Closed => (FrameError::Syntax, DroppedCloser),
-            _ => (FrameError::Syntax, Dropped),
+        let (error, dropped) = match self.state {
+            FirstElement | Value if matches!(byte, b'{' | b'[') => (FrameError::TooDeep, Dropped),
+            Dropping => (FrameError::Lost, Dropped),
+            _ => self.broken(),
         };
-        *self = Self { state: next, ..Self::new() };
-        match self.dropped(byte) {
+        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        match self.drop_byte(byte) {
             Step::Begin => Recovery::BrokenBegin(error),
             _ => Recovery::Broken(error),
         }
     }
 
-    /// Bytes are missing here, so that whatever comes may be the middle of something.
-    pub(crate) fn lost(&mut self) {
-        *self = Self { state: State::Dropped, ..Self::new() };
+    /// Takes a byte that is known to be wrong: it may have been any byte.
+    #[cold]
+    pub(crate) fn corrupted(&mut self) -> Result<(), FrameError> {
+        use State::*;
+        let (result, dropped) = match (self.state, self.scalar_then) {
+            (Dropping, Noise | Prompt | Lost) => return Ok(()),
+            (Dropping, _) => (Ok(()), Dropped),
+            _ => match self.broken() {
+                (error, Closer | Word) => (Err(error), Dropped),
+                (error, dropped) => (Err(error), dropped),
+            },
+        };
+        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        result
     }
 
-    /// Noise lasts until `{` or `[`. A broken frame lasts until `}{` or `]{`, where JSON has no place for either: what
-    /// stands between the two brackets may be anything but printable ASCII.
-    fn dropped(&mut self, byte: u8) -> Step {
+    /// Bytes are missing here, so that whatever comes may be the middle of something.
+    ///
+    /// That is said once: now, if a frame was open, or with the first byte that is then dropped, if a frame may have
+    /// begun among the missing bytes.
+    #[cold]
+    pub(crate) fn lost(&mut self) -> Result<(), FrameError> {
         use State::*;
-        match (self.state, byte) {
-            (Noise, b'{' | b'[') | (DroppedCloser, b'{') => {
-                self.open(if byte == b'{' { Container::Object } else { Container::Array });
-                Step::Begin
+        let (result, dropped) = match (self.state, self.scalar_then) {
+            (Start | BomBb | BomBf, _) | (Dropping, Lost | Closer | CloserLine) => (Ok(()), Lost),
+            (Dropping, _) => (Ok(()), Dropped),
+            _ => (Err(FrameError::Lost), Dropped),
+        };
+        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        result
+    }
+
+    /// The error of a frame, or of a byte between frames, that breaks here, and what the break counts as.
+    fn broken(&self) -> (FrameError, State) {
+        use State::*;
+        let dropped = match (self.state, self.scalar_then) {
+            (Start | BomBb | BomBf, _) => return (FrameError::Noise, Noise),
+            _ if self.depth() == 0 => Noise,
+            // `[root@` or `[  OK`, and `[fedora@`, which starts like a keyword.
+            (FirstElement | T | Tr | Tru | F | Fa | Fal | Fals | N | Nu | Nul, AfterFirst) if self.depth() == 1 => {
+                Prompt
             }
-            (Dropped | DroppedCloser, b'}' | b']') => self.skip(DroppedCloser),
-            (DroppedCloser, b'!'..=b'~') => self.skip(Dropped),
-            (state, _) => self.skip(state),
-        }
+            (Closed, _) => Closer,
+            (FirstName | Name | Colon | FirstElement | Value | AfterMember | AfterElement | AfterFirst, _) => Dropped,
+            _ => Word,
+        };
+        (FrameError::Syntax, dropped)
+    }
+
+    /// Where the next frame may begin: after noise at `{` or `[`, after a prompt at `{`, after a broken frame
+    ///
+    /// * at a `{` with no printable byte between it and a `}` or `]` before it: JSON has no place for `}{`;
+    /// * at a `{` directly after a line break, unless JSON would go on there;
+    /// * after a line that ended in `}` or `]`, at a byte with which JSON cannot go on: `{` or `[` begin a frame, any
+    ///   other is a prompt's first.
+    #[cold]
+    fn drop_byte(&mut self, byte: u8) -> Step {
+        use State::*;
+        self.scalar_then = match (self.scalar_then, byte) {
+            (Noise | Prompt | Closer | CloserLine | Line, b'{') => return self.begin(Container::Object),
+            (Noise | CloserLine, b'[') => return self.begin(Container::Array),
+            (Lost, b'!'..=b'~') => return Step::Misfit,
+            (kind @ (Noise | Prompt | Lost), _) => kind,
+            (_, b'}' | b']') => Closer,
+            (_, b'{' | b'[' | b',' | b':' | b'"') => Dropped,
+            (Closer | CloserLine, b'\n' | b'\r') | (CloserLine, b' ' | b'\t') => CloserLine,
+            (CloserLine, _) => Prompt,
+            (Word | Line, b'\n' | b'\r') => Line,
+            (Line, _) | (_, b'!'..=b'~') => Word,
+            (kind, _) => kind,
+        };
+        Step::Skip
+    }
+
+    fn begin(&mut self, container: Container) -> Step {
+        self.open(container);
+        Step::Begin
     }
 
     fn skip(&mut self, next: State) -> Step {
@@ -361,7 +431,7 @@ impl Lexer {
         use State::*;
         let (first, then) = match container {
             Container::Object => (FirstName, AfterMember),
-            Container::Array => (FirstElement, AfterElement),
+            Container::Array => (FirstElement, AfterFirst),
         };
         match self.nesting.open(container) {
             Some(()) => {

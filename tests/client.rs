@@ -18,6 +18,7 @@ fn received(client: &mut TestClient, mut bytes: &[u8]) -> Vec<String> {
         Ok(Some(Reply::Synchronized)) => Some("synchronized".to_owned()),
         Ok(Some(Reply::Return(value))) => Some(String::from_utf8(value.as_bytes().to_vec()).unwrap()),
         Ok(Some(Reply::Error(error))) => Some(error.to_string()),
+        Ok(Some(Reply::Unattributed(error))) => Some(format!("unattributed {error}")),
         Err(error) => Some(format!("{error:?}")),
     };
     let mut by_byte = client.clone();

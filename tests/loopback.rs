@@ -137,7 +137,7 @@ impl Line {
                 Ok(None) => continue,
                 Ok(Some(Reply::Synchronized)) => Seen::Synchronized,
                 Ok(Some(Reply::Return(value))) => Seen::Return(value.integer()),
-                Ok(Some(Reply::Error(_))) => Seen::Error,
+                Ok(Some(Reply::Error(_) | Reply::Unattributed(_))) => Seen::Error,
                 Err(_) => Seen::Failed,
             };
             // What is behind the reply comes to the client first when it listens again.

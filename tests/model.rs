@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use guestwire::{Agent, Client, Command, Execute, Guest, Reply};
+use guestwire::{Agent, Client, Command, Guest, Reply};
 
 /// How far the machine goes.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ impl Guest for Echo {
 
 #[derive(Clone, Debug)]
 struct Machine {
-    client: Client<32, 80>,
+    client: Client<48, 96>,
     agent: Agent<Echo, 80, 444>,
     to_agent: VecDeque<u8>,
     to_client: VecDeque<u8>,
@@ -137,7 +137,7 @@ impl Machine {
     }
 
     fn execute(&mut self, number: i64) -> Result<(), guestwire::ExecuteError> {
-        self.client.execute_with(Execute::new("p").id(number), |arguments| arguments.member("n").integer(number))
+        self.client.execute_with("p", |arguments| arguments.member("n").integer(number))
     }
 
     fn deliver_to_agent(&mut self) -> bool {
@@ -159,7 +159,7 @@ impl Machine {
                 assert!(!stale, "a stale response was taken for the answer");
                 Some(Answer::Returned)
             }
-            Ok(Some(Reply::Error(_))) | Ok(None) | Err(_) => None,
+            Ok(Some(Reply::Error(_) | Reply::Unattributed(_))) | Ok(None) | Err(_) => None,
         })
     }
 

@@ -120,7 +120,7 @@ fn ask<T>(
             take(value).ok_or_else(|| Failure::NoAnswer(format!("{command} returned something else: {value}")))
         }
         Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
-        Reply::Synchronized => Err(Failure::NoAnswer(format!("{command} was not answered"))),
+        Reply::Synchronized | Reply::Unattributed(_) => Err(Failure::NoAnswer(format!("{command} was not answered"))),
     })?
 }
 

@@ -156,6 +156,8 @@ impl<'i> Line<'i> {
             let mut bytes = &buffer[..count];
             while !bytes.is_empty() {
                 match self.client.push_slice(&mut bytes) {
+                    // Noise on the line, or an agent that knows no ids. The answer may still come.
+                    Ok(Some(Reply::Unattributed(error))) => eprintln!("client: an error without id: {error}"),
                     Ok(Some(reply)) => return Ok(done(reply)),
                     Ok(None) => {}
                     Err(error) => return Err(Waited::Client(error)),

@@ -161,7 +161,7 @@ mod unix {
                 Ok(())
             }
             Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
-            Reply::Synchronized => Ok(()),
+            Reply::Synchronized | Reply::Unattributed(_) => Ok(()),
         };
         match line.exchange(done) {
             Ok(outcome) => outcome,

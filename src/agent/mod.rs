@@ -271,12 +271,27 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         self.transmit.clear();
     }
 
-    /// Answers a request that was open with an error, and drops what may be its rest: see [`Decoder::lost`]. To be
-    /// called when bytes are known to be missing.
+    /// Takes note that bytes are missing here: an overrun, a full queue, a time-out in mid-request.
+    ///
+    /// One error response for the request that they belonged to, as [`Decoder::lost`] says.
     pub fn lost(&mut self) {
         if let Err(error) = self.decoder.lost() {
             self.take(Signal::Error(error));
         }
+    }
+
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break. See [`Decoder::corrupted`].
+    pub fn corrupted(&mut self) {
+        if let Err(error) = self.decoder.corrupted() {
+            self.take(Signal::Error(error));
+        }
+    }
+
+    /// Whether a request has begun and neither ended nor broken.
+    ///
+    /// A caller with a clock may call [`lost`](Self::lost) when that lasts too long.
+    pub const fn is_receiving(&self) -> bool {
+        self.decoder.is_receiving()
     }
 
     const fn is_waiting(&self) -> bool {

@@ -100,15 +100,6 @@ impl<'a> Response<'a> {
     pub(crate) fn synchronizes(&self, id: i64) -> bool {
         self.id.is_none() && self.outcome.is_ok_and(|value| value.integer() == Some(id))
     }
-
-    /// Whether it is the response to a request with that `id`, or to one without.
-    pub(crate) fn answers(&self, id: Option<i64>) -> bool {
-        match (id, self.id) {
-            (None, None) => true,
-            (Some(id), Some(received)) => received.integer() == Some(id),
-            _ => false,
-        }
-    }
 }
 
 /// Empty, where an agent leaves it out.
