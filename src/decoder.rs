@@ -4,7 +4,8 @@ use core::fmt;
 
 use crate::error::{FrameError, PollError};
 use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
-use crate::value::{Separators, Value, separators_of};
+use crate::marks::{Marks, Separators, separators_of};
+use crate::value::Value;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
@@ -59,7 +60,7 @@ pub enum Event<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     text: &'a [u8],
-    separators: &'a Separators<NOTED>,
+    marks: Marks<'a>,
 }
 
 impl fmt::Debug for Frame<'_> {
@@ -79,9 +80,9 @@ impl<'a> Frame<'a> {
         Value::new(self.text)
     }
 
-    /// Where its members stand, if it is an object with few of them.
-    pub(crate) const fn separators(&self) -> &'a Separators<NOTED> {
-        self.separators
+    /// Where its members are, if it is an object with few of them.
+    pub(crate) const fn marks(&self) -> Marks<'a> {
+        self.marks
     }
 }
 
@@ -268,7 +269,7 @@ impl<const N: usize> Decoder<N> {
 
     /// The frame that [`Signal::Frame`] announced.
     pub(crate) fn frame(&self) -> Frame<'_> {
-        Frame { text: self.text(), separators: &self.parser.separators }
+        Frame { text: self.text(), marks: self.parser.separators.marks() }
     }
 }
 

@@ -62,16 +62,14 @@ enum State {
     Start,
     BomBb,
     BomBf,
-    /// `scalar_then` says what was dropped last: one state for all of these, because each further one slows every byte.
-    Dropping,
-    // What was dropped last. None of these is a state.
-    Noise,
-    Prompt,
+    // While bytes are dropped, named after what came last.
     Lost,
     Dropped,
+    Word,
+    Noise,
+    Prompt,
     Closer,
     CloserLine,
-    Word,
     Line,
     // Between the tokens of a frame.
     FirstName,
@@ -81,8 +79,6 @@ enum State {
     Value,
     AfterMember,
     AfterElement,
-    // The same, after the first element.
-    AfterFirst,
     // The same, where the value was closed by a bracket.
     Closed,
     // Inside a string.
@@ -218,14 +214,11 @@ impl Lexer {
             FirstName if byte == b'}' => return self.close(),
             // array = [ [ value *( , value ) ] ]
             FirstElement if byte == b']' => return self.close(),
-            Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | AfterFirst | Closed => {
+            Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | Closed => {
                 return match (self.scalar_then, byte) {
                     (AfterMember, b',') => self.separator(Name),
-                    (AfterElement | AfterFirst, b',') => {
-                        self.scalar_then = AfterElement;
-                        self.separator(Value)
-                    }
-                    (AfterMember, b'}') | (AfterElement | AfterFirst, b']') => self.close(),
+                    (AfterElement, b',') => self.separator(Value),
+                    (AfterMember, b'}') | (AfterElement, b']') => self.close(),
                     _ => blank(byte),
                 };
             }
@@ -241,7 +234,9 @@ impl Lexer {
                 };
             }
             FirstName | Name | Colon => return blank(byte),
-            Dropping if byte != SENTINEL => return self.drop_byte(byte),
+            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line if byte != SENTINEL => {
+                return self.drop_byte(byte);
+            }
             _ => return Step::Misfit,
         };
         Step::Inside
@@ -303,7 +298,10 @@ impl Lexer {
     /// Whether a frame has begun and neither ended nor broken.
     pub(crate) const fn is_open(&self) -> bool {
         use State::*;
-        !matches!(self.state, Start | BomBb | BomBf | Dropping)
+        !matches!(
+            self.state,
+            Start | BomBb | BomBf | Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line
+        )
     }
 
     /// Whether the last frame ended, so that the next byte may begin another.
@@ -320,12 +318,13 @@ impl Lexer {
             *self = Self::new();
             return Recovery::Sentinel;
         }
-        let (error, dropped) = match self.state {
-            FirstElement | Value if matches!(byte, b'{' | b'[') => (FrameError::TooDeep, Dropped),
-            Dropping => (FrameError::Lost, Dropped),
-            _ => self.broken(),
+        let error = match self.state {
+            Dropped | Word | Closer => return Recovery::Broken(FrameError::Lost),
+            Start | BomBb | BomBf => FrameError::Noise,
+            FirstElement | Value if matches!(byte, b'{' | b'[') => FrameError::TooDeep,
+            _ => FrameError::Syntax,
         };
-        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        *self = Self { state: self.broken(), ..Self::new() };
         match self.drop_byte(byte) {
             Step::Begin => Recovery::BrokenBegin(error),
             _ => Recovery::Broken(error),
@@ -336,15 +335,16 @@ impl Lexer {
     #[cold]
     pub(crate) fn corrupted(&mut self) -> Result<(), FrameError> {
         use State::*;
-        let (result, dropped) = match (self.state, self.scalar_then) {
-            (Dropping, Noise | Prompt | Lost) => return Ok(()),
-            (Dropping, _) => (Ok(()), Dropped),
+        let (result, state) = match self.state {
+            Noise | Prompt | Lost => return Ok(()),
+            Dropped | Word | Closer | CloserLine | Line => (Ok(()), Dropped),
+            Start | BomBb | BomBf => (Err(FrameError::Noise), Noise),
             _ => match self.broken() {
-                (error, Closer | Word) => (Err(error), Dropped),
-                (error, dropped) => (Err(error), dropped),
+                Closer | Word => (Err(FrameError::Syntax), Dropped),
+                state => (Err(FrameError::Syntax), state),
             },
         };
-        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        *self = Self { state, ..Self::new() };
         result
     }
 
@@ -355,30 +355,35 @@ impl Lexer {
     #[cold]
     pub(crate) fn lost(&mut self) -> Result<(), FrameError> {
         use State::*;
-        let (result, dropped) = match (self.state, self.scalar_then) {
-            (Start | BomBb | BomBf, _) | (Dropping, Lost | Closer | CloserLine) => (Ok(()), Lost),
-            (Dropping, _) => (Ok(()), Dropped),
+        let (result, state) = match self.state {
+            Start | BomBb | BomBf | Lost | Closer | CloserLine => (Ok(()), Lost),
+            Dropped | Word | Noise | Prompt | Line => (Ok(()), Dropped),
             _ => (Err(FrameError::Lost), Dropped),
         };
-        *self = Self { state: Dropping, scalar_then: dropped, ..Self::new() };
+        *self = Self { state, ..Self::new() };
         result
     }
 
     /// The error of a frame, or of a byte between frames, that breaks here, and what the break counts as.
-    fn broken(&self) -> (FrameError, State) {
+    fn broken(&self) -> State {
         use State::*;
-        let dropped = match (self.state, self.scalar_then) {
-            (Start | BomBb | BomBf, _) => return (FrameError::Noise, Noise),
-            _ if self.depth() == 0 => Noise,
-            // `[root@` or `[  OK`, and `[fedora@`, which starts like a keyword.
-            (FirstElement | T | Tr | Tru | F | Fa | Fal | Fals | N | Nu | Nul, AfterFirst) if self.depth() == 1 => {
-                Prompt
-            }
-            (Closed, _) => Closer,
-            (FirstName | Name | Colon | FirstElement | Value | AfterMember | AfterElement | AfterFirst, _) => Dropped,
-            _ => Word,
-        };
-        (FrameError::Syntax, dropped)
+        if self.depth() == 0 {
+            Noise
+        } else if matches!(self.state, FirstElement | T | Tr | Tru | F | Fa | Fal | Fals | N | Nu | Nul)
+            && self.in_outer_array()
+        {
+            Prompt
+        } else if self.state == Closed {
+            Closer
+        } else if matches!(self.state, FirstName | Name | Colon | FirstElement | Value | AfterMember | AfterElement) {
+            Dropped
+        } else {
+            Word
+        }
+    }
+
+    fn in_outer_array(&self) -> bool {
+        self.depth() == 1 && self.nesting.innermost() == Some(Container::Array)
     }
 
     /// Where the next frame may begin: after noise at `{` or `[`, after a prompt at `{`, after a broken frame
@@ -390,25 +395,31 @@ impl Lexer {
     #[cold]
     fn drop_byte(&mut self, byte: u8) -> Step {
         use State::*;
-        self.scalar_then = match (self.scalar_then, byte) {
-            (Noise | Prompt | Closer | CloserLine | Line, b'{') => return self.begin(Container::Object),
-            (Noise | CloserLine, b'[') => return self.begin(Container::Array),
-            (Lost, b'!'..=b'~') => return Step::Misfit,
-            (kind @ (Noise | Prompt | Lost), _) => kind,
-            (_, b'}' | b']') => Closer,
-            (_, b'{' | b'[' | b',' | b':' | b'"') => Dropped,
-            (Closer | CloserLine, b'\n' | b'\r') | (CloserLine, b' ' | b'\t') => CloserLine,
-            (CloserLine, _) => Prompt,
-            (Word | Line, b'\n' | b'\r') => Line,
-            (Line, _) | (_, b'!'..=b'~') => Word,
-            (kind, _) => kind,
+        let dropped = self.state;
+        let begins = match byte {
+            b'{' => !matches!(dropped, Lost | Dropped | Word),
+            b'[' => matches!(dropped, Noise | CloserLine),
+            _ => false,
         };
-        Step::Skip
-    }
-
-    fn begin(&mut self, container: Container) -> Step {
-        self.open(container);
-        Step::Begin
+        if begins {
+            self.open(if byte == b'{' { Container::Object } else { Container::Array });
+            return Step::Begin;
+        }
+        if matches!(dropped, Noise | Prompt) {
+            return Step::Skip;
+        }
+        self.state = match byte {
+            b'}' | b']' => Closer,
+            b'{' | b'[' | b',' | b':' | b'"' => Dropped,
+            b'\n' | b'\r' if dropped == Closer => CloserLine,
+            b'\n' | b'\r' if dropped == Word => Line,
+            b'\n' | b'\r' => return Step::Skip,
+            b' ' | b'\t' if dropped != Line => return Step::Skip,
+            _ if dropped == CloserLine => Prompt,
+            _ if dropped == Line || matches!(byte, b'!'..=b'~') => Word,
+            _ => return Step::Skip,
+        };
+        if dropped == Lost { Step::Misfit } else { Step::Skip }
     }
 
     fn skip(&mut self, next: State) -> Step {
@@ -431,7 +442,7 @@ impl Lexer {
         use State::*;
         let (first, then) = match container {
             Container::Object => (FirstName, AfterMember),
-            Container::Array => (FirstElement, AfterFirst),
+            Container::Array => (FirstElement, AfterElement),
         };
         match self.nesting.open(container) {
             Some(()) => {

@@ -25,6 +25,7 @@ mod format;
 mod io;
 mod lexer;
 mod log;
+mod marks;
 mod message;
 mod nesting;
 #[cfg(feature = "serde")]

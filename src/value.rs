@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::decimal;
+use crate::marks::{Marks, Separators};
 use crate::text::{Text, WriteText};
 
 /// One JSON value of a [`Frame`](crate::Frame). Nothing is copied; what is inside is found when it is asked for.
@@ -136,13 +137,13 @@ impl<'a> Value<'a> {
 
     /// The members of an object, in the order received.
     pub fn members(&self) -> Option<Members<'a>> {
-        let iter = MemberIter { object: self.text, at: 1, separators: &[] };
+        let iter = MemberIter { object: self.text, at: 1, marks: Marks::default() };
         self.is_object().then_some(Members { iter })
     }
 
     /// The same for what is known to be an object, where its separators may have been noted.
-    pub(crate) fn member_iter<'s, const N: usize>(&self, separators: &'s Separators<N>) -> MemberIter<'a, 's> {
-        MemberIter { object: self.text, at: 1, separators: separators.all() }
+    pub(crate) const fn member_iter<'s>(&self, marks: Marks<'s>) -> MemberIter<'a, 's> {
+        MemberIter { object: self.text, at: 1, marks }
     }
 
     /// The separators of an object. Those of another value mean nothing.
@@ -150,7 +151,7 @@ impl<'a> Value<'a> {
         let mut separators = Separators::new();
         let last = self.text.len().wrapping_sub(1);
         let mut at = 1_usize;
-        while at < last && usize::from(separators.count) <= N {
+        while at < last && !separators.are_too_many() {
             let (colon, end) = member_end(self.text, at.wrapping_add(1));
             separators.note(colon as u16);
             if end < last {
@@ -282,8 +283,7 @@ impl<'a> Iterator for Members<'a> {
 pub(crate) struct MemberIter<'a, 's> {
     object: &'a [u8],
     at: usize,
-    /// Those still to come. Empty: they are looked for.
-    separators: &'s [u16],
+    marks: Marks<'s>,
 }
 
 impl<'a> Iterator for MemberIter<'a, '_> {
@@ -295,56 +295,13 @@ impl<'a> Iterator for MemberIter<'a, '_> {
         if name_start >= last {
             return None;
         }
-        let separators = if cfg!(target_pointer_width = "64") { self.separators } else { &[] };
-        let (colon, behind) = match *separators {
-            [] => member_end(self.object, name_start),
-            [colon] => (usize::from(colon), last),
-            [colon, comma, ref rest @ ..] => {
-                self.separators = rest;
-                (usize::from(colon), usize::from(comma))
-            }
+        let (colon, end) = match self.marks.next() {
+            None => member_end(self.object, name_start),
+            Some((colon, comma)) => (colon, comma.unwrap_or(last)),
         };
-        self.at = behind.wrapping_add(1);
+        self.at = end.wrapping_add(1);
         let name = Text::new(self.object.get(name_start..colon.wrapping_sub(1))?);
-        Some((name, Value { text: self.object.get(colon.wrapping_add(1)..behind)? }))
-    }
-}
-
-/// The separators of so many members, as far as they are noted. Where registers have 32 bits none are, for flash and
-/// memory are worth more than time there.
-pub(crate) const fn separators_of(members: usize) -> usize {
-    if cfg!(target_pointer_width = "64") { members.saturating_mul(2).saturating_sub(1) } else { 0 }
-}
-
-/// Where the colons and commas between the members of an object stand, if there are no more than `N`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(crate) struct Separators<const N: usize> {
-    at: [u16; N],
-    count: u8,
-}
-
-impl<const N: usize> Separators<N> {
-    pub(crate) const fn new() -> Self {
-        Self { at: [0; N], count: 0 }
-    }
-
-    pub(crate) fn note(&mut self, at: u16) {
-        if cfg!(target_pointer_width = "32") {
-            return;
-        }
-        match self.at.get_mut(usize::from(self.count)) {
-            Some(next) => {
-                *next = at;
-                self.count = self.count.wrapping_add(1);
-            }
-            None => self.count = u8::MAX,
-        }
-    }
-
-    /// In their order. Empty: there are none, or more than could be noted.
-    fn all(&self) -> &[u16] {
-        self.at.get(..usize::from(self.count)).unwrap_or_default()
+        Some((name, Value { text: self.object.get(colon.wrapping_add(1)..end)? }))
     }
 }
 

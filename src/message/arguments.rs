@@ -3,8 +3,9 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
+use crate::marks::{Separators, separators_of};
 use crate::text::Text;
-use crate::value::{Kind, MemberIter, Separators, Value, separators_of};
+use crate::value::{Kind, MemberIter, Value};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -61,12 +62,11 @@ impl<'a> Arguments<'a> {
     }
 
     fn inside(object: Argument<'a>) -> Self {
-        let separators = if NOTED > 0 { object.value.separators() } else { Separators::new() };
-        Self { object, separators, read: 0 }
+        Self { object, separators: object.value.separators(), read: 0 }
     }
 
     fn members(&self) -> MemberIter<'a, '_> {
-        self.object.value.member_iter(&self.separators)
+        self.object.value.member_iter(self.separators.marks())
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.

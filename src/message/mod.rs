@@ -17,7 +17,7 @@ use crate::value::{MemberIter, write_path};
 
 /// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
 fn members<'a>(frame: &Frame<'a>) -> MemberIter<'a, 'a> {
-    frame.value().member_iter(frame.separators())
+    frame.value().member_iter(frame.marks())
 }
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";

@@ -8,7 +8,7 @@
 
 use core::convert::Infallible;
 
-use guestwire::{Agent, Client, Command, Decoder, Event, Execute, FrameError, Guest, MAX_DEPTH, Reply};
+use guestwire::{Agent, Client, Command, Decoder, Event, FrameError, Guest, MAX_DEPTH, Reply};
 use on_target::{Random, entry};
 use semihosting::{println, process};
 
@@ -207,9 +207,8 @@ fn conversation() {
     let mut replies = 0;
     for id in 0..500 {
         if client.is_in_step() {
-            let execute = Execute::new("echo").id(id);
             let written =
-                client.execute_with(execute, |arguments| arguments.member("unsigned").unsigned(u64::MAX - id as u64));
+                client.execute_with("echo", |arguments| arguments.member("unsigned").unsigned(u64::MAX - id as u64));
             written.expect("the client waits for nothing");
         } else {
             client.synchronize(id);

@@ -101,6 +101,8 @@ fn agent<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
         match black_box(0) {
             0 => agent.reset(),
             1 => agent.lost(),
+            3 => agent.corrupted(),
+            4 => drop(black_box(agent.is_receiving())),
             2 => {
                 black_box(agent.clone());
             }
@@ -118,8 +120,7 @@ fn client<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
         }
         client.synchronize_plain(black_box(2));
         let _ = client.push_slice(bytes).map(reply);
-        let execute = Execute::new(black_box("name")).id(black_box(3));
-        let _ = client.execute_with(execute, |arguments| arguments.member("value").null());
+        let _ = client.execute_with(black_box("name"), |arguments| arguments.member("value").null());
         let _ = client.execute(Execute::from("name").no_success_response());
         let _ = client.poll_read(probe::read).map(Some).map(reply);
         let _ = client.poll_write(probe::write);
@@ -127,6 +128,8 @@ fn client<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
         match black_box(0) {
             0 if client.is_in_step() => client.timed_out(),
             1 => client.lost(),
+            4 => client.corrupted(),
+            5 => client.omit_ids(),
             2 if client.success_is_silent() => {}
             3 => client.reset(),
             _ => return,
@@ -156,6 +159,8 @@ fn decoder<const N: usize>(bytes: &mut &[u8]) {
         match black_box(0) {
             0 => decoder.reset(),
             1 => drop(black_box(decoder.lost())),
+            3 => drop(black_box(decoder.corrupted())),
+            4 => drop(black_box(decoder.is_receiving())),
             2 => drop(black_box(decoder.clone())),
             _ => return,
         }
@@ -241,7 +246,7 @@ extern "C" fn _start() -> ! {
         decoder::<4096>(&mut bytes);
         agent::<74, 1024>(&mut bytes);
         agent::<4096, 4096>(&mut bytes);
-        client::<31, 80>(&mut bytes);
+        client::<34, 75>(&mut bytes);
         client::<4096, 4096>(&mut bytes);
         black_box((guest_info_size::<Board>(), Arguments::none()));
     }

@@ -1,0 +1,104 @@
+//! Where the separators of an object are, noted as they go by so that its members need not be looked for.
+//!
+//! Only where registers have 64 bits. Elsewhere flash and memory are worth more than time, and these types are empty.
+
+#[cfg(not(target_pointer_width = "64"))]
+pub(crate) use nothing::{Marks, Separators};
+#[cfg(target_pointer_width = "64")]
+pub(crate) use noting::{Marks, Separators};
+
+/// How many separators an object of so many members has: colons, and commas between them.
+pub(crate) const fn separators_of(members: usize) -> usize {
+    members.saturating_mul(2).saturating_sub(1)
+}
+
+#[cfg(target_pointer_width = "64")]
+mod noting {
+    /// The indexes of the colons and commas between the members of an object, if there are no more than `N`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(crate) struct Separators<const N: usize> {
+        at: [u16; N],
+        count: u8,
+    }
+
+    impl<const N: usize> Separators<N> {
+        pub(crate) const fn new() -> Self {
+            Self { at: [0; N], count: 0 }
+        }
+
+        pub(crate) fn note(&mut self, at: u16) {
+            match self.at.get_mut(usize::from(self.count)) {
+                Some(next) => {
+                    *next = at;
+                    self.count = self.count.wrapping_add(1);
+                }
+                None => self.count = u8::MAX,
+            }
+        }
+
+        /// Whether there are more than could be noted.
+        pub(crate) const fn are_too_many(&self) -> bool {
+            self.count as usize > N
+        }
+
+        pub(crate) fn marks(&self) -> Marks<'_> {
+            Marks(self.at.get(..usize::from(self.count)).unwrap_or_default())
+        }
+    }
+
+    /// The separators still to come. None: there are no more, or more than could be noted.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(crate) struct Marks<'s>(&'s [u16]);
+
+    impl Marks<'_> {
+        /// The next colon, and the comma that ends its member unless it is the last.
+        #[inline]
+        pub(crate) fn next(&mut self) -> Option<(usize, Option<usize>)> {
+            match *self.0 {
+                [] => None,
+                [colon] => Some((usize::from(colon), None)),
+                [colon, comma, ref rest @ ..] => {
+                    self.0 = rest;
+                    Some((usize::from(colon), Some(usize::from(comma))))
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+mod nothing {
+    use core::marker::PhantomData;
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(crate) struct Separators<const N: usize>;
+
+    impl<const N: usize> Separators<N> {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+
+        pub(crate) const fn note(&mut self, _: u16) {}
+
+        pub(crate) const fn are_too_many(&self) -> bool {
+            true
+        }
+
+        pub(crate) const fn marks(&self) -> Marks<'_> {
+            Marks(PhantomData)
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+    pub(crate) struct Marks<'s>(PhantomData<&'s ()>);
+
+    impl Marks<'_> {
+        pub(crate) const fn next(&mut self) -> Option<(usize, Option<usize>)> {
+            None
+        }
+    }
+}
