@@ -19,10 +19,16 @@ const ACTIONS: &[Action] = &[
     ("timed_out()", |client| client.timed_out()),
     ("reset()", |client| client.reset()),
     ("lost()", |client| client.lost()),
+    ("corrupted()", |client| client.corrupted()),
     ("0xFF", |client| receive(client, b"\xFF")),
-    ("the id", |client| receive(client, br#"{"return": 7}"#)),
-    ("a response", |client| receive(client, br#"{"return": {}}"#)),
-    ("a response", |client| receive(client, br#"{"error": {"class": "GenericError", "desc": ""}}"#)),
+    ("its number", |client| receive(client, br#"{"return": 7}"#)),
+    // Of the ids one is the request's; a response with another changes nothing then.
+    ("its response", |client| {
+        (0..99).for_each(|id| receive(client, format!(r#"{{"return": {{}}, "id": {id}}}"#).as_bytes()))
+    }),
+    ("another response", |client| receive(client, br#"{"return": {}, "id": "another"}"#)),
+    ("an error without id", |client| receive(client, br#"{"error": {"class": "GenericError", "desc": ""}}"#)),
+    ("a return without id", |client| receive(client, br#"{"return": {}}"#)),
     ("a response too long", |client| receive(client, format!("{{\"return\": \"{}\"}}", "-".repeat(99)).as_bytes())),
     ("a broken frame", |client| receive(client, b"{,")),
     ("noise", |client| receive(client, b"?")),
@@ -68,24 +74,34 @@ fn explore() -> Outcome<BTreeMap<(String, &'static str), BTreeSet<String>>> {
 }
 
 /// Of the actions, those that are bytes from the guest.
-const COMES: &[&str] =
-    &["0xFF", "the id", "a response", "a response too long", "a broken frame", "noise", "an echoed request"];
+const COMES: &[&str] = &[
+    "0xFF",
+    "its number",
+    "its response",
+    "another response",
+    "an error without id",
+    "a return without id",
+    "a response too long",
+    "a broken frame",
+    "noise",
+    "an echoed request",
+];
 
 const PLACES: &[(&str, f64, f64, &str)] = &[
     ("OutOfStep", 150.0, 330.0, "bad"),
-    ("Sentinel", 330.0, 120.0, "node"),
-    ("SynchronizedId", 640.0, 120.0, "node"),
-    ("PlainId", 480.0, 215.0, "node"),
-    ("InStep", 770.0, 245.0, "open"),
-    ("Response", 770.0, 430.0, "rest"),
+    ("AwaitSentinel", 330.0, 120.0, "node"),
+    ("AwaitSyncReply", 640.0, 120.0, "node"),
+    ("AwaitPlainSyncReply", 480.0, 215.0, "node"),
+    ("Ready", 770.0, 245.0, "open"),
+    ("AwaitReply", 770.0, 430.0, "rest"),
 ];
 
 const ROUTES: &[(&str, &str, f64, f64)] = &[
-    ("Sentinel", "SynchronizedId", 20.0, 0.5),
-    ("SynchronizedId", "Sentinel", 36.0, 0.5),
-    ("InStep", "Response", -110.0, 0.5),
-    ("Response", "InStep", -110.0, 0.5),
-    ("Response", "OutOfStep", 0.0, 0.5),
+    ("AwaitSentinel", "AwaitSyncReply", 20.0, 0.5),
+    ("AwaitSyncReply", "AwaitSentinel", 36.0, 0.5),
+    ("Ready", "AwaitReply", -110.0, 0.5),
+    ("AwaitReply", "Ready", -110.0, 0.5),
+    ("AwaitReply", "OutOfStep", 0.0, 0.5),
 ];
 
 pub fn draw() -> Outcome<String> {
@@ -106,9 +122,9 @@ pub fn draw() -> Outcome<String> {
             }
         }
     }
-    // The id is a response like any other where none is waited for.
-    for labels in edges.values_mut().filter(|labels| labels.iter().any(|label| label == "a response")) {
-        labels.retain(|label| label != "the id");
+    // The number is a return without id like any other where none is waited for.
+    for labels in edges.values_mut().filter(|labels| labels.iter().any(|label| label == "a return without id")) {
+        labels.retain(|label| label != "its number");
     }
     // Where most of what can come leads the same way, what changes nothing is said instead.
     let mut quiet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();

@@ -32,7 +32,7 @@ fn explore() -> Outcome<Vec<Transition>> {
     let mut seen = HashSet::new();
     let mut queue = VecDeque::from([Lexer::new()]);
     let mut lost = Lexer::new();
-    lost.lost();
+    let _ = lost.lost();
     let mut deep = Lexer::new();
     (0..MAX_DEPTH).for_each(|_| _ = deep.step(b'['));
     queue.extend([lost, deep]);
@@ -177,18 +177,20 @@ impl Edges {
     }
 }
 
-const BETWEEN: &[&str] = &["Start", "BomBb", "BomBf", "Noise", "Dropped", "DroppedCloser"];
+/// While bytes are dropped.
+const DROPPED: &[&str] = &["Noise", "Prompt", "Lost", "Dropped", "Closer", "CloserLine", "Word", "Line"];
+const BETWEEN: &[&str] = &["Start", "BomBb", "BomBf"];
 const TOKENS: &[&str] =
     &["FirstName", "Name", "Colon", "FirstElement", "Value", "AfterMember", "AfterElement", "Closed"];
 
 pub fn draw() -> Outcome<Vec<(&'static str, String)>> {
     let transitions = explore()?;
-    let pictures = vec![frames(&transitions)?, tokens(&transitions)?, strings(&transitions)?, numbers(&transitions)?];
+    let pictures = vec![tokens(&transitions)?, strings(&transitions)?, numbers(&transitions)?];
     let drawn: BTreeSet<&str> = [STRINGS.places, NUMBERS.places]
         .concat()
         .iter()
         .map(|place| place.0)
-        .chain(BETWEEN.iter().copied())
+        .chain(BETWEEN.iter().chain(DROPPED).copied())
         .chain(TOKENS.iter().copied())
         .collect();
     match transitions.iter().find(|made| !drawn.contains(made.from.as_str())) {
@@ -197,71 +199,53 @@ pub fn draw() -> Outcome<Vec<(&'static str, String)>> {
     }
 }
 
-const FRAMES: Panel = Panel {
-    file: "docs/diagrams/lexer-frames.svg",
-    title: "The lexer between frames, and behind a broken one",
-    size: (860.0, 430.0),
-    notes: &[
-        (
-            16.0,
-            46.0,
-            "The sentinel 0xFF leads from everywhere to Start, without an error. lost() leads from everywhere to Dropped.",
-        ),
-        (
-            16.0,
-            64.0,
-            "Red: bytes are dropped here. \u{21BB}: bytes that change nothing. Start skips a byte order mark, EF BB BF.",
-        ),
-    ],
-    places: &[
-        ("Start", 120.0, 210.0, "open"),
-        ("in a frame", 440.0, 210.0, "rest"),
-        ("Noise", 260.0, 380.0, "bad"),
-        ("Dropped", 720.0, 140.0, "bad"),
-        ("DroppedCloser", 720.0, 360.0, "bad"),
-    ],
-    routes: &[
-        ("Start", "in a frame", 50.0, 0.4),
-        ("in a frame", "Start", 40.0, 0.5),
-        ("in a frame", "Noise", -50.0, 0.5),
-        ("Noise", "in a frame", -50.0, 0.5),
-        ("Start", "Noise", 0.0, 0.5),
-        ("in a frame", "Dropped", 0.0, 0.62),
-        ("in a frame", "DroppedCloser", 20.0, 0.3),
-        ("DroppedCloser", "in a frame", 60.0, 0.5),
-        ("Dropped", "DroppedCloser", 120.0, 0.5),
-        ("DroppedCloser", "Dropped", 90.0, 0.5),
-        ("in a frame", "in a frame", 1.0, 0.5),
-    ],
-};
+/// Sets of bytes that lead the same way from each state.
+const COLUMNS: &[(&str, fn(u8) -> bool)] = &[
+    ("`{`", |byte| byte == b'{'),
+    ("`[`", |byte| byte == b'['),
+    ("`}` `]`", |byte| matches!(byte, b'}' | b']')),
+    ("LF CR", |byte| matches!(byte, b'\n' | b'\r')),
+    ("`,` `:` `\"`", |byte| matches!(byte, b',' | b':' | b'"')),
+    ("other printable", |byte| byte.is_ascii_graphic() && !b"{}[],:\"".contains(&byte)),
+    ("blank, TAB", |byte| matches!(byte, b' ' | b'\t')),
+    ("anything else", |byte| !byte.is_ascii_graphic() && !matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | SENTINEL)),
+];
 
-fn frames(transitions: &[Transition]) -> Outcome<(&'static str, String)> {
-    let place = |state: &str| match state {
-        "BomBb" | "BomBf" => "Start".to_owned(),
-        state if BETWEEN.contains(&state) => state.to_owned(),
-        _ => "in a frame".to_owned(),
-    };
-    // Half a byte order mark and what may break it is left out.
-    let ends = |made: &Transition| (!made.from.starts_with("Bom")).then(|| (place(&made.from), place(&made.to)));
-    let quiet = transitions.iter().filter(|made| made.broke.is_none() && made.byte != SENTINEL);
-    let mut edges = Edges::of(quiet, ends);
-    let mut circles = edges.take_circles();
-    circles.remove("in a frame");
-    circles.values_mut().flatten().for_each(|bytes| *bytes = format!("\u{21BB} {bytes}"));
-    edges.0.insert(("in a frame".into(), "Start".into()), vec!["the frame's end".into()]);
-    // What breaks is told by its error, for it is nearly every byte.
-    let mut errors: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-    for made in transitions {
-        let (Some(error), Some(ends)) = (made.broke, ends(made)) else { continue };
-        let begins = if made.begins { ", the byte begins the next" } else { "" };
-        errors.entry(ends).or_default().insert(format!("{error:?}{begins}"));
+/// The table of what is dropped, in `page`, in the place that is marked for it.
+pub fn fill(page: &str) -> Outcome<String> {
+    const BEGIN: &str = "<!-- dropped: written by docs/generate -->\n";
+    const END: &str = "<!-- end of dropped -->\n";
+    let text = std::fs::read_to_string(crate::root().join(page))?;
+    let (before, rest) = text.split_once(BEGIN).ok_or(format!("{page} has no place for the dropped bytes"))?;
+    let (_, after) = rest.split_once(END).ok_or(format!("{page}: the place for the dropped bytes has no end"))?;
+    Ok([before, BEGIN, &dropped(&explore()?)?, END, after].concat())
+}
+
+fn dropped(transitions: &[Transition]) -> Outcome<String> {
+    let mut table = String::from("|  |");
+    table.extend(COLUMNS.iter().map(|(name, _)| format!(" {name} |")));
+    table += "\n|---|";
+    table += &"---|".repeat(COLUMNS.len());
+    for from in DROPPED {
+        table += &format!("\n| {from} |");
+        for (name, column) in COLUMNS {
+            let to: BTreeSet<String> = transitions
+                .iter()
+                .filter(|made| made.from == *from && column(made.byte))
+                .map(|made| match (made.begins, made.broke) {
+                    (true, _) => "*frame*".into(),
+                    (false, Some(error)) => format!("{}, `{error:?}`", made.to),
+                    (false, None) => made.to.clone(),
+                })
+                .collect();
+            match to.iter().collect::<Vec<_>>()[..] {
+                [to] => table += &format!(" {to} |"),
+                _ => return Err(format!("after {from}, {name} leads to {to:?}").into()),
+            }
+        }
     }
-    for (ends, errors) in errors {
-        let errors: Vec<String> = errors.into_iter().collect();
-        let label = if errors.iter().all(|error| error.contains(',')) { errors.join(" / ") } else { errors.join(", ") };
-        edges.0.entry(ends).or_default().push(label);
-    }
-    FRAMES.draw(edges, circles)
+    table.push('\n');
+    Ok(table)
 }
 
 const TOKENS_PANEL: Panel = Panel {
@@ -306,11 +290,12 @@ fn tokens(transitions: &[Transition]) -> Outcome<(&'static str, String)> {
     // What may follow a closed value is what may follow a scalar in its place.
     let from = |made: &Transition| place(if made.from == "Closed" { &made.scalar_then } else { &made.from });
     let is_value = |state: &str| matches!(state, "Start" | "Value" | "FirstElement");
+    let is_between = |state: &str| BETWEEN.contains(&state) || DROPPED.contains(&state);
     let in_frame = |made: &&Transition| {
         made.broke.is_none()
             && made.byte != SENTINEL
-            && (made.from == "Start" || !BETWEEN.contains(&made.from.as_str()))
-            && (made.to == "Start" || !BETWEEN.contains(&made.to.as_str()))
+            && (made.from == "Start" || !is_between(&made.from))
+            && (made.to == "Start" || !is_between(&made.to))
             && place(&made.from) != place(&made.to)
     };
     let is_close = |made: &Transition| matches!(made.byte, b'}' | b']') && TOKENS.contains(&made.from.as_str());

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 Writes what the documentation shows of the code: the diagrams in docs/diagrams,
-and the figures in README.md.
+the figures in README.md, and the table of dropped bytes in docs/wire-format.md.
 
 Usage: cargo run -p guestwire-docs              write what is out of date
        cargo run -p guestwire-docs -- --check   write nothing, say what is out of date
@@ -74,6 +74,7 @@ fn run(check: bool) -> Outcome<bool> {
     ];
     files.extend(lexer_states::draw()?);
     files.push(("README.md", figures::fill("README.md")?));
+    files.push(("docs/wire-format.md", lexer_states::fill("docs/wire-format.md")?));
     let mut all_well = true;
     for (name, content) in files {
         let path = root().join(name);

@@ -15,7 +15,7 @@ const FLOORS: &[&[(&str, f64)]] = &[
     &[("value", 0.92)],
     &[("base64", 0.62), ("decimal", 0.92)],
     &[("lexer", 0.25), ("text", 0.92)],
-    &[("transmit", 0.06), ("nesting", 0.21), ("error", 0.36), ("log", 0.74)],
+    &[("transmit", 0.06), ("nesting", 0.21), ("error", 0.36), ("marks", 0.55), ("log", 0.74)],
 ];
 
 /// The way of a received byte, and of the answer to it.
