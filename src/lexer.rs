@@ -40,7 +40,7 @@ pub(crate) enum Step {
     End,
     /// The frame, a number at top level, ended before this byte.
     EndBefore,
-    /// The grammar has no place for the byte, and nothing has changed: [`Lexer::recover`] says what now.
+    /// The grammar has no place for the byte, or it is the first printable one after a loss: [`Lexer::recover`] goes on.
     Misfit,
 }
 
@@ -62,14 +62,19 @@ enum State {
     Start,
     BomBb,
     BomBf,
-    // While bytes are dropped, named after what came last.
+    // While bytes are dropped, named after what came last. In this order the tests for some of them are short.
+    /// As `Dropped`, and the first printable byte gives an error.
     Lost,
+    /// A byte after which JSON goes on.
     Dropped,
     Word,
+    /// Bytes between frames.
     Noise,
     Prompt,
     Closer,
+    /// A line break after `Closer`.
     CloserLine,
+    /// A line break after `Word`.
     Line,
     // Between the tokens of a frame.
     FirstName,
@@ -364,7 +369,7 @@ impl Lexer {
         result
     }
 
-    /// The error of a frame, or of a byte between frames, that breaks here, and what the break counts as.
+    /// What the break of a frame here counts as.
     fn broken(&self) -> State {
         use State::*;
         if self.depth() == 0 {
