@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use guestwire::{Client, Execute};
 
 use crate::Outcome;
-use crate::svg::{Graph, Node, Route};
 
 type TestClient = Client<64, 128>;
 
@@ -87,23 +86,7 @@ const COMES: &[&str] = &[
     "an echoed request",
 ];
 
-const PLACES: &[(&str, f64, f64, &str)] = &[
-    ("OutOfStep", 150.0, 330.0, "bad"),
-    ("AwaitSentinel", 330.0, 120.0, "node"),
-    ("AwaitSyncReply", 640.0, 120.0, "node"),
-    ("AwaitPlainSyncReply", 480.0, 215.0, "node"),
-    ("Ready", 770.0, 245.0, "open"),
-    ("AwaitReply", 770.0, 430.0, "rest"),
-];
-
-const ROUTES: &[(&str, &str, f64, f64)] = &[
-    ("AwaitSentinel", "AwaitSyncReply", 20.0, 0.5),
-    ("AwaitSyncReply", "AwaitSentinel", 36.0, 0.5),
-    ("Ready", "AwaitReply", -110.0, 0.5),
-    ("AwaitReply", "Ready", -110.0, 0.5),
-    ("AwaitReply", "OutOfStep", 0.0, 0.5),
-];
-
+/// A state diagram in Mermaid, which GitHub draws.
 pub fn draw() -> Outcome<String> {
     let found = explore()?;
     let states: BTreeSet<&String> = found.keys().map(|(from, _)| from).collect();
@@ -136,32 +119,20 @@ pub fn draw() -> Outcome<String> {
             quiet.insert(from, COMES.iter().filter(stays).copied().collect());
         }
     }
-    let mut nodes = BTreeMap::new();
-    for (name, x, y, class) in PLACES {
-        let mut lines = vec![(*name).to_owned()];
-        if let Some(actions) = everywhere.get(name) {
-            lines.push(format!("from everywhere: {}", actions.join(", ")));
+    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n");
+    for state in states {
+        for (what, names) in
+            [("from everywhere", everywhere.get(state.as_str())), ("no change", quiet.get(state.as_str()))]
+        {
+            if let Some(names) = names {
+                // The first line is the title.
+                diagram += &format!("    {state} : {state}\n    {state} : {what}, {}\n", names.join(", "));
+            }
         }
-        if let Some(stays) = quiet.get(name) {
-            lines.push(format!("\u{21BB} {}", stays.join(", ")));
-        }
-        let longest = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) as f64;
-        let size = (longest * 6.6 + 24.0, 16.0 * lines.len() as f64 + 16.0);
-        nodes.insert((*name).to_owned(), Node { at: (*x, *y), size, class, lines });
     }
-    if let Some(state) = states.iter().find(|state| !nodes.contains_key(**state)) {
-        return Err(format!("the client's state {state} has no place").into());
+    for ((from, to), labels) in edges {
+        diagram += &format!("    {from} --> {to} : {}\n", labels.join(", "));
     }
-    let edges = edges.into_iter().map(|((from, to), labels)| {
-        let route = ROUTES.iter().find(|(a, b, ..)| *a == from && *b == to);
-        let route = route.map_or(Route::default(), |(_, _, bend, label)| Route { bend: *bend, label: *label });
-        (from.to_owned(), to.to_owned(), labels, route)
-    });
-    let notes = vec![(
-        (16.0, 46.0),
-        "What has no arrow changes nothing: stale frames are skipped while the client synchronizes.".to_owned(),
-    )];
-    let graph =
-        Graph { title: "The client's states".into(), size: (920.0, 480.0), notes, nodes, edges: edges.collect() };
-    Ok(graph.draw())
+    diagram += "```\n";
+    Ok(diagram)
 }

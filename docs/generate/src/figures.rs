@@ -2,20 +2,23 @@
 
 use crate::{Outcome, root};
 
-const BEGIN: &str = "<!-- figures: written by docs/generate -->\n";
-const END: &str = "<!-- end of figures -->\n";
-
-/// A page with its figures in the place that is marked for them.
-pub fn fill(page: &str) -> Outcome<String> {
-    let text = std::fs::read_to_string(root().join(page))?;
-    let (before, rest) = text.split_once(BEGIN).ok_or(format!("{page} has no place for figures"))?;
-    let (_, after) = rest.split_once(END).ok_or(format!("{page}: the place for figures has no end"))?;
-    let sizes = Tables::read("docs/sizes.md")?;
-    let performance = Tables::read("docs/performance.md")?;
-    Ok([before, BEGIN, &costs(&sizes, &performance)?, END, after].concat())
+/// A page with `content` in the place that is marked for it.
+pub fn fill(page: &str, place: &str, content: &str) -> Outcome<String> {
+    let begin = format!("<!-- {place}: written by docs/generate -->\n");
+    let end = format!("<!-- end of {place} -->\n");
+    let (before, rest) = page.split_once(&begin).ok_or(format!("no page has a place for the {place}"))?;
+    let (_, after) = rest.split_once(&end).ok_or(format!("the place for the {place} has no end"))?;
+    Ok([before, &begin, content, &end, after].concat())
 }
 
-fn costs(sizes: &Tables, performance: &Tables) -> Outcome<String> {
+/// What the crate costs, as README.md shows it.
+pub fn costs() -> Outcome<String> {
+    let sizes = Tables::read("docs/sizes.md")?;
+    let performance = Tables::read("docs/performance.md")?;
+    write_costs(&sizes, &performance)
+}
+
+fn write_costs(sizes: &Tables, performance: &Tables) -> Outcome<String> {
     const TARGETS: [&str; 4] = ["thumbv6m", "thumbv7em", "riscv32imac", "aarch64"];
     let row = |what: &str, heading: &str, row: &str, before: &str| -> Outcome<String> {
         let cells = TARGETS.map(|target| Ok(format!("{before}{}", sizes.cell(heading, row, target)?)));

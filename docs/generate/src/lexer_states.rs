@@ -211,14 +211,9 @@ const COLUMNS: &[(&str, fn(u8) -> bool)] = &[
     ("anything else", |byte| !byte.is_ascii_graphic() && !matches!(byte, b'\n' | b'\r' | b' ' | b'\t' | SENTINEL)),
 ];
 
-/// The table of what is dropped, in `page`, in the place that is marked for it.
-pub fn fill(page: &str) -> Outcome<String> {
-    const BEGIN: &str = "<!-- dropped: written by docs/generate -->\n";
-    const END: &str = "<!-- end of dropped -->\n";
-    let text = std::fs::read_to_string(crate::root().join(page))?;
-    let (before, rest) = text.split_once(BEGIN).ok_or(format!("{page} has no place for the dropped bytes"))?;
-    let (_, after) = rest.split_once(END).ok_or(format!("{page}: the place for the dropped bytes has no end"))?;
-    Ok([before, BEGIN, &dropped(&explore()?)?, END, after].concat())
+/// The table of what is dropped.
+pub fn table() -> Outcome<String> {
+    dropped(&explore()?)
 }
 
 fn dropped(transitions: &[Transition]) -> Outcome<String> {

@@ -67,14 +67,13 @@ fn main() -> ExitCode {
 fn run(check: bool) -> Outcome<bool> {
     let rooms = rooms::Rooms::read(&root().join("src"))?;
     rooms.check()?;
-    let mut files = vec![
-        ("docs/diagrams/dirty-line.svg", dirty_line::draw()?),
-        ("docs/diagrams/client.svg", client::draw()?),
-        ("docs/diagrams/rooms.svg", rooms.draw()?),
-    ];
+    let mut files =
+        vec![("docs/diagrams/dirty-line.svg", dirty_line::draw()?), ("docs/diagrams/rooms.svg", rooms.draw()?)];
     files.extend(lexer_states::draw()?);
-    files.push(("README.md", figures::fill("README.md")?));
-    files.push(("docs/wire-format.md", lexer_states::fill("docs/wire-format.md")?));
+    let page = |name: &str| std::fs::read_to_string(root().join(name));
+    files.push(("README.md", figures::fill(&page("README.md")?, "figures", &figures::costs()?)?));
+    let wire_format = figures::fill(&page("docs/wire-format.md")?, "dropped", &lexer_states::table()?)?;
+    files.push(("docs/wire-format.md", figures::fill(&wire_format, "client", &client::draw()?)?));
     let mut all_well = true;
     for (name, content) in files {
         let path = root().join(name);
