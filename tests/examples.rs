@@ -24,7 +24,7 @@ fn run(name: &str, arguments: &[&str]) -> Output {
 /// `client`, with a time-out that no answer exceeds on a busy machine.
 fn client(socket: &Path) -> Command {
     let mut client = example("client");
-    client.args(["--timeout", "60"]).arg(socket);
+    client.args(["--timeout", "30"]).arg(socket);
     client
 }
 

@@ -18,7 +18,6 @@ use programs::{
     Folder, Program, SerialLine, all, example, open_terminal, output, pipe_without_reader, terminal, wait_until,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use rustix::termios::tcgetattr;
 
@@ -133,7 +132,7 @@ impl FileGuest {
     /// With a time-out that no answer exceeds on a busy machine.
     fn client(&self, words: &[&str]) -> Process {
         let mut client = example("client");
-        client.args(["--timeout", "60"]).arg(self.folder.path("socket")).args(words);
+        client.args(["--timeout", "30"]).arg(self.folder.path("socket")).args(words);
         client
     }
 
@@ -297,7 +296,7 @@ fn a_link_to_a_device_is_written_through() {
 #[test]
 fn a_fifo_is_written_through_as_soon_as_somebody_reads() {
     let (guest, content) = FileGuest::with_a_file();
-    mknodat(CWD, guest.path("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    assert!(output(Process::new("mkfifo").arg(guest.path("fifo"))).status.success());
     let mut pull = Program::start(&mut guest.client(&["pull", "file", &guest.path("fifo")]));
     let mut cat = Program::start(Process::new("cat").arg(guest.path("fifo")).stdout(Stdio::piped()));
     ends(&pull.ends(), 0, "client: 300001 bytes in ");
@@ -373,7 +372,7 @@ fn a_file_goes_to_qemu_ga_and_comes_back() {
     std::fs::write(path("sent"), some_bytes(1 << 20)).unwrap();
     for [how, from, to] in [["push", "sent", "there"], ["pull", "there", "back"]] {
         let mut client = example("client");
-        client.args(["--timeout", "60"]).arg(path("socket")).arg(how).arg(path(from)).arg(path(to));
+        client.args(["--timeout", "30"]).arg(path("socket")).arg(how).arg(path(from)).arg(path(to));
         ends(&output(&mut client), 0, "client: 1048576 bytes in ");
     }
     assert_eq!(std::fs::read(path("back")).unwrap(), some_bytes(1 << 20));

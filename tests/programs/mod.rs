@@ -22,7 +22,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 /// More than anything takes on a machine that is busy with something else.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -119,7 +119,14 @@ impl Program {
     /// Waits until it ends.
     #[track_caller]
     pub fn ends(&mut self) -> Output {
-        wait_until(&format!("{} ends", self.name), || !self.is_running());
+        let started = Instant::now();
+        while self.is_running() {
+            self.said.extend(self.stderr.try_iter().flatten());
+            let said = String::from_utf8_lossy(&self.said);
+            assert!(started.elapsed() < PATIENCE, "{} does not end. It said {said:?}", self.name);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        may_fail();
         let status = self.child.wait().unwrap();
         let stderr = [std::mem::take(&mut self.said), all(&self.stderr)].concat();
         Output { status, stdout: all(&self.stdout), stderr }
@@ -239,7 +246,8 @@ pub fn pipe_without_reader() -> PipeWriter {
 
 /// A pseudo-terminal: the end that a screen is at, and the path of the other.
 fn pseudo_terminal() -> (File, PathBuf) {
-    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    let closed_in_children = OpenptFlags::from_bits_retain(OFlags::CLOEXEC.bits());
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | closed_in_children).unwrap();
     grantpt(&screen).unwrap();
     unlockpt(&screen).unwrap();
     let path = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
@@ -337,20 +345,11 @@ pub fn leaves_nothing_behind(places: usize) {
         assert!(report.contains(" 0 passed;") || place > 1, "{report}");
         assert_eq!(folder.names(), [""; 0], "place {place}");
         // What it started has its environment, whoever its parent is now.
-        let environment = format!("TMPDIR={}\0", folder.path("").display());
-        for process in procfs() {
-            let of_process = std::fs::read(process.join("environ")).unwrap_or_default();
-            let is_ours = of_process.windows(environment.len()).any(|part| part == environment.as_bytes());
-            assert!(
-                !is_ours,
-                "place {place}: {}",
-                std::fs::read_to_string(process.join("cmdline")).unwrap_or_default()
-            );
+        let variable = format!("TMPDIR={}", folder.path("").display());
+        for process in Path::new("/proc").read_dir().unwrap().map_while(Result::ok) {
+            let read = |name| std::fs::read(process.path().join(name)).unwrap_or_default();
+            let is_left = read("environ").split(|byte| *byte == 0).any(|one| one == variable.as_bytes());
+            assert!(!is_left, "place {place}: {} is left", read("cmdline").escape_ascii());
         }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn procfs() -> impl Iterator<Item = PathBuf> {
-    Path::new("/proc").read_dir().unwrap().filter_map(|entry| Some(entry.ok()?.path()))
 }
