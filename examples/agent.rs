@@ -201,10 +201,10 @@ mod port {
         loop {
             let client = match listener.accept() {
                 Ok((client, _)) => client,
-                // It has gone again, or there are too many open files: the next one may be luckier.
+                // The client has gone already, or too many files are open: neither is for ever.
                 Err(error) => {
                     say(format_args!("{path}: {error}"));
-                    sleep(Duration::from_millis(100));
+                    sleep(Duration::from_secs(1));
                     continue;
                 }
             };

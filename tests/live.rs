@@ -275,6 +275,7 @@ fn mutated_streams_are_answered_as_qemu_ga_answers_them() {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn a_failing_test_leaves_nothing_behind() {
     programs::leaves_nothing_behind(3);
 }

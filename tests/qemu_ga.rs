@@ -219,6 +219,7 @@ fn a_mebibyte_goes_through_a_program_and_back_with_typed_calls() {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
 fn a_failing_test_leaves_nothing_behind() {
     programs::leaves_nothing_behind(3);
 }

@@ -22,7 +22,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
 /// More than anything takes on a machine that is busy with something else.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[track_caller]
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -210,7 +210,7 @@ pub fn connect(socket: &Path) -> UnixStream {
     bounded(stream.unwrap())
 }
 
-pub fn bounded(stream: UnixStream) -> UnixStream {
+fn bounded(stream: UnixStream) -> UnixStream {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream
