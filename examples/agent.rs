@@ -4,6 +4,7 @@
 //!     cargo run --example client -- /tmp/guest.sock guest-info
 //!     echo '{"execute": "guest-ping"}' | cargo run --example agent -- --stdio
 
+use std::fmt::Arguments;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::time::UNIX_EPOCH;
@@ -22,7 +23,10 @@ Usage: agent --stdio            requests on standard input, responses on
   -h, --help                    this text
   -V, --version                 the version
 
-Exit status: 0 done, 1 something failed, 2 a bad call.
+SIGTERM and Ctrl-C end it; its socket goes with it.
+
+Exit status: 0 done, 1 something failed, 2 a bad call, 141 nobody reads
+what it prints.
 ";
 
 /// What commands work on: nothing, here.
@@ -54,7 +58,7 @@ const COMMANDS: &[Command<Host>] = &[
                 .find(|known| mode == **known)
                 .ok_or(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"))?,
         };
-        eprintln!("agent: {mode} was asked for; this example does not do it");
+        say(format_args!("{mode} was asked for; this example does not do it"));
         response.done()
     })
     .no_success_response(),
@@ -75,7 +79,7 @@ fn main() -> ExitCode {
     let mode = match parse() {
         Ok(mode) => mode,
         Err(error) => {
-            eprintln!("agent: {error}. Try --help.");
+            say(format_args!("{error}. Try --help."));
             return ExitCode::from(2);
         }
     };
@@ -89,11 +93,18 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // A pipe whose reader has gone, as in `agent --help | head -1`: as if SIGPIPE had ended it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
-            eprintln!("agent: {error}");
+            say(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Unlike `eprintln!`, it does not panic when nobody reads standard error: an agent goes on.
+fn say(message: Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "agent: {message}");
 }
 
 fn parse() -> Result<Mode, lexopt::Error> {
@@ -154,34 +165,54 @@ mod port {
 #[cfg(unix)]
 mod port {
     use std::fs::{File, remove_file};
-    use std::io;
+    use std::io::{self, Read};
     use std::os::unix::fs::FileTypeExt;
     use std::os::unix::net::{UnixListener, UnixStream};
-    use std::thread::sleep;
+    use std::thread::{self, sleep};
     use std::time::Duration;
 
-    use rustix::fs::Mode;
+    use rustix::fs::{Mode, OFlags};
     use rustix::process::umask;
     use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::low_level::pipe;
 
-    use super::{HostAgent, serve};
+    use super::{HostAgent, say, serve};
 
     pub fn listen(agent: &mut HostAgent, path: &str) -> io::Result<()> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{path}: {error}"));
+        let (mut signals, handler) = UnixStream::pair()?;
+        for signal in [SIGINT, SIGTERM] {
+            pipe::register(signal, handler.try_clone()?)?;
+        }
         remove_stale(path).map_err(named)?;
         // From its first moment on the socket is its owner's alone.
         let before = umask(Mode::from_raw_mode(0o177));
         let listener = UnixListener::bind(path);
         umask(before);
         let listener = listener.map_err(named)?;
-        eprintln!("agent: listening on {path}");
+        let socket = path.to_owned();
+        thread::spawn(move || {
+            let _ = signals.read(&mut [0]);
+            let _ = remove_file(socket);
+            std::process::exit(0);
+        });
+        say(format_args!("listening on {path}"));
         loop {
-            let (client, _) = listener.accept().map_err(named)?;
-            eprintln!("agent: a client is here");
+            let client = match listener.accept() {
+                Ok((client, _)) => client,
+                // The client has gone already, or too many files are open: neither is for ever.
+                Err(error) => {
+                    say(format_args!("{path}: {error}"));
+                    sleep(Duration::from_secs(1));
+                    continue;
+                }
+            };
+            say(format_args!("a client is here"));
             agent.reset();
             match serve(agent, &mut &client, &mut &client) {
-                Ok(()) => eprintln!("agent: the client is gone"),
-                Err(error) => eprintln!("agent: the client is gone: {error}"),
+                Ok(()) => say(format_args!("the client is gone")),
+                Err(error) => say(format_args!("the client is gone: {error}")),
             }
         }
     }
@@ -200,31 +231,36 @@ mod port {
         }
     }
 
-    /// A virtio port reads as ended while no host is connected, and a serial adapter may go away: both come back.
+    /// A virtio port reads as ended while no host is connected: it is read again. A terminal that does so has hung up,
+    /// and another error says that the port is gone: it is opened again.
     pub fn device(agent: &mut HostAgent, path: &str) -> io::Result<()> {
         let mut port = open(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
-        eprintln!("agent: serving {path}");
+        let is_terminal = isatty(&port);
+        say(format_args!("serving {path}"));
         loop {
             agent.reset();
-            let served = serve(agent, &mut &port, &mut &port);
-            match served {
-                Ok(()) => sleep(Duration::from_millis(100)),
-                Err(error) => {
-                    eprintln!("agent: {path}: {error}; opening it again");
-                    port = loop {
-                        sleep(Duration::from_secs(1));
-                        if let Ok(port) = open(path) {
-                            break port;
-                        }
-                    };
+            let reason = match serve(agent, &mut &port, &mut &port) {
+                Ok(()) if !is_terminal => {
+                    sleep(Duration::from_millis(100));
+                    continue;
                 }
-            }
+                Ok(()) => "it hung up".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            say(format_args!("{path}: {reason}; opening it again"));
+            port = loop {
+                sleep(Duration::from_secs(1));
+                if let Ok(port) = open(path) {
+                    break port;
+                }
+            };
         }
     }
 
-    /// A terminal is set raw: bytes as they are, nothing echoed.
+    /// A terminal is set raw: bytes as they are, nothing echoed. It does not become the one that controls the agent, or
+    /// its end would be the agent's, by SIGHUP.
     fn open(path: &str) -> io::Result<File> {
-        let port = File::options().read(true).write(true).open(path)?;
+        let port = File::from(rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?);
         if isatty(&port) {
             let mut settings = tcgetattr(&port)?;
             settings.make_raw();

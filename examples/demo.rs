@@ -5,7 +5,8 @@
 //! Shows the bytes that the host sends (`>`) and those that the guest sends (`<`), with the sentinel, the byte 0xFF, as
 //! [FF], and what the host makes of them (`=`).
 
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, Write, stdout};
+use std::process::exit;
 
 use guestwire::{Agent, Client, Command, Guest};
 
@@ -61,7 +62,7 @@ struct Line {
 
 impl Line {
     fn scene(&self, title: &str) {
-        println!("\n{}", self.screen.paint("1", title));
+        self.screen.print(&format!("\n{}", self.screen.paint("1", title)));
     }
 
     /// Bytes that are not the host's.
@@ -173,12 +174,19 @@ impl Screen {
                 rest = tail;
             }
             shown += rest;
-            println!("  {} {}", self.paint(colour, &direction.to_string()), self.sentinel(&shown));
+            self.print(&format!("  {} {}", self.paint(colour, &direction.to_string()), self.sentinel(&shown)));
         }
     }
 
     fn verdict(&self, verdict: &str) {
-        println!("  {} {}", self.paint("35", "="), self.paint("35", verdict));
+        self.print(&format!("  {} {}", self.paint("35", "="), self.paint("35", verdict)));
+    }
+
+    /// Unlike `println!`, it does not panic when the reader of a pipe goes away: it ends, as if by SIGPIPE.
+    fn print(&self, line: &str) {
+        if writeln!(stdout(), "{line}").is_err() {
+            exit(141);
+        }
     }
 
     fn sentinel(&self, text: &str) -> String {

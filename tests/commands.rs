@@ -398,6 +398,7 @@ fn files_of_any_length_go_both_ways_in_pieces() {
             let bytes: Vec<u8> = content.buf_b64.decoded().unwrap().collect();
             assert_eq!(content.count, bytes.len() as i64);
             assert!(content.count <= wanted);
+            assert!(content.eof || content.count > 0 || wanted == 0, "it goes on");
             received.extend(bytes);
             if content.eof {
                 break;

@@ -4,14 +4,28 @@
 mod programs;
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::process::{Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
 
-use programs::{Folder, ListeningAgent, SerialLine, ask, example};
+use programs::{
+    Folder, ListeningAgent, Program, SerialLine, abandon, accept, all, ask, example, output, pipe_without_reader,
+    terminal,
+};
+use rustix::process::Signal;
 
+#[track_caller]
 fn run(name: &str, arguments: &[&str]) -> Output {
-    example(name).args(arguments).stdin(Stdio::null()).output().unwrap()
+    output(example(name).args(arguments))
+}
+
+/// `client`, with a time-out that no answer exceeds on a busy machine.
+fn client(socket: &Path) -> Command {
+    let mut client = example("client");
+    client.args(["--timeout", "30"]).arg(socket);
+    client
 }
 
 #[track_caller]
@@ -59,14 +73,14 @@ fn the_demo_is_readable_without_a_terminal() {
 
 #[test]
 fn agent_stdio_ends_with_its_input() {
-    let mut child = example("agent").arg("--stdio").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let mut agent = Program::start(example("agent").arg("--stdio").stdin(Stdio::piped()));
+    let mut input = agent.input();
     for _ in 0..1000 {
         input.write_all(PING).unwrap();
     }
     input.write_all(b"\xFF{\"execute\": \"guest-shutdown\", \"arguments\": {\"mode\": \"up\"}}").unwrap();
     drop(input);
-    let output = child.wait_with_output().unwrap();
+    let output = agent.ends();
     assert!(output.status.success());
     let mut due = PONG.repeat(1000);
     due.extend_from_slice(b"{\"error\": {\"class\": \"GenericError\", \"desc\": \"mode is invalid (valid values are: halt|powerdown|reboot\"}}\n");
@@ -100,13 +114,9 @@ fn agent_listens_on_a_socket_of_its_owner() {
 fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
     let folder = Folder::new();
     let stale = folder.path("socket");
-    drop(UnixListener::bind(&stale).unwrap());
-    let mut agent = example("agent").arg("--listen").arg(&stale).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = [0; 17];
-    agent.stderr.take().unwrap().read_exact(&mut said).unwrap();
-    assert_eq!(&said, b"agent: listening ");
-    agent.kill().unwrap();
-    agent.wait().unwrap();
+    abandon(UnixListener::bind(&stale).unwrap());
+    let mut agent = Program::start(example("agent").arg("--listen").arg(&stale));
+    agent.says("agent: listening ");
 
     let file = folder.path("file");
     std::fs::write(&file, "precious").unwrap();
@@ -116,38 +126,93 @@ fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
 }
 
 #[test]
+fn agent_that_is_ended_takes_its_socket_along() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut agent = ListeningAgent::start();
+        assert_eq!(ask(&mut agent.connect(), PING, 1), PONG);
+        agent.program.signal(signal);
+        ends(&agent.program.ends(), 0, "", "");
+        assert!(!agent.socket().exists());
+    }
+}
+
+#[test]
+fn agent_goes_on_when_nobody_reads_what_it_says() {
+    let folder = Folder::new();
+    let socket = folder.path("socket");
+    let _agent = Program::start(example("agent").arg("--listen").arg(&socket).stderr(pipe_without_reader()));
+    for _ in 0..3 {
+        assert_eq!(ask(&mut programs::connect(&socket), PING, 1), PONG);
+    }
+}
+
+/// No descriptor is left for a connection, and then there is one again.
+#[test]
+#[cfg(target_os = "linux")]
+fn agent_goes_on_when_it_cannot_accept_a_client() {
+    use rustix::process::{Resource, Rlimit, prlimit};
+
+    let mut agent = ListeningAgent::start();
+    let client = agent.connect();
+    agent.program.says("a client is here");
+    let limit = |files| Rlimit { current: Some(files), maximum: Some(1000) };
+    prlimit(Some(agent.program.pid()), Resource::Nofile, limit(3)).unwrap();
+    drop(client);
+    agent.program.says("Too many open files");
+    prlimit(Some(agent.program.pid()), Resource::Nofile, limit(100)).unwrap();
+    assert_eq!(ask(&mut agent.connect(), PING, 1), PONG);
+}
+
+/// The terminal would otherwise control the agent, and end it with SIGHUP.
+#[test]
+#[cfg(target_os = "linux")]
+fn agent_that_leads_a_session_opens_its_terminal_again_when_it_hangs_up() {
+    let folder = Folder::new();
+    let port = folder.path("port");
+    let line = SerialLine::new();
+    symlink(&line.ports[0], &port).unwrap();
+    let mut setsid = Command::new("setsid");
+    setsid.arg(example("agent").get_program()).arg("--device").arg(&port);
+    let mut agent = Program::start(setsid.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()));
+    agent.says("agent: serving ");
+    ends(&output(client(&line.ports[1]).arg("guest-ping")), 0, "{}\n", "");
+
+    let another = SerialLine::new();
+    std::fs::remove_file(&port).unwrap();
+    symlink(&another.ports[0], &port).unwrap();
+    drop(line);
+    agent.says("opening it again");
+    ends(&output(client(&another.ports[1]).arg("guest-ping")), 0, "{}\n", "");
+    assert!(agent.is_running());
+}
+
+#[test]
 fn client_prints_what_the_agent_returns() {
     let agent = ListeningAgent::start();
     let socket = agent.socket();
-    let socket = socket.to_str().unwrap();
-    ends(&run("client", &[socket, "guest-ping"]), 0, "{}\n", "");
-    let delimited = r#"{"id": 5}"#;
-    ends(&run("client", &[socket, "guest-sync", delimited]), 0, "5\n", "");
-    ends(&run("client", &[socket, "guest-nope"]), 1, "", "CommandNotFound: The command guest-nope has not been found");
-    ends(&run("client", &[socket, "guest-shutdown", r#"{"mode": "up"}"#]), 1, "", "mode is invalid");
-    ends(&run("client", &["--timeout", "0.2", socket, "guest-shutdown"]), 0, "", "no error came");
-    ends(&run("client", &[socket]), 0, "", "in step by guest-sync-delimited");
-    ends(&run("client", &["--trace", socket, "guest-ping"]), 0, "{}\n", "< [FF]{\"return\": ");
-    ends(&run("client", &[socket, "guest-ping", "{,}"]), 2, "", "ARGUMENTS-JSON: JSON parse error");
+    let ask = |words: &[&str]| output(client(&socket).args(words));
+    ends(&ask(&["guest-ping"]), 0, "{}\n", "");
+    ends(&ask(&["guest-sync", r#"{"id": 5}"#]), 0, "5\n", "");
+    ends(&ask(&["guest-nope"]), 1, "", "CommandNotFound: The command guest-nope has not been found");
+    ends(&ask(&["guest-shutdown", r#"{"mode": "up"}"#]), 1, "", "mode is invalid");
+    ends(&ask(&["--timeout", "1", "--retries", "1000", "guest-shutdown"]), 0, "", "no error came");
+    ends(&ask(&[]), 0, "", "in step by guest-sync-delimited");
+    ends(&ask(&["--trace", "guest-ping"]), 0, "{}\n", "< [FF]{\"return\": ");
+    ends(&ask(&["guest-ping", "{,}"]), 2, "", "ARGUMENTS-JSON: JSON parse error");
 }
 
 /// Both programs on a serial line: raw, so that no byte is echoed, translated or taken for a signal.
 #[test]
 fn both_on_a_pseudo_terminal() {
     let line = SerialLine::new();
-    let [guest, host] = line.ports.each_ref().map(|port| port.to_str().unwrap());
-    let mut agent = example("agent").arg("--device").arg(guest).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = [0; 15];
-    agent.stderr.as_mut().unwrap().read_exact(&mut said).unwrap();
-    assert_eq!(&said, b"agent: serving ");
-    let waited = run("client", &["--timeout", "2", host]);
-    let version = run("client", &[host, "guest-info"]);
-    let controls = run("client", &[host, "guest-\u{3}\u{4}\u{11}\r\n"]);
-    agent.kill().unwrap();
-    agent.wait().unwrap();
-    ends(&waited, 0, "", "in step by guest-sync-delimited");
-    assert!(String::from_utf8_lossy(&version.stdout).contains("\"guest-sync-delimited\""), "{version:?}");
-    ends(&controls, 1, "", "CommandNotFound: The command guest-\u{3}\u{4}\u{11}\r\n has not been found");
+    let [guest, host] = &line.ports;
+    let mut agent = Program::start(example("agent").arg("--device").arg(guest));
+    agent.says("agent: serving ");
+    ends(&output(&mut client(host)), 0, "", "in step by guest-sync-delimited");
+    let info = output(client(host).arg("guest-info"));
+    assert!(String::from_utf8_lossy(&info.stdout).contains("\"guest-sync-delimited\""), "{info:?}");
+    let controls = output(client(host).arg("guest-\u{3}\u{4}\u{11}"));
+    ends(&controls, 1, "", "CommandNotFound: The command guest-\\u0003\\u0004\\u0011 has not been found");
 }
 
 #[test]
@@ -155,36 +220,119 @@ fn client_says_that_nobody_answers() {
     let folder = Folder::new();
     let silent = folder.path("socket");
     let listener = UnixListener::bind(&silent).unwrap();
-    let silent = silent.to_str().unwrap();
-    let output = run("client", &["--timeout", "0.1", "--retries", "2", silent, "guest-ping"]);
-    ends(&output, 3, "", "no answer within 0.1 s, 2 times. Is an agent running in the guest?");
-    drop(listener);
-    ends(&run("client", &["--timeout", "0.1", silent, "guest-ping"]), 3, "", "Connection refused");
+    let ask = || run("client", &["--timeout", "0.1", "--retries", "2", silent.to_str().unwrap(), "guest-ping"]);
+    ends(&ask(), 3, "", "no answer within 0.1 s, 2 times. Is an agent running in the guest?");
+    abandon(listener);
+    ends(&ask(), 3, "", "Connection refused");
+}
+
+/// Gets in step with one client, answers its request with these bytes, and closes the line.
+fn answer_once(listener: UnixListener, answer: &'static [u8]) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let host = accept(&listener);
+        let line = || {
+            let mut line = Vec::new();
+            while line.last() != Some(&b'\n') {
+                let mut byte = [0];
+                (&host).read_exact(&mut byte).unwrap();
+                line.push(byte[0]);
+            }
+            String::from_utf8_lossy(&line).into_owned()
+        };
+        let id: String = line().chars().filter(char::is_ascii_digit).collect();
+        (&host).write_all(&[b"\xFF{\"return\": ", id.as_bytes(), b"}\n"].concat()).unwrap();
+        line();
+        (&host).write_all(answer).unwrap();
+    })
 }
 
 /// The line ends: that is the answer to a shutdown, and none to anything else.
 #[test]
 fn client_on_a_line_that_ends() {
     let folder = Folder::new();
-    let socket = folder.path("socket");
     for (command, code) in [("guest-shutdown", 0), ("guest-ping", 3)] {
-        let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).unwrap();
-        let guest = std::thread::spawn(move || {
-            let (mut host, _) = listener.accept().unwrap();
-            let mut line = Vec::new();
-            while line.last() != Some(&b'\n') {
-                let mut byte = [0];
-                host.read_exact(&mut byte).unwrap();
-                line.push(byte[0]);
-            }
-            let id: String = line.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte)).collect();
-            host.write_all(&[b"\xFF{\"return\": ", id.as_bytes(), b"}\n"].concat()).unwrap();
-            let mut rest = [0; 10];
-            host.read_exact(&mut rest).unwrap();
-        });
-        let output = run("client", &[socket.to_str().unwrap(), command]);
+        let guest = answer_once(UnixListener::bind(folder.path(command)).unwrap(), b"");
+        let output = output(client(&folder.path(command)).arg(command));
         guest.join().unwrap();
         assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
     }
+}
+
+/// ESC, BEL, CR and LF, DEL, CSI of C1, and an override of the direction.
+const CONTROLS: &str = "\u{1b}]0;title\u{7}\r\n\u{7f}\u{9b}2J\u{202e}";
+const ESCAPED: &str = r"\u001b]0;title\u0007\u000d\u000a\u007f\u009b2J\u202e";
+
+#[test]
+fn text_of_the_guest_is_escaped_in_a_message() {
+    let agent = ListeningAgent::start();
+    let output = output(client(&agent.socket()).arg(format!("guest-{CONTROLS}")));
+    ends(&output, 1, "", &format!("client: CommandNotFound: The command guest-{ESCAPED} has not been found\n"));
+}
+
+#[test]
+fn what_the_guest_returns_is_escaped_on_a_terminal_and_as_it_was_sent_in_a_pipe() {
+    let folder = Folder::new();
+    let answer = "{\"return\": \"\u{7f}\u{9b}2J\u{202e}\\u001b\u{e9}\"}\n".as_bytes();
+    let guest = |name: &str| answer_once(UnixListener::bind(folder.path(name)).unwrap(), answer);
+    let to_pipe = guest("pipe");
+    ends(&output(client(&folder.path("pipe")).arg("x")), 0, "\"\u{7f}\u{9b}2J\u{202e}\\u001b\u{e9}\"\n", "");
+    to_pipe.join().unwrap();
+
+    let to_terminal = guest("terminal");
+    let (terminal, screen) = terminal();
+    ends(&output(client(&folder.path("terminal")).arg("x").stdout(terminal)), 0, "", "");
+    to_terminal.join().unwrap();
+    let shown = String::from_utf8(all(&screen)).unwrap();
+    assert_eq!(shown, "\"\\u007f\\u009b2J\\u202e\\u001b\u{e9}\"\r\n");
+}
+
+/// 141, as a shell says of a program that SIGPIPE ended.
+#[test]
+fn a_program_ends_quietly_when_its_reader_goes_away() {
+    let agent = ListeningAgent::start();
+    let mut guest_info = client(&agent.socket());
+    guest_info.arg("guest-info");
+    let mut programs = vec![guest_info, example("demo")];
+    for (name, option) in [("agent", "--help"), ("agent", "--version"), ("client", "--help")] {
+        let mut program = example(name);
+        program.arg(option);
+        programs.push(program);
+    }
+    for mut program in programs {
+        let output = output(program.stdout(pipe_without_reader()));
+        assert_eq!((output.status.code(), &*output.stderr), (Some(141), &b""[..]), "{program:?}: {output:?}");
+    }
+
+    let mut stdio = Program::start(example("agent").arg("--stdio").stdin(Stdio::piped()).stdout(pipe_without_reader()));
+    let mut input = stdio.input();
+    input.write_all(PING).unwrap();
+    let output = stdio.ends();
+    assert_eq!((output.status.code(), &*output.stderr), (Some(141), &b""[..]), "{output:?}");
+}
+
+#[test]
+fn what_cannot_be_written_is_said() {
+    let agent = ListeningAgent::start();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = output(client(&agent.socket()).arg("guest-ping").stdout(full()));
+    ends(&output, 2, "", "No space left on device");
+}
+
+/// Its outcome is what it would be.
+#[test]
+fn a_program_goes_on_when_nobody_reads_its_messages() {
+    let agent = ListeningAgent::start();
+    for (words, code, stdout) in
+        [(&["--trace", "guest-ping"][..], 0, "{}\n"), (&["guest-nope"], 1, ""), (&["--what"], 2, ""), (&[], 0, "")]
+    {
+        let output = output(client(&agent.socket()).args(words).stderr(pipe_without_reader()));
+        ends(&output, code, stdout, "");
+    }
+    ends(&output(example("agent").arg("--what").stderr(pipe_without_reader())), 2, "", "");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_failing_test_leaves_nothing_behind() {
+    programs::leaves_nothing_behind(6);
 }

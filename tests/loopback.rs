@@ -126,6 +126,7 @@ impl Line {
 
     fn transmit_response(&mut self, rate: usize) {
         let response = self.agent.transmit().to_vec();
+        assert!(!response.is_empty(), "an agent that takes no byte has something to say");
         self.agent.transmitted(response.len());
         self.to_client.put(&response, rate, &mut self.random);
     }

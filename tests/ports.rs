@@ -25,7 +25,11 @@ fn agent() -> Box<TestAgent> {
     Box::new(Agent::new(()))
 }
 
-/// A port whose both directions block now and then, by a script.
+/// How often a port is asked, or a future polled, before something has gone wrong that would never end. Far more than
+/// any test takes.
+const PATIENCE: usize = 10_000_000;
+
+/// A port whose both directions block now and then, by a script. Who waits for ever for an answer fails.
 struct Port {
     input: VecDeque<u8>,
     output: Vec<u8>,
@@ -38,6 +42,7 @@ struct Port {
     overruns: Vec<usize>,
     /// What is in the buffer of the `BufRead` side.
     buffer: Vec<u8>,
+    patience: usize,
 }
 
 impl Port {
@@ -50,6 +55,7 @@ impl Port {
             answers: false,
             overruns: Vec::new(),
             buffer: Vec::new(),
+            patience: PATIENCE,
         }
     }
 
@@ -63,7 +69,13 @@ impl Port {
     }
 
     fn is_ready(&mut self) -> bool {
+        self.is_asked();
         self.blocks == 0 || !self.random.one_in(self.blocks)
+    }
+
+    fn is_asked(&mut self) {
+        self.patience -= 1;
+        assert!(self.patience > 0, "what is waited for does not come: {}", self.output.escape_ascii());
     }
 
     fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
@@ -111,6 +123,7 @@ struct Stream(Port);
 
 impl Stream {
     fn read_some(&mut self, to: &mut [u8]) -> usize {
+        self.0.is_asked();
         let most = 1 + self.0.random.below(to.len());
         let count = most.min(self.0.input.len());
         for (place, byte) in to.iter_mut().zip(self.0.input.drain(..count)) {
@@ -120,6 +133,7 @@ impl Stream {
     }
 
     fn write_some(&mut self, from: &[u8]) -> usize {
+        self.0.is_asked();
         let count = 1 + self.0.random.below(from.len());
         self.0.output.extend_from_slice(&from[..count]);
         count
@@ -168,7 +182,10 @@ async fn wait(stream: &mut Stream) {
 /// A future that is woken at once: `pending!` alone would sleep for ever.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
+    let mut patience = PATIENCE;
     block_on(std::future::poll_fn(move |context| {
+        patience -= 1;
+        assert!(patience > 0, "the future does not end");
         context.waker().wake_by_ref();
         future.as_mut().poll(context)
     }))
@@ -285,6 +302,42 @@ fn every_recorded_exchange_is_the_same_through_every_port() {
         count += 1;
     }
     println!("{count} recorded exchanges, each 80 ways");
+}
+
+/// The bounds of this file's ports: later tests build on them.
+#[test]
+fn a_missing_answer_is_a_failure_and_no_hang() {
+    type Wait = fn(&mut TestClient);
+    let waits: [(&str, Wait); 4] = [
+        ("embedded-hal-nb", |client| {
+            let mut silent = Port::answering(b"", 0);
+            while client.poll(&mut silent).is_err() {}
+        }),
+        ("embedded-io", |client| {
+            let mut silent = Stream(Port::answering(b"", 0));
+            while client.poll_io(&mut silent).is_err() {}
+        }),
+        ("embedded-io-async", |client| {
+            let (mut from, mut to) = (Pipe::default(), Pipe::default());
+            assert!(run(client.exchange(&mut from, &mut to)).is_err());
+        }),
+        ("an agent", |_| {
+            let (mut agent, mut silent) = (agent(), Stream(Port::new(b"", 0)));
+            loop {
+                let _ = agent.poll_io(&mut silent);
+            }
+        }),
+    ];
+    for (port, wait) in waits {
+        let waited = std::panic::catch_unwind(|| {
+            let mut client = TestClient::new();
+            client.synchronize(1);
+            wait(&mut client);
+        });
+        let failure = waited.expect_err(port);
+        let message = failure.downcast_ref::<&str>().copied().or(failure.downcast_ref::<String>().map(|text| &**text));
+        assert!(message.is_some_and(|message| message.contains("does not")), "{port}: {message:?}");
+    }
 }
 
 /// What is in the FIFO when the firmware goes to sleep raises no interrupt again.
@@ -459,6 +512,7 @@ fn a_response_survives_a_host_that_reads_slowly() {
         };
         agent.poll_write(write).unwrap();
         seconds += 1;
+        assert!(seconds < PATIENCE, "no more comes: {}", output.escape_ascii());
     }
     let due: String = (1..=200).map(|number| format!("{{\"return\": {number}}}\n")).collect();
     assert_eq!(String::from_utf8(output).unwrap(), due);

@@ -88,3 +88,9 @@ fn libvirt_gets_one_line_for_each_request() {
     assert_eq!(one_line(both)["return"], serde_json::json!({}));
     assert_eq!(one_line("{\"execute\":\"guest-ping\",\"id\":7}\n")["id"], 7);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_failing_test_leaves_nothing_behind() {
+    programs::leaves_nothing_behind(4);
+}

@@ -8,6 +8,8 @@ use guestwire::commands::{Bytes, FileClose, FileOpen, FileRead, FileWrite, Schem
 use guestwire::{Client, ExecuteError, Reply, Value};
 
 use crate::line::{Form, Line};
+use crate::shown::say;
+use crate::target::Target;
 use crate::unix::Failure;
 
 /// As base64, with what is around it, this fits the client's buffers.
@@ -46,35 +48,34 @@ pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Fai
 }
 
 pub fn pull(line: &mut Line<'_>, guest_file: &str, file: &str) -> Result<(), Failure> {
-    // The file is there when it is whole, or not at all.
-    let unfinished = format!("{file}.part");
-    let pulled = with_guest_file(line, guest_file, "r", |line, handle| {
-        let mut target = File::create(&unfinished).map_err(|error| local(&unfinished, &error))?;
+    let interrupts = line.interrupts;
+    let mut target = Target::open(file, interrupts)?;
+    with_guest_file(line, guest_file, "r", |line, handle| {
         let mut progress = Progress::new(None);
         loop {
-            let (piece, at_end) = ask(
+            let (piece, count, at_end) = ask(
                 line,
                 FileRead::NAME,
                 |client| client.request(FileRead { handle, count: Some(PIECE as i64) }),
                 |value| {
                     let read = FileRead::returned(value).ok()?;
-                    Some((read.buf_b64.decoded().ok()?.collect::<Vec<_>>(), read.eof))
+                    Some((read.buf_b64.decoded().ok()?.collect::<Vec<_>>(), read.count, read.eof))
                 },
             )?;
-            target.write_all(&piece).map_err(|error| local(&unfinished, &error))?;
+            target.write(&piece, interrupts)?;
             progress.add(piece.len());
-            if at_end || piece.is_empty() {
+            if usize::try_from(count) != Ok(piece.len()) || (piece.is_empty() && !at_end) {
+                let done = progress.done;
+                return Err(Failure::ErrorResponse(format!("{guest_file}: the guest cut it off after {done} bytes")));
+            }
+            if at_end {
                 break;
             }
         }
         progress.finish();
         Ok(())
-    });
-    let named = pulled.and_then(|()| std::fs::rename(&unfinished, file).map_err(|error| local(file, &error)));
-    if named.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    named
+    })?;
+    target.finish()
 }
 
 /// Opens a file in the guest and closes it again, whatever happens in between.
@@ -102,7 +103,7 @@ fn with_guest_file(
         ask(line, FileClose::NAME, |client| client.request(FileClose { handle }), |_| Some(()))
     });
     if let (Err(_), Err(Failure::NoAnswer(left_open))) = (&copied, &closed) {
-        eprintln!("client: {left_open}");
+        say(format_args!("{left_open}"));
     }
     copied.and(closed)
 }
@@ -150,12 +151,14 @@ impl Progress {
                 Some(length @ 1..) => format!(" of {length} bytes, {} %", self.done * 100 / length),
                 _ => " bytes".into(),
             };
-            eprint!("\r\x1b[Kclient: {}{of}", self.done);
+            let _ = write!(io::stderr(), "\r\x1b[Kclient: {}{of}", self.done);
         }
     }
 
     fn finish(&self) {
-        let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-        eprintln!("{clear}client: {} bytes in {:.2} s", self.done, self.started.elapsed().as_secs_f64());
+        if io::stderr().is_terminal() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+        say(format_args!("{} bytes in {:.2} s", self.done, self.started.elapsed().as_secs_f64()));
     }
 }

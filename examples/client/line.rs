@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 
 use guestwire::{Client, ClientError, Reply};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+use crate::shown::say;
 use crate::unix::{Call, Failure};
 
 /// Ctrl-C, as something that can be waited for: what is open has to be closed first.
@@ -41,10 +43,19 @@ impl Interrupts {
         done
     }
 
-    fn sleep(&self, duration: Duration) -> Result<(), Failure> {
+    pub fn sleep(&self, duration: Duration) -> Result<(), Failure> {
         let duration = Timespec::try_from(duration).ok();
         match poll(&mut [PollFd::new(&self.pipe, PollFlags::IN)], duration.as_ref()) {
             Ok(0) => Ok(()),
+            _ => Err(Failure::Interrupted),
+        }
+    }
+
+    /// Waits until that takes some bytes.
+    pub fn wait_to_write(&self, output: &File) -> Result<(), Failure> {
+        let mut ready = [PollFd::new(output, PollFlags::OUT), PollFd::new(&self.pipe, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Ok(_) if ready[1].revents().is_empty() => Ok(()),
             _ => Err(Failure::Interrupted),
         }
     }
@@ -74,7 +85,9 @@ impl<'i> Line<'i> {
         let port = if std::fs::metadata(&call.path)?.file_type().is_socket() {
             File::from(OwnedFd::from(UnixStream::connect(&call.path)?))
         } else {
-            File::options().read(true).write(true).open(&call.path)?
+            // It must not become the terminal that controls this program.
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            File::from(rustix::fs::open(&call.path, flags, Mode::empty())?)
         };
         let mut settings = None;
         if isatty(&port) {
@@ -171,7 +184,7 @@ impl<'i> Line<'i> {
             for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                 let text =
                     line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\xff", "[FF]");
-                eprintln!("{direction} {text}");
+                let _ = writeln!(io::stderr(), "{direction} {text}");
             }
         }
     }
@@ -221,7 +234,7 @@ pub fn synchronize<'i>(call: &Call, interrupts: &'i Interrupts) -> Result<Line<'
     while retries.is_none_or(|retries| attempt < retries) {
         attempt += 1;
         if waiting && attempt > 1 {
-            eprintln!("client: waiting for {}: {reason}", call.path);
+            say(format_args!("waiting for {}: {reason}", call.path));
         }
         let mut current = match line.take().map_or_else(|| Line::open(call, interrupts), Ok) {
             Ok(connected) => connected,
@@ -237,7 +250,7 @@ pub fn synchronize<'i>(call: &Call, interrupts: &'i Interrupts) -> Result<Line<'
             Ok(()) => {
                 if waiting {
                     let after = started.elapsed().as_secs_f64();
-                    eprintln!("client: in step by {name} after {after:.3} s, attempt {attempt}");
+                    say(format_args!("in step by {name} after {after:.3} s, attempt {attempt}"));
                 }
                 return Ok(current);
             }

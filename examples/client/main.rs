@@ -7,6 +7,10 @@
 mod files;
 #[cfg(unix)]
 mod line;
+#[cfg(unix)]
+mod shown;
+#[cfg(unix)]
+mod target;
 
 use std::process::ExitCode;
 
@@ -19,7 +23,12 @@ Usage: client [OPTIONS] PATH COMMAND [ARGUMENTS-JSON]
        client [OPTIONS] PATH       waits until the agent answers, and says how
 
 PATH is a unix socket (as of QEMU's -chardev socket,path=PATH,server=on) or a
-serial port. push and pull copy a file, by guest-file-open and its kin.
+serial port. push and pull copy a file, by guest-file-open and its kin. What is
+pulled takes FILE's place when all of it is there; a device or a FIFO is
+written to, and - is standard output.
+
+What is returned goes into a pipe or a file as the guest sent it. On a terminal,
+and in messages, control characters are shown as \\u001b or the like.
 
   --timeout SECONDS   how long to wait for each answer (default 5)
   --retries N         how often to synchronize before giving up (default 3; for
@@ -27,8 +36,9 @@ serial port. push and pull copy a file, by guest-file-open and its kin.
   --trace             show the bytes both ways, on standard error
   -h, --help          this text
 
-Exit status: 0 answered, 1 the agent answered with an error, 2 a bad call,
-3 no answer, 130 interrupted.
+Exit status: 0 answered, 1 the agent answered with an error, 2 a bad call or a
+file that fails here, 3 no answer, 130 interrupted, 141 nobody reads what it
+prints.
 
   client /tmp/guest.sock guest-ping
   client /tmp/guest.sock guest-shutdown '{\"mode\": \"reboot\"}'
@@ -45,10 +55,7 @@ fn main() -> ExitCode {
 fn main() -> ExitCode {
     let outcome = match unix::parse() {
         Ok(Some(call)) => unix::run(&call),
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
+        Ok(None) => unix::print(format_args!("{HELP}")),
         Err(error) => Err(unix::Failure::BadCall(format!("{error}. Try --help."))),
     };
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
@@ -57,19 +64,24 @@ fn main() -> ExitCode {
         unix::Failure::BadCall(message) => (2, message),
         unix::Failure::NoAnswer(message) => (3, message),
         unix::Failure::Interrupted => (130, "interrupted".into()),
+        // As if SIGPIPE had ended it.
+        unix::Failure::ReaderGone => return ExitCode::from(141),
     };
-    eprintln!("client: {message}");
+    shown::say(format_args!("{message}"));
     ExitCode::from(code)
 }
 
 #[cfg(unix)]
 mod unix {
+    use std::fmt::Arguments;
+    use std::io::{self, IsTerminal, Write, stdout};
     use std::time::Duration;
 
     use guestwire::{Decoder, Event, Execute, Kind, Reply};
 
     use crate::files;
     use crate::line::{Interrupts, Line, Waited, synchronize};
+    use crate::shown::{Shown, say};
 
     pub struct Call {
         pub path: String,
@@ -86,6 +98,8 @@ mod unix {
         BadCall(String),
         NoAnswer(String),
         Interrupted,
+        /// The reader of a pipe, as in `client PATH guest-info | head -1`.
+        ReaderGone,
     }
 
     impl From<Waited> for Failure {
@@ -94,6 +108,18 @@ mod unix {
                 Waited::Interrupted => Self::Interrupted,
                 waited => Self::NoAnswer(format!("{waited}. The command may have been run.")),
             }
+        }
+    }
+
+    /// On standard output. Unlike `print!`, it does not panic when nobody reads it.
+    pub fn print(text: Arguments<'_>) -> Result<(), Failure> {
+        stdout().write_fmt(text).map_err(|error| unwritten("standard output", error))
+    }
+
+    pub fn unwritten(name: &str, error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+            _ => Failure::BadCall(format!("{name}: {error}")),
         }
     }
 
@@ -156,10 +182,8 @@ mod unix {
         };
         execute.map_err(|error| Failure::BadCall(error.to_string()))?;
         let done = |reply: Reply<'_>| match reply {
-            Reply::Return(value) => {
-                println!("{value}");
-                Ok(())
-            }
+            Reply::Return(value) if stdout().is_terminal() => print(format_args!("{}\n", Shown(value.as_bytes()))),
+            Reply::Return(value) => print(format_args!("{value}\n")),
             Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
             Reply::Synchronized | Reply::Unattributed(_) => Ok(()),
         };
@@ -167,7 +191,7 @@ mod unix {
             Ok(outcome) => outcome,
             Err(Waited::Ended) if line.client.success_is_silent() => Ok(()),
             Err(Waited::TimedOut) if silent => {
-                eprintln!("client: no error came; a guest says nothing when it succeeds at {command}");
+                say(format_args!("no error came; a guest says nothing when it succeeds at {command}"));
                 Ok(())
             }
             Err(waited) => Err(waited.into()),

@@ -7,7 +7,9 @@ use guestwire::{Agent, Guest};
 pub fn exchange<G: Guest, const RX: usize, const TX: usize>(agent: &mut Agent<G, RX, TX>, mut bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while !bytes.is_empty() {
+        let before = bytes.len();
         let _ = agent.push_slice(&mut bytes);
+        assert!(bytes.len() < before || !agent.transmit().is_empty(), "nothing is taken and nothing is answered");
         while !agent.transmit().is_empty() {
             out.extend_from_slice(agent.transmit());
             agent.transmitted(agent.transmit().len());
