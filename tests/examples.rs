@@ -227,7 +227,7 @@ fn client_says_that_nobody_answers() {
 }
 
 /// Gets in step with one client, answers its request with these bytes, and closes the line.
-fn answer_once(listener: UnixListener, answer: &'static [u8]) -> JoinHandle<()> {
+fn answer_once(listener: UnixListener, answer: &'static str) -> JoinHandle<()> {
     std::thread::spawn(move || {
         let host = accept(&listener);
         let line = || {
@@ -241,8 +241,10 @@ fn answer_once(listener: UnixListener, answer: &'static [u8]) -> JoinHandle<()> 
         };
         let id: String = line().chars().filter(char::is_ascii_digit).collect();
         (&host).write_all(&[b"\xFF{\"return\": ", id.as_bytes(), b"}\n"].concat()).unwrap();
-        line();
-        (&host).write_all(answer).unwrap();
+        // The request's id is what comes last.
+        let request = line();
+        let id = request.rsplit(' ').next().unwrap_or_default().trim_end();
+        (&host).write_all(answer.replace("ID}", id).as_bytes()).unwrap();
     })
 }
 
@@ -251,7 +253,7 @@ fn answer_once(listener: UnixListener, answer: &'static [u8]) -> JoinHandle<()> 
 fn client_on_a_line_that_ends() {
     let folder = Folder::new();
     for (command, code) in [("guest-shutdown", 0), ("guest-ping", 3)] {
-        let guest = answer_once(UnixListener::bind(folder.path(command)).unwrap(), b"");
+        let guest = answer_once(UnixListener::bind(folder.path(command)).unwrap(), "");
         let output = output(client(&folder.path(command)).arg(command));
         guest.join().unwrap();
         assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
@@ -272,7 +274,7 @@ fn text_of_the_guest_is_escaped_in_a_message() {
 #[test]
 fn what_the_guest_returns_is_escaped_on_a_terminal_and_as_it_was_sent_in_a_pipe() {
     let folder = Folder::new();
-    let answer = "{\"return\": \"\u{7f}\u{9b}2J\u{202e}\\u001b\u{e9}\"}\n".as_bytes();
+    let answer = "{\"return\": \"\u{7f}\u{9b}2J\u{202e}\\u001b\u{e9}\", \"id\": ID}\n";
     let guest = |name: &str| answer_once(UnixListener::bind(folder.path(name)).unwrap(), answer);
     let to_pipe = guest("pipe");
     ends(&output(client(&folder.path("pipe")).arg("x")), 0, "\"\u{7f}\u{9b}2J\u{202e}\\u001b\u{e9}\"\n", "");

@@ -158,7 +158,7 @@ pub fn stale_responses() -> Vec<u8> {
     wire
 }
 
-pub const SYNC_ID: i64 = 4_611_686_018_427_387_904;
+pub const SYNC_ID: i64 = 140_737_488_355_328;
 
 /// W5: strings dense with `\uXXXX`, `\n` and UTF-8 of two to four bytes.
 pub fn texts() -> Workload {

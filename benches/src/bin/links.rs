@@ -37,6 +37,7 @@ fn main() {
 }
 
 fn synchronize(link: &mut Link, id: i64) {
+    link.omit_ids();
     link.synchronize(id);
     link.transmitted(link.transmit().len());
     assert_eq!(link.push_slice(&mut &[SENTINEL][..]), Ok(None));
