@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use guestwire::commands::*;
 use guestwire::{CommandResult, Guest, Responder};
-use nix::errno::Errno;
 
 use crate::files::Files;
 use crate::freeze::Frozen;
@@ -123,12 +122,10 @@ pub fn list(out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "guest-sync-delimited, guest-sync, guest-ping, guest-info (always served)")
 }
 
-/// Why the system refused, in its own words.
+/// Why the system refused, in its own words, without the number that the standard library adds.
 pub fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().into(),
-        None => error.to_string(),
-    }
+    let words = error.to_string();
+    words.split_once(" (os error ").map_or(words.clone(), |(words, _)| words.into())
 }
 
 /// Says what failed, and why.
