@@ -3,7 +3,7 @@
 mod peer;
 mod schema;
 
-use peer::Peer;
+use peer::{Peer, worst_moment};
 use schema::{SCHEMA, validate};
 use serde_json::{Value, json};
 
@@ -159,6 +159,7 @@ fn files_and_programs_behave_as_those_of_qemu_ga() {
             json!({"path": "/bin/echo", "arg": ["unheard"]}),
         ] {
             let pid = agent.returned("guest-exec", exec)["pid"].clone();
+            worst_moment();
             said.push(agent.ended(&pid));
             said.push(agent.ask("guest-exec-status", json!({"pid": pid})));
         }

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
-use peer::{Folder, Peer, wait_for, worst_moment};
+use peer::{Folder, Peer, install, wait_for, worst_moment};
 use serde_json::{Value, json};
 
 fn run(tool: &str, arguments: &[&OsStr]) {
@@ -52,12 +52,12 @@ impl Root {
     }
 
     fn install(&self, program: &Path, name: &str) {
-        fs::copy(program, self.place.join(name)).unwrap();
+        install(program, &self.place.join(name));
         let libraries = Command::new("ldd").arg(program).output().unwrap().stdout;
         for library in String::from_utf8(libraries).unwrap().split_whitespace().filter(|word| word.starts_with('/')) {
             let copy = self.place.join(&library[1..]);
             fs::create_dir_all(copy.parent().unwrap()).unwrap();
-            fs::copy(library, copy).unwrap();
+            install(library.as_ref(), &copy);
         }
     }
 

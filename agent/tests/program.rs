@@ -2,11 +2,12 @@
 
 mod peer;
 
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{Write, pipe};
 use std::process::{Command, Output, Stdio};
 
-use peer::Peer;
-use serde_json::json;
+use peer::{Folder, Peer, install, worst_moment};
+use serde_json::{Value, json};
 
 fn run(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_guestwire-agent"))
@@ -98,4 +99,104 @@ fn long_output_is_cut() {
     assert_eq!((&status["out-truncated"], &status["exitcode"]), (&json!(true), &json!(0)));
     assert_eq!(status["err-data"].as_str().unwrap().len(), 400);
     assert_eq!(status["err-truncated"], false);
+}
+
+/// Who read standard error is gone.
+#[test]
+fn a_log_that_nobody_reads_ends_nothing() {
+    let folder = Folder::new();
+    let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+    command.arg("--listen").arg(folder.join("socket")).args(["--log", "debug"]);
+    command.stderr(pipe().unwrap().1);
+    let mut agent = Peer::start(&folder, &folder.join("socket"), &mut command);
+    drop(command);
+    for _ in 0..10 {
+        assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
+    }
+    for (option, status) in [("--sideways", 2), ("--stdio=", 2), ("--device=/nowhere", 1)] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_guestwire-agent"));
+        command.arg(option).stderr(pipe().unwrap().1);
+        assert_eq!(command.status().unwrap().code(), Some(status), "{option}");
+    }
+}
+
+#[test]
+fn a_log_line_cannot_be_forged() {
+    let folder = Folder::new();
+    let log = folder.join("log");
+    let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+    command.arg("--listen").arg(folder.join("socket")).args(["--allow", "files,exec"]);
+    let mut agent = Peer::start(&folder, &folder.join("socket"), command.stderr(File::create(&log).unwrap()));
+    let path = folder.join("x\ninfo: forged \x1B[2J\u{9B}\u{202E}");
+    fs::write(&path, "").unwrap();
+    agent.returned("guest-file-open", json!({"path": path}));
+    agent.error("guest-exec", json!({"path": path}));
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches(r"x\ninfo: forged \u{1b}[2J\u{9b}\u{202e}").count(), 2, "{log}");
+    assert!(log.chars().all(|character| character == '\n' || !character.is_control()), "{log}");
+    assert!(!log.contains("\ninfo: forged"), "{log}");
+}
+
+/// Commands for a guest to shut down with: each writes down how it was called, and fails if it is told to.
+struct Commands(std::rc::Rc<Folder>);
+
+impl Commands {
+    fn new(names: &[(&str, bool)]) -> Self {
+        let folder = Folder::new();
+        fs::create_dir(folder.join("bin")).unwrap();
+        for (name, succeeds) in names {
+            let called = folder.join("called");
+            let script = format!("#!/bin/sh\necho out; echo {name} $* >>{}; {succeeds}\n", called.display());
+            fs::write(folder.join("script"), script).unwrap();
+            install(&folder.join("script"), &folder.join("bin").join(name));
+        }
+        Self(folder)
+    }
+
+    /// What shutting down draws before the answer to a guest-ping, and what was called.
+    fn shut_down(&self, mode: &str, options: &[&str]) -> (Option<Value>, String) {
+        let socket = self.0.join("socket");
+        let mut command = self.0.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+        command.arg("--listen").arg(&socket).args(["--allow", "shutdown"]).args(options);
+        let mut agent = Peer::start(&self.0, &socket, command.env("PATH", self.0.join("bin")));
+        worst_moment();
+        let request = json!({"execute": "guest-shutdown", "arguments": {"mode": mode}, "id": 7});
+        agent.send(format!("{request}\n{}\n", json!({"execute": "guest-ping"})).as_bytes());
+        let first = agent.receive();
+        let error = (first != json!({"return": {}})).then(|| {
+            assert_eq!(agent.receive(), json!({"return": {}}));
+            first
+        });
+        let called = fs::read_to_string(self.0.join("called")).unwrap_or_default();
+        let _ = fs::remove_file(self.0.join("called"));
+        (error, called)
+    }
+}
+
+#[test]
+fn a_guest_is_shut_down_in_its_own_way_or_the_host_is_told() {
+    let error = |text: &str| Some(json!({"id": 7, "error": {"class": "GenericError", "desc": text}}));
+    let failed = error("child process has failed to shutdown");
+    let none = error("no command to shut down with was found");
+
+    let all = [("shutdown", true), ("systemctl", true), ("poweroff", true), ("halt", true), ("reboot", true)];
+    let words = "asked for by the hypervisor";
+    for (mode, option) in [("powerdown", "-P"), ("halt", "-H"), ("reboot", "-r")] {
+        let called = format!("shutdown -h {option} +0 {words}\n");
+        assert_eq!(Commands::new(&all).shut_down(mode, &[]), (None, called));
+    }
+    for (mode, verb) in [("powerdown", "poweroff"), ("halt", "halt"), ("reboot", "reboot")] {
+        assert_eq!(Commands::new(&all[1..]).shut_down(mode, &[]), (None, format!("systemctl {verb}\n")));
+        assert_eq!(Commands::new(&all[2..]).shut_down(mode, &[]), (None, format!("{verb}\n")));
+    }
+    let commands = Commands::new(&[("shutdown", false), ("poweroff", true)]);
+    assert_eq!(commands.shut_down("powerdown", &[]), (None, format!("shutdown -h -P +0 {words}\npoweroff\n")));
+    assert_eq!(commands.shut_down("reboot", &[]), (failed.clone(), format!("shutdown -h -r +0 {words}\n")));
+    assert_eq!(Commands::new(&[]).shut_down("powerdown", &[]), (none.clone(), String::new()));
+
+    // What its owner says comes in place of all that.
+    let commands = Commands::new(&[("shutdown", true), ("mine", true), ("broken", false)]);
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "mine"]), (None, "mine halt\n".into()));
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "broken"]), (failed, "broken halt\n".into()));
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "/nowhere"]), (none, String::new()));
 }

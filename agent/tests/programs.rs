@@ -6,7 +6,7 @@ use std::io::Write;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use peer::{Folder, Peer, wait_for, worst_moment};
+use peer::{Folder, Peer, install, processes_of, wait_for, worst_moment};
 use serde_json::{Value, json};
 
 /// From `/proc/PID/status`.
@@ -93,7 +93,7 @@ fn a_thread_or_a_program_that_cannot_be_had_is_an_error_response() {
         let mut command = folder.command("prlimit");
         command.arg(format!("--nproc={limit}")).args(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
         let agent = folder.join("agent");
-        std::fs::copy(env!("CARGO_BIN_EXE_guestwire-agent"), &agent).unwrap();
+        install(env!("CARGO_BIN_EXE_guestwire-agent").as_ref(), &agent);
         std::os::unix::fs::chown(folder.path(), Some(54321), Some(54321)).unwrap();
         command.arg(agent).arg("--listen").arg(folder.join("socket")).args(["--allow", "exec"]);
         let mut agent = Peer::start(&folder, &folder.join("socket"), &mut command);
@@ -113,18 +113,16 @@ fn programs_end_with_the_agent() {
     for (signal, script) in [
         (Signal::SIGTERM, "sleep 1000 & sleep 1000"),
         (Signal::SIGINT, "sleep 1000"),
-        (Signal::SIGTERM, "trap '' TERM; echo ready; sleep 1000"),
+        (Signal::SIGTERM, "trap '' TERM; sleep 1000"),
     ] {
         let mut agent = Peer::ours(&["--allow", "exec"]);
         let flag = agent.folder().join("flag");
         let script = format!("{script} & : >{}; wait", flag.display());
-        let shell = exec(&mut agent, "/bin/sh", &["-c", &script]).as_i64().unwrap();
+        exec(&mut agent, "/bin/sh", &["-c", &script]);
         wait_for("start of the program", || flag.exists().then_some(()));
         worst_moment();
         assert_eq!(agent.end(signal).code(), Some(0));
-        wait_for("end of its group", || {
-            nix::sys::signal::killpg(Pid::from_raw(shell as i32), None).is_err().then_some(())
-        });
+        wait_for("end of the programs", || processes_of(agent.folder().path()).is_empty().then_some(()));
         assert!(!agent.folder().join("socket").exists());
     }
 }

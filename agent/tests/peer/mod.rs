@@ -30,6 +30,13 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 /// Which moment a test is to fail at: see `a_forced_failure_leaves_nothing_behind`.
 const FAILURE: &str = "GUESTWIRE_FAIL_AT";
 
+/// Copies a program. Another process does it: one that this one is writing could not be run yet, while a child of
+/// another test has the file open, too.
+pub fn install(program: &Path, place: &Path) {
+    let mut tool = Command::new("install");
+    assert!(tool.arg("-m755").args([program, place]).status().unwrap().success(), "{}", place.display());
+}
+
 /// Marks the processes of a test, which inherit it.
 const MARK: &str = "GUESTWIRE_TEST_FOLDER";
 
@@ -79,8 +86,8 @@ impl Drop for Folder {
     }
 }
 
-/// The processes that have the folder, or one below it, in their environment.
-fn processes_of(folder: &Path) -> Vec<Pid> {
+/// The processes that run with the folder, or one below it, in their environment.
+pub fn processes_of(folder: &Path) -> Vec<Pid> {
     let mark = format!("{MARK}={}", folder.display());
     let is_marked = |pid: &Pid| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
