@@ -129,6 +129,7 @@ fn programs_end_with_the_agent() {
 
 /// Output without a reader, requests that nobody asks after, and connections that break in mid-request.
 #[test]
+#[ignore = "takes half a minute: cargo test -- --include-ignored"]
 fn memory_is_bounded_whatever_clients_leave_behind() {
     let mut agent = Peer::ours(&["--allow", "exec", "--log", "off"]);
     let at_first = kilobytes(agent.pid(), "VmHWM");
