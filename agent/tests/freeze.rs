@@ -80,7 +80,12 @@ impl Root {
     /// A new file system, mounted there.
     fn file_system(&mut self, kind: &str, place: impl AsRef<OsStr>) {
         let image = self.folder.join(&format!("image-{}", self.mounted.len()));
-        File::create(&image).unwrap().set_len(120 << 20).unwrap();
+        self.file_system_in(&image, kind, place);
+    }
+
+    fn file_system_in(&mut self, image: &Path, kind: &str, place: impl AsRef<OsStr>) {
+        // btrfs takes 109 MiB.
+        File::create(image).unwrap().set_len(if kind == "btrfs" { 120 << 20 } else { 16 << 20 }).unwrap();
         run(&format!("mkfs.{kind}"), &["-q".as_ref(), image.as_ref()]);
         self.mount("loop", image.as_ref(), place);
     }
@@ -209,6 +214,28 @@ fn btrfs_and_second_mounts_are_frozen_and_counted_as_by_qemu_ga() {
         worst_moment();
         assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 3);
         assert_nothing_is_frozen(&root, &mut agent);
+    }
+}
+
+/// Freezing writes to what it lies on, which must not be frozen yet, however late that is mounted once more.
+#[test]
+#[ignore = "needs root and loop devices: apt-get install e2fsprogs mount util-linux"]
+fn a_file_system_that_lies_on_another_is_frozen_before_it() {
+    let mut root = Root::new();
+    root.file_system("ext4", "/a");
+    let image = root.inside("/a/image");
+    root.file_system_in(&image, "ext4", "/b");
+    root.bind(&root.inside("/a"), "/bind");
+    let mut agent = root.ours(&[]);
+    for knows_what_it_froze in [true, false] {
+        fs::write(root.inside("/b/file"), "not written back yet").unwrap();
+        assert_eq!(agent.returned("guest-fsfreeze-freeze", json!({})), 2);
+        worst_moment();
+        if !knows_what_it_froze {
+            agent.end(Signal::SIGKILL);
+            agent = root.ours(&[]);
+        }
+        assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 2);
     }
 }
 
