@@ -42,7 +42,14 @@ pub fn file_systems(mounts: &[Mount]) -> Vec<Vec<&Mount>> {
 
 /// Opens a file system by the first of its mounts that can be reached.
 pub fn open(file_system: &[&Mount]) -> io::Result<File> {
-    file_system.iter().map(|mount| mount.open()).reduce(Result::or).unwrap_or(Err(io::ErrorKind::NotFound.into()))
+    let mut opened = Err(io::ErrorKind::NotFound.into());
+    for mount in file_system {
+        opened = mount.open();
+        if opened.is_ok() {
+            break;
+        }
+    }
+    opened
 }
 
 impl Mount {

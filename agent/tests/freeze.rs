@@ -181,7 +181,7 @@ fn a_file_system_is_frozen_and_thawed() {
     worst_moment();
 
     assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 1);
-    assert!(touch.wait().unwrap().success());
+    assert!(wait_for("end of the writer", || touch.try_wait().unwrap()).success());
     assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
     assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 0);
 }

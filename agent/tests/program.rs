@@ -4,19 +4,14 @@ mod peer;
 
 use std::fs::{self, File};
 use std::io::{Write, pipe};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
-use peer::{Folder, Peer, install, worst_moment};
+use peer::{Folder, Peer, install, short_lived, worst_moment};
 use serde_json::{Value, json};
 
 fn run(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_guestwire-agent"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        short_lived(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -114,8 +109,8 @@ fn a_log_that_nobody_reads_ends_nothing() {
         assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
     }
     for (option, status) in [("--sideways", 2), ("--stdio=", 2), ("--device=/nowhere", 1)] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_guestwire-agent"));
-        command.arg(option).stderr(pipe().unwrap().1);
+        let mut command = short_lived(&[option]);
+        command.stderr(pipe().unwrap().1);
         assert_eq!(command.status().unwrap().code(), Some(status), "{option}");
     }
 }

@@ -27,6 +27,13 @@ pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Runs `guestwire-agent` where it is to end by itself, and ends it if it does not.
+pub fn short_lived(arguments: &[&str]) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(PATIENCE.as_secs().to_string()).arg(env!("CARGO_BIN_EXE_guestwire-agent")).args(arguments);
+    command
+}
+
 /// Which moment a test is to fail at: see `a_forced_failure_leaves_nothing_behind`.
 const FAILURE: &str = "GUESTWIRE_FAIL_AT";
 
