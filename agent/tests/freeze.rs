@@ -40,6 +40,9 @@ impl Root {
         root.mounted.push(place);
         for kernel in ["/proc", "/sys", "/dev"] {
             root.bind(Path::new(kernel), kernel);
+            // Whatever goes wrong, nothing is removed from them.
+            let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+            mount(None::<&str>, &root.inside(kernel), None::<&str>, flags, None::<&str>).unwrap();
         }
         for folder in ["run", "tmp"] {
             root.make_folder(folder);

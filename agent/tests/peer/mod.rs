@@ -120,13 +120,10 @@ pub struct Peer {
 impl Peer {
     /// `guestwire-agent` with these options.
     pub fn ours(options: &[&str]) -> Self {
-        Self::ours_in(&Folder::new(), options)
-    }
-
-    pub fn ours_in(folder: &Rc<Folder>, options: &[&str]) -> Self {
+        let folder = Folder::new();
         let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
         command.arg("--listen").arg(folder.join("socket")).arg("--state-dir").arg(folder.path()).args(options);
-        Self::start(folder, &folder.join("socket"), &mut command)
+        Self::start(&folder, &folder.join("socket"), &mut command)
     }
 
     pub fn qemu_ga() -> Self {
