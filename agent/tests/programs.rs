@@ -83,18 +83,19 @@ fn programs_that_ended_are_bounded_in_number() {
     assert_eq!(agent.returned("guest-exec-status", json!({"pid": running})), json!({"exited": false}));
 }
 
-/// As another user, whom the kernel counts.
+/// The kernel counts the threads of a user: each agent runs as one of its own.
 #[test]
 #[ignore = "needs root, prlimit and setpriv: apt-get install util-linux"]
 fn a_thread_or_a_program_that_cannot_be_had_is_an_error_response() {
     // The agent has two threads.
     for (limit, fails_at) in [(2, "Failed to execute child process '/bin/echo'"), (3, "failed to start a thread")] {
         let folder = Folder::new();
+        let user = 1_000_000 + std::process::id() * 10 + limit;
         let mut command = folder.command("prlimit");
-        command.arg(format!("--nproc={limit}")).args(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+        command.arg(format!("--nproc={limit}")).arg("setpriv").arg(format!("--reuid={user}")).arg("--clear-groups");
         let agent = folder.join("agent");
         install(env!("CARGO_BIN_EXE_guestwire-agent").as_ref(), &agent);
-        std::os::unix::fs::chown(folder.path(), Some(54321), Some(54321)).unwrap();
+        std::os::unix::fs::chown(folder.path(), Some(user), None).unwrap();
         command.arg(agent).arg("--listen").arg(folder.join("socket")).args(["--allow", "exec"]);
         let mut agent = Peer::start(&folder, &folder.join("socket"), &mut command);
         worst_moment();
