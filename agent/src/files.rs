@@ -41,8 +41,8 @@ fn options(mode: &str) -> Option<OpenOptions> {
         "a+" | "ab+" | "a+b" => options.read(true).append(true).create(true),
         _ => return None,
     };
-    // Nobody may be at the other end of a pipe.
-    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    // Nobody may be at the other end of a pipe, and a terminal is not to become the agent's.
+    options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits());
     Some(options)
 }
 
@@ -105,10 +105,17 @@ pub fn write<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q,
     let Some(bytes) = wanted else {
         return response.error(format_args!("value '{}' is invalid for argument count", count.unwrap_or_default()));
     };
-    match opened.file.write_all(bytes) {
-        Ok(()) => response.encode(FileWritten { count: bytes.len() as i64, eof: opened.eof }),
-        Err(error) => failed(response, "failed to write to file", error),
+    let mut count = 0;
+    while count < bytes.len() {
+        match opened.file.write(&bytes[count..]) {
+            Ok(more) => count += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // A pipe is full: the client is told how much of it went in.
+            Err(error) if count > 0 && error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) => return failed(response, "failed to write to file", error),
+        }
     }
+    response.encode(FileWritten { count: count as i64, eof: opened.eof })
 }
 
 pub fn seek<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {

@@ -1,23 +1,31 @@
 //! What is served: the table of commands, and which of them are off.
 
 use std::io;
+use std::path::PathBuf;
 
 use guestwire::commands::*;
 use guestwire::{CommandResult, Guest, Responder};
-use nix::errno::Errno;
 
 use crate::files::Files;
+use crate::freeze::Frozen;
 use crate::programs::Programs;
-use crate::storage::Frozen;
-use crate::{files, network, programs, storage, system};
+use crate::{files, freeze, network, power, programs, storage, system};
 
 /// This system.
 pub struct Linux {
-    allowed: Vec<Group>,
-    blocked: Vec<&'static str>,
+    pub settings: Settings,
     pub files: Files,
     pub programs: Programs,
     pub frozen: Frozen,
+}
+
+pub struct Settings {
+    pub allowed: Vec<Group>,
+    pub blocked: Vec<&'static str>,
+    /// The folder of what outlives the agent.
+    pub state: PathBuf,
+    /// What shuts down, if it is not the guest's own command.
+    pub shutdown_command: Option<PathBuf>,
 }
 
 /// Commands that are off unless allowed.
@@ -49,8 +57,9 @@ impl Group {
 }
 
 impl Linux {
-    pub fn new(allowed: Vec<Group>, blocked: Vec<&'static str>) -> Self {
-        Self { allowed, blocked, files: Files::new(), programs: Programs::new(), frozen: Frozen::new() }
+    pub fn new(settings: Settings) -> Self {
+        let frozen = Frozen::recall(&settings.state);
+        Self { settings, files: Files::new(), programs: Programs::default(), frozen }
     }
 }
 
@@ -59,10 +68,10 @@ impl Guest for Linux {
     const COMMANDS: &'static [guestwire::Command<Self>] = &[
         GetTime::command(system::get_time),
         SetTime::command(system::set_time),
-        Shutdown::command(system::shutdown),
-        SuspendDisk::command(|_, call| system::suspend(call, "platform", "disk")),
-        SuspendRam::command(|_, call| system::suspend(call, "", "mem")),
-        SuspendHybrid::command(|_, call| system::suspend(call, "suspend", "disk")),
+        Shutdown::command(power::shutdown),
+        SuspendDisk::command(|_, call| power::suspend(call, "platform", "disk")),
+        SuspendRam::command(|_, call| power::suspend(call, "", "mem")),
+        SuspendHybrid::command(|_, call| power::suspend(call, "suspend", "disk")),
         GetOsinfo::command(system::get_osinfo),
         GetHostName::command(system::get_host_name),
         GetTimezone::command(system::get_timezone),
@@ -73,10 +82,10 @@ impl Guest for Linux {
         NetworkGetInterfaces::command(network::get_interfaces),
         GetFsinfo::command(storage::get_fsinfo),
         GetDisks::command(storage::get_disks),
-        FsfreezeStatus::command(storage::fsfreeze_status),
-        FsfreezeFreeze::command(storage::fsfreeze_freeze),
-        FsfreezeFreezeList::command(storage::fsfreeze_freeze_list),
-        FsfreezeThaw::command(storage::fsfreeze_thaw),
+        FsfreezeStatus::command(freeze::status),
+        FsfreezeFreeze::command(freeze::freeze_all),
+        FsfreezeFreezeList::command(freeze::freeze_list),
+        FsfreezeThaw::command(freeze::thaw),
         FsTrim::command(storage::fstrim),
         FileOpen::command(files::open),
         FileRead::command(files::read),
@@ -93,7 +102,8 @@ impl Guest for Linux {
     }
 
     fn is_disabled(&self, command: &str) -> bool {
-        self.blocked.contains(&command) || Group::of(command).is_some_and(|group| !self.allowed.contains(&group))
+        let Settings { allowed, blocked, .. } = &self.settings;
+        blocked.contains(&command) || Group::of(command).is_some_and(|group| !allowed.contains(&group))
     }
 }
 
@@ -112,12 +122,10 @@ pub fn list(out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "guest-sync-delimited, guest-sync, guest-ping, guest-info (always served)")
 }
 
-/// Why the system refused, in its own words.
+/// Why the system refused, in its own words, without the number that the standard library adds.
 pub fn reason(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().into(),
-        None => error.to_string(),
-    }
+    let words = error.to_string();
+    words.split_once(" (os error ").map_or(words.clone(), |(words, _)| words.into())
 }
 
 /// Says what failed, and why.

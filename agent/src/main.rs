@@ -1,19 +1,27 @@
 //! `guestwire-agent`: a small QEMU guest agent for Linux.
 
 mod files;
+mod freeze;
 mod guest;
+mod ioctl;
+mod logs;
+mod mounts;
 mod network;
 mod ports;
+mod power;
 mod programs;
+mod signals;
 mod storage;
 mod system;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use guest::{Group, Linux};
+use guest::{Group, Linux, Settings};
 use guestwire::Agent;
+use ports::Socket;
 
 /// Requests of up to 65535 bytes, responses of up to 1 MiB: both streams of a program's output.
 type LinuxAgent = Agent<Linux, 65535, { 1 << 20 }>;
@@ -33,6 +41,11 @@ Usage: guestwire-agent [--device PATH]  a virtio or serial port, if not said
                              files     guest-file-*
                              exec      guest-exec, guest-exec-status
   --block NAME[,NAME]      commands that are not served
+  --shutdown-command PATH  what shuts down, run with powerdown, halt or reboot;
+                           if not said, the first that succeeds of shutdown,
+                           systemctl and poweroff (halt, reboot)
+  --state-dir PATH         where it is kept that file systems are frozen, for
+                           the next agent (if not said, /run)
   --log LEVEL              what is logged to standard error: off, error, warn,
                            info (if not said), debug
   --commands               the commands there are, with the group of each
@@ -49,7 +62,7 @@ enum Port {
 }
 
 enum Call {
-    Serve { port: Port, guest: Linux, level: log::LevelFilter },
+    Serve { port: Port, settings: Settings, level: log::LevelFilter },
     Commands,
     Help,
     Version,
@@ -59,12 +72,12 @@ fn main() -> ExitCode {
     let call = match parse(lexopt::Parser::from_env()) {
         Ok(call) => call,
         Err(error) => {
-            eprintln!("guestwire-agent: {error}. Try --help.");
+            complain(format_args!("{error}. Try --help."));
             return ExitCode::from(2);
         }
     };
     let outcome = match call {
-        Call::Serve { port, guest, level } => serve(port, guest, level),
+        Call::Serve { port, settings, level } => serve(port, settings, level),
         Call::Commands => guest::list(&mut io::stdout()),
         Call::Help => write!(io::stdout(), "{HELP}"),
         Call::Version => writeln!(io::stdout(), "guestwire-agent {}", env!("CARGO_PKG_VERSION")),
@@ -72,28 +85,37 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("guestwire-agent: {error}");
+            complain(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve(port: Port, guest: Linux, level: log::LevelFilter) -> io::Result<()> {
-    let mut logger = env_logger::Builder::new();
-    logger.filter_level(level);
-    logger.format(|out, record| writeln!(out, "{}: {}", record.level().as_str().to_lowercase(), record.args()));
-    logger.init();
+/// Who would read it may be gone.
+fn complain(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "guestwire-agent: {what}");
+}
+
+fn serve(port: Port, settings: Settings, level: log::LevelFilter) -> io::Result<()> {
+    logs::start(level);
+    let guest = Linux::new(settings);
+    let (programs, socket) = (guest.programs.clone(), Socket::default());
+    signals::watch(programs.clone(), socket.clone())?;
     let mut agent: Box<LinuxAgent> = Box::new(Agent::new(guest));
-    match port {
+    let outcome = match port {
         Port::Stdio => ports::serve(&mut agent, &mut io::stdin().lock(), &mut io::stdout().lock()),
-        Port::Listen(path) => ports::listen(&mut agent, &path),
+        Port::Listen(path) => ports::listen(&mut agent, &path, &socket),
         Port::Device(path) => ports::device(&mut agent, &path),
-    }
+    };
+    programs.end();
+    outcome
 }
 
 fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
     use lexopt::prelude::*;
-    let (mut port, mut allowed, mut blocked) = (None, Vec::new(), Vec::new());
+    let mut port = None;
+    let mut settings =
+        Settings { allowed: Vec::new(), blocked: Vec::new(), state: "/run".into(), shutdown_command: None };
     let mut level = log::LevelFilter::Info;
     while let Some(argument) = parser.next()? {
         let next = match argument {
@@ -102,16 +124,26 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
             Long("stdio") => Port::Stdio,
             Long("allow") => {
                 for name in parser.value()?.string()?.split(',') {
-                    allowed.push(Group::named(name).ok_or_else(|| format!("--allow knows no group {name:?}"))?);
+                    settings
+                        .allowed
+                        .push(Group::named(name).ok_or_else(|| format!("--allow knows no group {name:?}"))?);
                 }
                 continue;
             }
             Long("block") => {
                 for name in parser.value()?.string()?.split(',') {
-                    blocked.push(guest::blockable(name).ok_or_else(|| {
+                    settings.blocked.push(guest::blockable(name).ok_or_else(|| {
                         format!("--block: there is no command {name:?}, or it cannot be blocked (see --commands)")
                     })?);
                 }
+                continue;
+            }
+            Long("shutdown-command") => {
+                settings.shutdown_command = Some(parser.value()?.into());
+                continue;
+            }
+            Long("state-dir") => {
+                settings.state = parser.value()?.into();
                 continue;
             }
             Long("log") => {
@@ -129,5 +161,5 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
         }
     }
     let port = port.unwrap_or(Port::Device("/dev/virtio-ports/org.qemu.guest_agent.0".into()));
-    Ok(Call::Serve { port, guest: Linux::new(allowed, blocked), level })
+    Ok(Call::Serve { port, settings, level })
 }

@@ -1,16 +1,18 @@
 //! What the agent is reached through.
 
 use std::fs::{File, remove_file};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileTypeExt;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::Duration;
 
 use log::{debug, info, warn};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, umask};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{ControlFlags, SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::LinuxAgent;
 
@@ -38,17 +40,41 @@ pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Wr
     }
 }
 
-pub fn listen(agent: &mut LinuxAgent, path: &Path) -> io::Result<()> {
-    let named = |error| name(path, error);
-    remove_stale(path).map_err(named)?;
-    // From its first moment on the socket is its owner's alone.
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let listener = UnixListener::bind(path);
-    umask(before);
-    let listener = listener.map_err(named)?;
+/// The socket's file, once it is there, for whoever ends the program.
+#[derive(Clone, Default)]
+pub struct Socket(Arc<Mutex<Option<PathBuf>>>);
+
+impl Socket {
+    fn bind(&self, path: &Path) -> io::Result<UnixListener> {
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        remove_stale(path)?;
+        // From its first moment on the socket is its owner's alone.
+        let before = umask(Mode::from_bits_truncate(0o177));
+        let listener = UnixListener::bind(path);
+        umask(before);
+        *place = listener.is_ok().then(|| path.into());
+        listener
+    }
+
+    pub fn remove(&self) {
+        if let Some(path) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = remove_file(path);
+        }
+    }
+}
+
+pub fn listen(agent: &mut LinuxAgent, path: &Path, socket: &Socket) -> io::Result<()> {
+    let listener = socket.bind(path).map_err(|error| name(path, error))?;
     info!("listening on {}", path.display());
     loop {
-        let (client, _) = listener.accept().map_err(named)?;
+        let client = match listener.accept() {
+            Ok((client, _)) => client,
+            Err(error) => {
+                warn!("no client can be taken: {error}");
+                sleep(Duration::from_secs(1));
+                continue;
+            }
+        };
         info!("a client is here");
         agent.reset();
         match serve(agent, &mut &client, &mut &client) {
@@ -76,33 +102,47 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A virtio port reads as ended while no host is connected, and a serial adapter may go away: both come back.
 pub fn device(agent: &mut LinuxAgent, path: &Path) -> io::Result<()> {
     let mut port = open(path).map_err(|error| name(path, error))?;
     info!("serving {}", path.display());
     loop {
-        agent.reset();
-        match serve(agent, &mut &port, &mut &port) {
-            Ok(()) => sleep(Duration::from_millis(100)),
-            Err(error) => {
-                warn!("{}: {error}; opening it again", path.display());
-                port = loop {
-                    sleep(Duration::from_secs(1));
-                    if let Ok(port) = open(path) {
-                        break port;
-                    }
-                };
+        serve_device(agent, &port, path);
+        // The old one first: there are ports that only one may have open.
+        drop(port);
+        port = loop {
+            sleep(Duration::from_secs(1));
+            if let Ok(port) = open(path) {
+                break port;
             }
+        };
+        info!("{} is open again", path.display());
+    }
+}
+
+/// Until the port has to be opened again. Without a host a virtio port reads as ended, and comes back by itself; a
+/// terminal does so after a hang-up, and never comes back.
+fn serve_device(agent: &mut LinuxAgent, port: &File, path: &Path) {
+    let is_terminal = port.is_terminal();
+    loop {
+        agent.reset();
+        match serve(agent, &mut &*port, &mut &*port) {
+            Ok(()) if is_terminal => return warn!("{} hung up", path.display()),
+            Ok(()) => sleep(Duration::from_millis(100)),
+            Err(error) => return warn!("{}: {error}", path.display()),
         }
     }
 }
 
-/// A terminal is set raw: bytes as they are, nothing echoed.
+/// A terminal is set raw: bytes as they are, nothing echoed, no modem lines. It does not become the controlling
+/// terminal, which would end the agent as it hangs up.
 fn open(path: &Path) -> io::Result<File> {
-    let port = File::options().read(true).write(true).open(path)?;
+    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK; // not waiting for a carrier
+    let port = File::options().read(true).write(true).custom_flags(flags.bits()).open(path)?;
     if let Ok(mut settings) = tcgetattr(&port) {
         cfmakeraw(&mut settings);
+        settings.control_flags |= ControlFlags::CLOCAL | ControlFlags::CREAD;
         tcsetattr(&port, SetArg::TCSANOW, &settings)?;
     }
+    fcntl(&port, FcntlArg::F_SETFL(OFlag::empty()))?;
     Ok(port)
 }

@@ -1,50 +1,120 @@
 //! Programs that a client started.
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::io::{self, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use guestwire::commands::*;
 use guestwire::{Call, CommandError, CommandResult};
 use log::info;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-use crate::guest::{Linux, reason};
+use crate::guest::{Linux, failed, reason};
 
 /// What is kept of each stream, so that both fit one response. The rest is read and dropped.
 const CAPTURED: usize = 256 << 10;
 
-pub struct Programs(BTreeMap<i64, Program>);
+/// How many programs are known, running or ended.
+const KNOWN: usize = 64;
+
+/// How long programs may take to end when the agent does.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The oldest first. Shared with the thread that hears of their end.
+#[derive(Clone, Default)]
+pub struct Programs(Arc<Mutex<Vec<Program>>>);
 
 struct Program {
     child: Child,
-    out: Option<JoinHandle<Captured>>,
-    err: Option<JoinHandle<Captured>>,
+    out: Option<Capture>,
+    err: Option<Capture>,
 }
 
+type Capture = JoinHandle<Captured>;
+
+#[derive(Default)]
 struct Captured {
     bytes: Vec<u8>,
     is_truncated: bool,
 }
 
 impl Programs {
-    pub const fn new() -> Self {
-        Self(BTreeMap::new())
+    fn known(&self) -> MutexGuard<'_, Vec<Program>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves no zombies of programs that ended.
+    pub fn reap(&self) {
+        for program in self.known().iter_mut() {
+            let _ = program.child.try_wait();
+        }
+    }
+
+    /// Ends those that run, each with what it started in its group, and lets no other start.
+    pub fn end(&self) {
+        let mut known = self.known();
+        let is_running = |program: &mut Program| matches!(program.child.try_wait(), Ok(None));
+        known.retain_mut(is_running);
+        signal(&known, Signal::SIGTERM);
+        let asked = Instant::now();
+        while !known.is_empty() && asked.elapsed() < GRACE {
+            thread::sleep(Duration::from_millis(10));
+            known.retain_mut(is_running);
+        }
+        signal(&known, Signal::SIGKILL);
+        // Locked for good.
+        std::mem::forget(known);
     }
 }
 
-fn capture(mut stream: impl Read + Send + 'static) -> JoinHandle<Captured> {
-    thread::spawn(move || {
-        let mut captured = Captured { bytes: Vec::new(), is_truncated: false };
+fn signal(programs: &[Program], signal: Signal) {
+    for program in programs {
+        let _ = killpg(Pid::from_raw(program.child.id() as i32), signal);
+    }
+}
+
+impl Program {
+    fn pid(&self) -> i64 {
+        self.child.id().into()
+    }
+
+    /// How it ended. It has not before its streams have ended, too.
+    fn exit(&mut self) -> io::Result<Option<ExitStatus>> {
+        let is_open = |stream: &Option<Capture>| stream.as_ref().is_some_and(|stream| !stream.is_finished());
+        let exit = self.child.try_wait()?;
+        Ok(exit.filter(|_| !is_open(&self.out) && !is_open(&self.err)))
+    }
+}
+
+/// What a program writes to, and the thread that reads it.
+fn capture(is_captured: bool) -> io::Result<(Stdio, Option<Capture>)> {
+    if !is_captured {
+        return Ok((Stdio::null(), None));
+    }
+    let (mut reader, writer) = io::pipe()?;
+    let capture = move || {
+        let mut captured = Captured::default();
         let mut buffer = [0; 8192];
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        while let Ok(count @ 1..) = reader.read(&mut buffer) {
             let room = CAPTURED - captured.bytes.len();
             captured.bytes.extend(&buffer[..count.min(room)]);
             captured.is_truncated |= count > room;
         }
         captured
-    })
+    };
+    Ok((writer.into(), Some(thread::Builder::new().spawn(capture)?)))
+}
+
+/// What a program reads. It may not, or not before it has written.
+fn feed(input: Option<Vec<u8>>) -> io::Result<Stdio> {
+    let Some(input) = input else { return Ok(Stdio::null()) };
+    let (reader, mut writer) = io::pipe()?;
+    thread::Builder::new().spawn(move || writer.write_all(&input))?;
+    Ok(reader.into())
 }
 
 pub fn exec<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
@@ -62,42 +132,48 @@ pub fn exec<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
             command.env(name, value);
         }
     }
-    let output = || if exec.capture_output == Some(true) { Stdio::piped() } else { Stdio::null() };
-    command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() }).stdout(output()).stderr(output());
+    let is_captured = exec.capture_output == Some(true);
+    let mut known = guest.programs.known();
+    if known.len() == KNOWN {
+        let Some(oldest) = known.iter_mut().position(|program| matches!(program.exit(), Ok(Some(_)))) else {
+            return response.error(format_args!("{KNOWN} programs are running already"));
+        };
+        known.remove(oldest);
+    }
     info!("starting {path}");
-    let mut child = match command.spawn() {
+    // The threads are had before the program runs: an error response says that nothing was done.
+    let streams = || io::Result::Ok((feed(input)?, capture(is_captured)?, capture(is_captured)?));
+    let (input, (output, out), (errors, err)) = match streams() {
+        Ok(streams) => streams,
+        Err(error) => return failed(response, "failed to start a thread", error),
+    };
+    let child = match command.stdin(input).stdout(output).stderr(errors).process_group(0).spawn() {
         Ok(child) => child,
         Err(error) => {
             return response.error(format_args!("Failed to execute child process '{path}' ({})", reason(&error)));
         }
     };
-    if let (Some(input), Some(mut to)) = (input, child.stdin.take()) {
-        // The program may not read it, or not before it has written.
-        thread::spawn(move || to.write_all(&input));
-    }
-    let (out, err) = (child.stdout.take().map(capture), child.stderr.take().map(capture));
-    let pid = child.id().into();
-    guest.programs.0.insert(pid, Program { child, out, err });
+    let program = Program { child, out, err };
+    let pid = program.pid();
+    known.retain(|ended| ended.pid() != pid);
+    known.push(program);
     response.encode(ExecPid { pid })
 }
 
-/// A program has exited when its streams have ended, too.
 pub fn status<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
     let (ExecStatus { pid }, response) = call.parse()?;
-    let Some(program) = guest.programs.0.get_mut(&pid) else {
+    let mut known = guest.programs.known();
+    let Some(index) = known.iter().position(|program| program.pid() == pid) else {
         return Err(CommandError::Failed("Invalid parameter 'pid'"));
     };
-    let ended = |stream: &Option<JoinHandle<Captured>>| stream.as_ref().is_none_or(JoinHandle::is_finished);
-    let exit = match program.child.try_wait() {
-        Ok(Some(exit)) if ended(&program.out) && ended(&program.err) => exit,
-        Ok(_) => return response.encode(RUNNING),
-        Err(error) => return response.error(format_args!("failed to ask for the program: {}", reason(&error))),
+    let exit = match known[index].exit() {
+        Ok(Some(exit)) => exit,
+        Ok(None) => return response.encode(RUNNING),
+        Err(error) => return failed(response, "failed to ask for the program", error),
     };
-    let captured = |stream: Option<JoinHandle<Captured>>| stream.and_then(|stream| stream.join().ok());
-    let (out, err) = match guest.programs.0.remove(&pid) {
-        Some(program) => (captured(program.out), captured(program.err)),
-        None => (None, None),
-    };
+    let Program { out, err, .. } = known.remove(index);
+    let captured = |stream: Option<Capture>| stream.and_then(|stream| stream.join().ok());
+    let (out, err) = (captured(out), captured(err));
     let (out, err) = (out.as_ref(), err.as_ref());
     let kept = |stream: &&Captured| !stream.bytes.is_empty();
     response.encode(ExecStatusReturn {

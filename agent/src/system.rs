@@ -1,10 +1,9 @@
-//! Time, power, the operating system, its users and its CPUs.
+//! Time, the operating system, its users and its CPUs.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::UNIX_EPOCH;
 
 use etc_os_release::OsRelease;
@@ -42,34 +41,6 @@ pub fn set_time<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
             response.done()
         }
         Err(error) => failed(response, "Failed to set time to guest", error),
-    }
-}
-
-pub fn shutdown<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
-    let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
-    let mode = shutdown.mode()?;
-    let option = match mode {
-        ShutdownMode::Powerdown => "-P",
-        ShutdownMode::Halt => "-H",
-        ShutdownMode::Reboot => "-r",
-    };
-    info!("{} was asked for", mode.as_str());
-    let status = Command::new("/sbin/shutdown").args(["-h", option, "+0", "asked for by the hypervisor"]).status();
-    match status {
-        Ok(status) if status.success() => response.done(),
-        Ok(status) => response.error(format_args!("shutdown failed: {status}")),
-        Err(error) => failed(response, "failed to run shutdown", error),
-    }
-}
-
-/// `kind` is what suspending to disk ends in, where that is what is done.
-pub fn suspend<'q, 't>(call: Call<'q, 't>, kind: &str, state: &str) -> CommandResult<'q, 't> {
-    let response = call.respond()?;
-    info!("suspending: {state} {kind}");
-    let kind_set = if kind.is_empty() { Ok(()) } else { fs::write("/sys/power/disk", kind) };
-    match kind_set.and_then(|()| fs::write("/sys/power/state", state)) {
-        Ok(()) => response.done(),
-        Err(error) => failed(response, "failed to suspend", error),
     }
 }
 

@@ -3,11 +3,12 @@
 mod peer;
 mod schema;
 
-use peer::Peer;
+use peer::{Peer, worst_moment};
 use schema::validate;
 use serde_json::{Value, json};
 
 fn listed(agent: &mut Peer) -> Vec<Value> {
+    worst_moment();
     let info = agent.returned("guest-info", json!({}));
     validate(schema::of("guest-info"), &info, "guest-info");
     info["supported_commands"].as_array().unwrap().clone()

@@ -1,21 +1,17 @@
-//! The program as a person uses it: its options, what is off, and freezing a file system.
+//! The program as a person uses it: its options, what is off, and what it logs.
 
 mod peer;
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::fs::{self, File};
+use std::io::{Write, pipe};
+use std::process::{Output, Stdio};
 
-use peer::Peer;
-use serde_json::json;
+use peer::{Folder, Peer, install, short_lived, worst_moment};
+use serde_json::{Value, json};
 
 fn run(arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_guestwire-agent"))
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        short_lived(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -93,68 +89,109 @@ fn long_output_is_cut() {
     let script = "head -c 2000000 /dev/zero; head -c 300 /dev/zero >&2";
     let exec = json!({"path": "/bin/sh", "arg": ["-c", script], "capture-output": true});
     let pid = agent.returned("guest-exec", exec)["pid"].clone();
-    let status = loop {
-        let status = agent.returned("guest-exec-status", json!({"pid": pid}));
-        if status["exited"] == true {
-            break status;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    };
+    let status = agent.ended(&pid);
     assert_eq!(status["out-data"].as_str().unwrap().len(), (262_144_usize).div_ceil(3) * 4);
     assert_eq!((&status["out-truncated"], &status["exitcode"]), (&json!(true), &json!(0)));
     assert_eq!(status["err-data"].as_str().unwrap().len(), 400);
     assert_eq!(status["err-truncated"], false);
 }
 
-/// A file system in a file, mounted in the agent's folder; thawed and unmounted with the test.
-struct Mounted(String);
-
-impl Mounted {
-    fn new(agent: &Peer) -> Self {
-        let image = agent.folder().join("image");
-        std::fs::File::create(&image).unwrap().set_len(16 << 20).unwrap();
-        let place = agent.folder().join("mounted");
-        std::fs::create_dir(&place).unwrap();
-        run_tool("mkfs.ext4", &["-q", image.to_str().unwrap()]);
-        run_tool("mount", &["-o", "loop", image.to_str().unwrap(), place.to_str().unwrap()]);
-        Self(place.to_str().unwrap().into())
+/// Who read standard error is gone.
+#[test]
+fn a_log_that_nobody_reads_ends_nothing() {
+    let folder = Folder::new();
+    let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+    command.arg("--listen").arg(folder.join("socket")).args(["--log", "debug"]);
+    command.stderr(pipe().unwrap().1);
+    let mut agent = Peer::start(&folder, &folder.join("socket"), &mut command);
+    drop(command);
+    for _ in 0..10 {
+        assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
     }
-}
-
-fn run_tool(tool: &str, arguments: &[&str]) {
-    assert!(Command::new(tool).args(arguments).status().unwrap().success(), "{tool} {arguments:?}");
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("fsfreeze").args(["-u", &self.0]).stderr(Stdio::null()).status();
-        let _ = Command::new("umount").arg(&self.0).status();
+    for (option, status) in [("--sideways", 2), ("--stdio=", 2), ("--device=/nowhere", 1)] {
+        let mut command = short_lived(&[option]);
+        command.stderr(pipe().unwrap().1);
+        assert_eq!(command.status().unwrap().code(), Some(status), "{option}");
     }
 }
 
 #[test]
-#[ignore = "needs root and loop devices, mkfs.ext4, mount and fsfreeze: apt-get install e2fsprogs mount util-linux"]
-fn a_file_system_is_frozen_and_thawed() {
-    let mut agent = Peer::ours(&[]);
-    let mounted = Mounted::new(&agent);
-    let listed = agent.returned("guest-get-fsinfo", json!({}));
-    assert!(
-        listed.as_array().unwrap().iter().any(|fs| fs["mountpoint"] == mounted.0 && fs["type"] == "ext4"),
-        "{listed}"
-    );
+fn a_log_line_cannot_be_forged() {
+    let folder = Folder::new();
+    let log = folder.join("log");
+    let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+    command.arg("--listen").arg(folder.join("socket")).args(["--allow", "files,exec"]);
+    let mut agent = Peer::start(&folder, &folder.join("socket"), command.stderr(File::create(&log).unwrap()));
+    let path = folder.join("x\ninfo: forged \x1B[2J\u{9B}\u{202E}");
+    fs::write(&path, "").unwrap();
+    agent.returned("guest-file-open", json!({"path": path}));
+    agent.error("guest-exec", json!({"path": path}));
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches(r"x\ninfo: forged \u{1b}[2J\u{9b}\u{202e}").count(), 2, "{log}");
+    assert!(log.chars().all(|character| character == '\n' || !character.is_control()), "{log}");
+    assert!(!log.contains("\ninfo: forged"), "{log}");
+}
 
-    assert_eq!(agent.returned("guest-fsfreeze-freeze-list", json!({"mountpoints": [mounted.0]})), 1);
-    assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "frozen");
-    let mut touch = Command::new("touch").arg(format!("{}/file", mounted.0)).spawn().unwrap();
-    let refused = agent.error("guest-get-time", json!({}));
-    assert_eq!(refused.0, "CommandNotFound");
-    assert_eq!(refused.1, "Command guest-get-time has been disabled: the agent is in frozen state");
-    assert!(agent.error("guest-fsfreeze-freeze", json!({})).1.ends_with("in frozen state"));
-    assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
-    assert!(touch.try_wait().unwrap().is_none(), "who writes has to wait");
+/// Commands for a guest to shut down with: each writes down how it was called, and fails if it is told to.
+struct Commands(std::rc::Rc<Folder>);
 
-    assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 1);
-    assert!(touch.wait().unwrap().success());
-    assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
-    assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 0);
+impl Commands {
+    fn new(names: &[(&str, bool)]) -> Self {
+        let folder = Folder::new();
+        fs::create_dir(folder.join("bin")).unwrap();
+        for (name, succeeds) in names {
+            let called = folder.join("called");
+            let script = format!("#!/bin/sh\necho out; echo {name} $* >>{}; {succeeds}\n", called.display());
+            fs::write(folder.join("script"), script).unwrap();
+            install(&folder.join("script"), &folder.join("bin").join(name));
+        }
+        Self(folder)
+    }
+
+    /// What shutting down draws before the answer to a guest-ping, and what was called.
+    fn shut_down(&self, mode: &str, options: &[&str]) -> (Option<Value>, String) {
+        let socket = self.0.join("socket");
+        let mut command = self.0.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+        command.arg("--listen").arg(&socket).args(["--allow", "shutdown"]).args(options);
+        let mut agent = Peer::start(&self.0, &socket, command.env("PATH", self.0.join("bin")));
+        worst_moment();
+        let request = json!({"execute": "guest-shutdown", "arguments": {"mode": mode}, "id": 7});
+        agent.send(format!("{request}\n{}\n", json!({"execute": "guest-ping"})).as_bytes());
+        let first = agent.receive();
+        let error = (first != json!({"return": {}})).then(|| {
+            assert_eq!(agent.receive(), json!({"return": {}}));
+            first
+        });
+        let called = fs::read_to_string(self.0.join("called")).unwrap_or_default();
+        let _ = fs::remove_file(self.0.join("called"));
+        (error, called)
+    }
+}
+
+#[test]
+fn a_guest_is_shut_down_in_its_own_way_or_the_host_is_told() {
+    let error = |text: &str| Some(json!({"id": 7, "error": {"class": "GenericError", "desc": text}}));
+    let failed = error("child process has failed to shutdown");
+    let none = error("no command to shut down with was found");
+
+    let all = [("shutdown", true), ("systemctl", true), ("poweroff", true), ("halt", true), ("reboot", true)];
+    let words = "asked for by the hypervisor";
+    for (mode, option) in [("powerdown", "-P"), ("halt", "-H"), ("reboot", "-r")] {
+        let called = format!("shutdown -h {option} +0 {words}\n");
+        assert_eq!(Commands::new(&all).shut_down(mode, &[]), (None, called));
+    }
+    for (mode, verb) in [("powerdown", "poweroff"), ("halt", "halt"), ("reboot", "reboot")] {
+        assert_eq!(Commands::new(&all[1..]).shut_down(mode, &[]), (None, format!("systemctl {verb}\n")));
+        assert_eq!(Commands::new(&all[2..]).shut_down(mode, &[]), (None, format!("{verb}\n")));
+    }
+    let commands = Commands::new(&[("shutdown", false), ("poweroff", true)]);
+    assert_eq!(commands.shut_down("powerdown", &[]), (None, format!("shutdown -h -P +0 {words}\npoweroff\n")));
+    assert_eq!(commands.shut_down("reboot", &[]), (failed.clone(), format!("shutdown -h -r +0 {words}\n")));
+    assert_eq!(Commands::new(&[]).shut_down("powerdown", &[]), (none.clone(), String::new()));
+
+    // What its owner says comes in place of all that.
+    let commands = Commands::new(&[("shutdown", true), ("mine", true), ("broken", false)]);
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "mine"]), (None, "mine halt\n".into()));
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "broken"]), (failed, "broken halt\n".into()));
+    assert_eq!(commands.shut_down("halt", &["--shutdown-command", "/nowhere"]), (none, String::new()));
 }

@@ -1,0 +1,215 @@
+//! Freezing and thawing file systems.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use guestwire::commands::*;
+use guestwire::{Call, CommandResult, Responder};
+use log::{LevelFilter, info, warn};
+use nix::errno::Errno;
+
+use crate::guest::{Linux, failed};
+use crate::ioctl;
+use crate::mounts::{self, Mount};
+
+/// Whether file systems are frozen: a file says so too, because whoever freezes may not live to thaw.
+///
+/// Nothing is logged while they are: whoever writes the log down may have to wait for one of them.
+pub struct Frozen {
+    /// Named as qemu-ga names it, so that each of the two knows what the other froze.
+    mark: PathBuf,
+    is_frozen: bool,
+    /// What was frozen here. An open file still reaches it when another mount hides it.
+    files: Vec<Opened>,
+    level: LevelFilter,
+}
+
+/// A file system, and where it is mounted.
+type Opened = (PathBuf, File);
+
+struct Failure {
+    what: &'static str,
+    place: PathBuf,
+    error: io::Error,
+}
+
+impl Failure {
+    fn new(what: &'static str, place: &Path, error: impl Into<io::Error>) -> Self {
+        Self { what, place: place.into(), error: error.into() }
+    }
+}
+
+impl Frozen {
+    pub fn recall(state: &Path) -> Self {
+        let mark = state.join("qga.state.isfrozen");
+        let (is_frozen, level) = (mark.exists(), log::max_level());
+        if is_frozen {
+            log::set_max_level(LevelFilter::Off);
+        }
+        Self { mark, is_frozen, files: Vec::new(), level }
+    }
+
+    pub const fn any(&self) -> bool {
+        self.is_frozen
+    }
+
+    fn remember(&mut self) -> Result<(), Failure> {
+        File::create(&self.mark).map_err(|error| Failure::new("failed to create", &self.mark, error))?;
+        self.is_frozen = true;
+        log::set_max_level(LevelFilter::Off);
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        if !self.is_frozen {
+            return;
+        }
+        self.is_frozen = false;
+        log::set_max_level(self.level);
+        if let Err(error) = fs::remove_file(&self.mark) {
+            warn!("{} cannot be removed: {error}", self.mark.display());
+        }
+    }
+
+    /// All or none, what was mounted last first: it may lie on another. Of all file systems, those that cannot be
+    /// frozen by their kind, such as FAT, are left out if there are others.
+    fn freeze(&mut self, file_systems: Vec<Opened>, are_all: bool) -> Result<i64, Failure> {
+        if file_systems.is_empty() {
+            return Ok(0);
+        }
+        self.remember()?;
+        let mut failure = None;
+        for (place, file) in file_systems.into_iter().rev() {
+            match ioctl::freeze(&file) {
+                Ok(()) => self.files.push((place, file)),
+                Err(error) => {
+                    failure = Some(Failure::new("failed to freeze", &place, error));
+                    if !are_all || error != Errno::EOPNOTSUPP {
+                        self.thaw_own()?;
+                        break;
+                    }
+                }
+            }
+        }
+        match failure {
+            Some(failure) if self.files.is_empty() => {
+                self.forget();
+                Err(failure)
+            }
+            _ => Ok(self.files.len() as i64),
+        }
+    }
+
+    /// What was frozen here, and whatever else is frozen: nobody knows what an agent before this one froze.
+    fn thaw(&mut self) -> Result<i64, Failure> {
+        let mut thawed = self.thaw_own()?;
+        let mounts = mounts::all().map_err(|error| Failure::new("failed to read", mounts::TABLE.as_ref(), error))?;
+        for file_system in mounts::file_systems(&mounts) {
+            let Ok(file) = mounts::open(&file_system) else { continue };
+            thawed +=
+                thaw_fully(&file).map_err(|error| Failure::new("failed to thaw", &file_system[0].mountpoint, error))?;
+        }
+        self.forget();
+        Ok(thawed)
+    }
+
+    fn thaw_own(&mut self) -> Result<i64, Failure> {
+        let (mut thawed, mut outcome) = (0, Ok(()));
+        for (place, file) in std::mem::take(&mut self.files).into_iter().rev() {
+            match thaw_fully(&file) {
+                Ok(count) => thawed += count,
+                Err(error) => {
+                    outcome = Err(Failure::new("failed to thaw", &place, error));
+                    self.files.push((place, file));
+                }
+            }
+        }
+        outcome.map(|()| thawed)
+    }
+}
+
+/// 1 if it was frozen, 0 if not. What was frozen twice has to be thawed twice.
+fn thaw_fully(file: &File) -> nix::Result<i64> {
+    let mut thawed = 0;
+    loop {
+        match ioctl::thaw(file) {
+            Ok(()) => thawed = 1,
+            Err(Errno::EINVAL | Errno::EOPNOTSUPP) => return Ok(thawed),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Opens what is to be frozen, what was mounted first at the front.
+fn open(wanted: Option<List<'_, Str<'_>>>) -> Result<Vec<Opened>, Failure> {
+    let mounts = mounts::all().map_err(|error| Failure::new("failed to read", mounts::TABLE.as_ref(), error))?;
+    let file_systems = mounts::file_systems(&mounts);
+    let Some(wanted) = wanted else {
+        let open = |file_system: &Vec<&Mount>| {
+            let place = &file_system[0].mountpoint;
+            let file = mounts::open(file_system).map_err(|error| Failure::new("failed to open", place, error))?;
+            Ok((place.clone(), file))
+        };
+        return file_systems.iter().map(open).collect();
+    };
+    let mut opened = BTreeMap::new();
+    for place in wanted.iter() {
+        let mut outcome = Err(io::Error::other("no file system on a disk is mounted there"));
+        for (age, file_system) in file_systems.iter().enumerate() {
+            for mount in file_system.iter().filter(|mount| place == *mount.mountpoint.to_string_lossy()) {
+                match mount.open() {
+                    Ok(file) => {
+                        opened.insert(age, (mount.mountpoint.clone(), file));
+                        outcome = Ok(());
+                    }
+                    // One of several mounts at the same place, or its only one.
+                    Err(error) => outcome = outcome.or(Err(error)),
+                }
+            }
+        }
+        outcome.map_err(|error| Failure::new("failed to open", place.to_string().as_ref(), error))?;
+    }
+    Ok(opened.into_values().collect())
+}
+
+pub fn status<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let state = if guest.frozen.any() { FsfreezeState::Frozen } else { FsfreezeState::Thawed };
+    call.respond()?.encode(state)
+}
+
+pub fn freeze_all<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let (FsfreezeFreeze {}, response) = call.parse()?;
+    freeze(guest, response, None)
+}
+
+pub fn freeze_list<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let (FsfreezeFreezeList { mountpoints }, response) = call.parse()?;
+    freeze(guest, response, mountpoints)
+}
+
+fn freeze<'q, 't>(
+    guest: &mut Linux,
+    response: Responder<'q, 't>,
+    wanted: Option<List<'_, Str<'_>>>,
+) -> CommandResult<'q, 't> {
+    info!("freezing file systems");
+    let are_all = wanted.is_none();
+    let frozen = open(wanted).and_then(|file_systems| guest.frozen.freeze(file_systems, are_all));
+    respond(response, frozen)
+}
+
+pub fn thaw<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let (FsfreezeThaw {}, response) = call.parse()?;
+    let thawed = guest.frozen.thaw();
+    info!("{} file systems thawed", thawed.as_ref().unwrap_or(&0));
+    respond(response, thawed)
+}
+
+fn respond<'q, 't>(response: Responder<'q, 't>, outcome: Result<i64, Failure>) -> CommandResult<'q, 't> {
+    match outcome {
+        Ok(count) => response.integer(count),
+        Err(Failure { what, place, error }) => failed(response, &format!("{what} {}", place.display()), error),
+    }
+}

@@ -1,0 +1,74 @@
+//! Shutting down and suspending.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use guestwire::commands::*;
+use guestwire::{Call, CommandError, CommandResult};
+use log::{info, warn};
+
+use crate::guest::Linux;
+
+pub fn shutdown<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+    let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
+    let mode = shutdown.mode()?;
+    info!("{} was asked for", mode.as_str());
+    let outcome = match &guest.settings.shutdown_command {
+        Some(command) => run(&[(command, &[mode.as_str()])]),
+        None => guests_own(mode),
+    };
+    match outcome {
+        Ok(()) => response.done(),
+        Err(reason) => Err(CommandError::Failed(reason)),
+    }
+}
+
+/// systemd and System V have `shutdown`, some systems with systemd only `systemctl`, BusyBox `poweroff` and its like.
+fn guests_own(mode: ShutdownMode) -> Result<(), &'static str> {
+    let (option, verb) = match mode {
+        ShutdownMode::Powerdown => ("-P", "poweroff"),
+        ShutdownMode::Halt => ("-H", "halt"),
+        ShutdownMode::Reboot => ("-r", "reboot"),
+    };
+    run(&[
+        ("shutdown".as_ref(), &["-h", option, "+0", "asked for by the hypervisor"]),
+        ("systemctl".as_ref(), &[verb]),
+        (verb.as_ref(), &[]),
+    ])
+}
+
+/// Runs the commands in turn, until one succeeds.
+fn run(commands: &[(&Path, &[&str])]) -> Result<(), &'static str> {
+    let path = std::env::var_os("PATH").unwrap_or("/usr/sbin:/usr/bin:/sbin:/bin".into());
+    let mut outcome = Err("no command to shut down with was found");
+    for (program, arguments) in commands {
+        let mut command = Command::new(program);
+        command.args(*arguments).env("PATH", &path);
+        // What it prints is no response.
+        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        match status {
+            Ok(status) if status.success() => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Ok(status) => warn!("{} failed: {status}", program.display()),
+            Err(error) => warn!("{} cannot be run: {error}", program.display()),
+        }
+        outcome = Err("child process has failed to shutdown");
+    }
+    outcome
+}
+
+/// `kind` is what suspending to disk ends in, where that is what is done.
+pub fn suspend<'q, 't>(call: Call<'q, 't>, kind: &str, state: &str) -> CommandResult<'q, 't> {
+    let response = call.respond()?;
+    info!("suspending: {state} {kind}");
+    let kind_set = if kind.is_empty() { Ok(()) } else { fs::write("/sys/power/disk", kind) };
+    match kind_set.and_then(|()| fs::write("/sys/power/state", state)) {
+        Ok(()) => response.done(),
+        Err(error) => {
+            warn!("suspending failed: {error}");
+            Err(CommandError::Failed("the requested suspend mode is not supported by the guest"))
+        }
+    }
+}
