@@ -63,6 +63,7 @@ const SHORTEST_WITH_ID: usize = r#"_{"return": {}, "id": }_"#.len();
 pub(super) struct Draft<'q, 't> {
     encoder: Encoder<'t>,
     id: Option<Value<'q>>,
+    form: Form,
 }
 
 impl<'q, 't> Draft<'q, 't> {
@@ -73,7 +74,19 @@ impl<'q, 't> Draft<'q, 't> {
             encoder.put(&[SENTINEL]);
         }
         encoder.put(b"{\"return\": ");
-        Self { encoder, id }
+        Self { encoder, id, form }
+    }
+
+    /// Ends a response whose value a command has written, or has not.
+    fn end_written(&mut self, written: Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
+        if written.is_err() {
+            self.encoder.fail();
+        }
+        // What stands in front of a value ends in a space, and no value does.
+        if self.encoder.as_bytes().last() == Some(&b' ') {
+            return Err(CommandError::Failed("The command returns no value"));
+        }
+        self.end()
     }
 
     fn end(&mut self) -> CommandResult<'q, 't> {
@@ -83,9 +96,14 @@ impl<'q, 't> Draft<'q, 't> {
         }
         self.encoder.put(b"}\n");
         match self.encoder.as_bytes().len() {
-            0 => Err(CommandError::DoesNotFit),
+            0 => Err(self.failure()),
+            _ if self.form == Form::Silent => Ok(Responded { length: 0, transmit: PhantomData }),
             length => Ok(Responded { length, transmit: PhantomData }),
         }
+    }
+
+    fn failure(&self) -> CommandError<'q> {
+        CommandError::DoesNotFit
     }
 }
 
@@ -190,8 +208,8 @@ impl<'q, 't> Responder<'q, 't> {
     /// Returns what the closure writes.
     #[inline(never)] // 64 bytes of stack that the rest of the command does not need
     pub fn value(self, value: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
-        value(self.draft.encoder.value())?;
-        self.draft.end()
+        let written = value(self.draft.encoder.value());
+        self.draft.end_written(written)
     }
 
     /// The same, where the text is known.
@@ -204,7 +222,7 @@ impl<'q, 't> Responder<'q, 't> {
     ///
     /// For one that is fixed, return [`CommandError::Failed`].
     pub fn error(self, description: impl fmt::Display) -> CommandResult<'q, 't> {
-        let Draft { encoder, id } = self.draft;
+        let Draft { encoder, id, .. } = self.draft;
         let length = error_response(encoder.buffer(), *id, ErrorClass::GenericError, &Printed(description));
         Ok(Responded { length, transmit: PhantomData })
     }

@@ -127,7 +127,6 @@ fn execute<'q, G: Guest>(
     trace!("{}", command.name);
     let mut draft = Draft::begin(command.form, *id, transmit);
     match (command.handler)(guest, Call { arguments, draft: &mut draft }) {
-        Ok(_) if command.form == Form::Silent => Ok(0),
         Ok(response) => Ok(response.length),
         Err(error) => {
             match error {
