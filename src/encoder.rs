@@ -39,8 +39,36 @@ pub struct Encoder<'b> {
     length: usize,
 }
 
-/// The least length that no slice has: something did not fit. Those above it are serde's refusals.
+/// The least length that no slice has: something did not fit. Those above it are a [`Refusal`] each.
 const FAILED: usize = usize::MAX - 7;
+
+/// Why serde's traits lead to no JSON.
+#[cfg(feature = "serde")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    NotFinite,
+    TooWide,
+    Bytes,
+    Name,
+    Pairs,
+    Type,
+}
+
+#[cfg(feature = "serde")]
+impl Refusal {
+    const ALL: [Self; 6] = [Self::NotFinite, Self::TooWide, Self::Bytes, Self::Name, Self::Pairs, Self::Type];
+
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::NotFinite => "A number that is not finite has no form in JSON",
+            Self::TooWide => "A number of more than 64 bits has no form here",
+            Self::Bytes => "Bytes have no form in JSON",
+            Self::Name => "A name in a JSON object must be a string",
+            Self::Pairs => "A map's names and values do not come in pairs",
+            Self::Type => "The value refuses to be serialized",
+        }
+    }
+}
 
 impl<'b> Encoder<'b> {
     /// An encoder that starts at the start of `buffer`.
@@ -92,6 +120,20 @@ impl<'b> Encoder<'b> {
     /// From here on nothing counts as written.
     pub(crate) fn fail(&mut self) {
         self.length = self.length.max(FAILED);
+    }
+
+    /// The same, for something that has no form. The first failure counts.
+    #[cfg(feature = "serde")]
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.length < FAILED {
+            self.length = FAILED.wrapping_add(1).wrapping_add(refusal as usize);
+        }
+    }
+
+    /// Why nothing counts as written, if it is not that something did not fit.
+    #[cfg(feature = "serde")]
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        Refusal::ALL.get(self.length.wrapping_sub(FAILED).wrapping_sub(1)).copied()
     }
 
     /// Writes bytes as they are. Once something did not fit, nothing more does, and nothing counts as written.
@@ -303,6 +345,24 @@ impl<'e> ValueEncoder<'e> {
         self.end(written.is_ok(), b"")
     }
 
+    /// The same place, for another who may fail to write it.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn reborrow(&mut self) -> ValueEncoder<'_> {
+        let encoder = Encoder { buffer: self.encoder.buffer, length: self.encoder.length };
+        ValueEncoder { encoder, whole: self.whole }
+    }
+
+    /// Writes nothing, and what is around it fails: with the refusal, if there is one.
+    #[cfg(feature = "serde")]
+    pub(crate) fn fail(mut self, refusal: Option<Refusal>) {
+        self.encoder.length = *self.whole; // what failed inside has told why
+        match refusal {
+            Some(refusal) => self.encoder.refuse(refusal),
+            None => self.encoder.fail(),
+        }
+        *self.whole = self.encoder.length;
+    }
+
     /// Ends a value of which all but the last has been written, or has failed to be.
     fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
         if !is_written {
@@ -341,15 +401,20 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.member(name)
     }
 
-    /// Writes a member's name, which is whatever `write` writes, and tells whether that is a string.
-    pub(crate) fn name<E: From<DoesNotFit>>(
-        &mut self,
-        write: impl FnOnce(ValueEncoder<'_>) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        write(self.element())?;
-        let is_string = self.container.encoder.as_bytes().last() == Some(&b'"');
-        self.container.encoder.put(b": ");
-        Ok(is_string)
+    /// Writes what stands between a name and its value. What has been written as the name must be a string.
+    pub(crate) fn colon(&mut self) -> Result<(), Refusal> {
+        match self.container.encoder.as_bytes().last() {
+            Some(b'"') | None => {
+                self.container.encoder.put(b": ");
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(Refusal::Name)),
+        }
+    }
+
+    /// Whether a name has been written, and its value has not: no value ends in a space.
+    pub(crate) fn has_name(&self) -> bool {
+        self.container.encoder.as_bytes().last() == Some(&b' ')
     }
 
     /// The value behind a name.
@@ -357,8 +422,15 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.value()
     }
 
-    pub(crate) fn end(self) -> Result<(), DoesNotFit> {
-        self.container.json(self.close)
+    pub(crate) fn refuse(&mut self, refusal: Refusal) -> Refusal {
+        self.container.encoder.refuse(refusal);
+        refusal
+    }
+
+    /// The error is why something inside failed, if it is not that it did not fit.
+    pub(crate) fn end(self) -> Result<(), Option<Refusal>> {
+        let refusal = self.container.encoder.refusal();
+        self.container.json(self.close).map_err(|DoesNotFit| refusal)
     }
 }
 

@@ -103,6 +103,10 @@ impl<'q, 't> Draft<'q, 't> {
     }
 
     fn failure(&self) -> CommandError<'q> {
+        #[cfg(feature = "serde")]
+        if let Some(refusal) = self.encoder.refusal() {
+            return CommandError::Failed(refusal.text());
+        }
         CommandError::DoesNotFit
     }
 }
