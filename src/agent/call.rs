@@ -63,7 +63,6 @@ const SHORTEST_WITH_ID: usize = r#"_{"return": {}, "id": }_"#.len();
 pub(super) struct Draft<'q, 't> {
     encoder: Encoder<'t>,
     id: Option<Value<'q>>,
-    form: Form,
 }
 
 impl<'q, 't> Draft<'q, 't> {
@@ -74,7 +73,7 @@ impl<'q, 't> Draft<'q, 't> {
             encoder.put(&[SENTINEL]);
         }
         encoder.put(b"{\"return\": ");
-        Self { encoder, id, form }
+        Self { encoder, id }
     }
 
     /// Ends a response whose value a command has written, or has not.
@@ -97,8 +96,7 @@ impl<'q, 't> Draft<'q, 't> {
         self.encoder.put(b"}\n");
         match self.encoder.as_bytes().len() {
             0 => Err(self.failure()),
-            _ if self.form == Form::Silent => Ok(Responded { length: 0, transmit: PhantomData }),
-            length => Ok(Responded { length, transmit: PhantomData }),
+            length => Ok(Responded { length, is_error: false, transmit: PhantomData }),
         }
     }
 
@@ -151,6 +149,7 @@ pub struct Responder<'q, 't> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Responded<'t> {
     pub(super) length: usize,
+    pub(super) is_error: bool,
     transmit: PhantomData<&'t mut [u8]>,
 }
 
@@ -210,7 +209,6 @@ impl<'q, 't> Responder<'q, 't> {
     }
 
     /// Returns what the closure writes.
-    #[inline(never)] // 64 bytes of stack that the rest of the command does not need
     pub fn value(self, value: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
         let written = value(self.draft.encoder.value());
         self.draft.end_written(written)
@@ -226,9 +224,9 @@ impl<'q, 't> Responder<'q, 't> {
     ///
     /// For one that is fixed, return [`CommandError::Failed`].
     pub fn error(self, description: impl fmt::Display) -> CommandResult<'q, 't> {
-        let Draft { encoder, id, .. } = self.draft;
+        let Draft { encoder, id } = self.draft;
         let length = error_response(encoder.buffer(), *id, ErrorClass::GenericError, &Printed(description));
-        Ok(Responded { length, transmit: PhantomData })
+        Ok(Responded { length, is_error: true, transmit: PhantomData })
     }
 }
 

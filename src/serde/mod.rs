@@ -61,8 +61,8 @@ impl<'a> Arguments<'a> {
     /// base64 is a string. A struct has at most 32 members, a map 256.
     ///
     /// # Errors
-    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after one that is
-    /// of the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
+    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after all those of
+    /// the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
     pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
         deserialize::deserialize(self.take_all())
     }
