@@ -33,21 +33,24 @@ fn six_bits(digit: char) -> Option<u8> {
     })
 }
 
-/// Whether a text is nothing but groups of four digits, the last one padded.
+/// Whether a text is nothing but groups of four digits, padded or not, with line feeds anywhere, as the reference agent's
+/// decoder has it. That one takes any `=` for a digit, too, and leaves out a last group that is not whole.
 pub(crate) fn is_valid(text: Text<'_>) -> bool {
-    let (mut length, mut padding) = (0_usize, 0_u8);
-    for digit in text.chars() {
-        length = length.wrapping_add(1);
-        match (digit, padding) {
-            ('=', 0..2) => padding = padding.wrapping_add(1),
-            (digit, 0) if six_bits(digit).is_some() => {}
+    let (mut length, mut is_padded) = (0_usize, false);
+    for digit in text.chars().filter(|digit| *digit != '\n') {
+        match (digit, length & 3) {
+            ('=', 2..) => is_padded = true,
+            ('=', _) => return false,
+            (_, 3) if is_padded => return false,
+            (digit, _) if six_bits(digit).is_some() => is_padded = false,
             _ => return false,
         }
+        length = length.wrapping_add(1);
     }
     length & 3 == 0
 }
 
-/// The bytes that a text of digits stands for. It ends at the padding.
+/// The bytes that a valid text stands for.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoded<'a> {
     digits: Chars<'a>,
@@ -66,8 +69,15 @@ impl Iterator for Decoded<'_> {
 
     fn next(&mut self) -> Option<u8> {
         while self.count < 8 {
-            self.bits = self.bits << 6 | u16::from(six_bits(self.digits.next()?)?);
-            self.count = self.count.wrapping_add(6);
+            match (self.digits.next()?, &mut self.count) {
+                ('\n', _) => {}
+                // What is left of a group is fewer than eight bits.
+                ('=', count) => *count = 0,
+                (digit, count) => {
+                    self.bits = self.bits << 6 | u16::from(six_bits(digit)?);
+                    *count = count.wrapping_add(6);
+                }
+            }
         }
         self.count = self.count.wrapping_sub(8);
         Some((self.bits >> self.count) as u8)

@@ -1,7 +1,7 @@
 //! JSON text into the caller's slice, in the reference agent's spelling.
 //!
-//! `", "` and `": "` separate, everything that is not printable ASCII is escaped, and each value is written whole or
-//! not at all: a slice never holds half of one.
+//! `", "` and `": "` separate, and everything that is not printable ASCII is escaped. A message is written whole or not at
+//! all: overflow is a state, and nobody who ignores an error gets half of one.
 
 use core::fmt::{self, Write};
 
@@ -14,7 +14,8 @@ use crate::value::Value;
 
 /// Writes a message into a slice.
 ///
-/// Where a value does not fit, the earlier ones stay.
+/// Once a value did not fit, nothing more is written and nothing counts as written, whether the error was looked at or
+/// not: what an encoder gives is all that it was asked for, or empty.
 ///
 /// ```
 /// use guestwire::Encoder;
@@ -34,7 +35,39 @@ use crate::value::Value;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
+    /// How much has been written, or from [`FAILED`] on, why nothing counts.
     length: usize,
+}
+
+/// The least length that no slice has: something did not fit. Those above it are a [`Refusal`] each.
+const FAILED: usize = usize::MAX - 7;
+
+/// Why serde's traits lead to no JSON.
+#[cfg(feature = "serde")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    NotFinite,
+    TooWide,
+    Bytes,
+    Name,
+    Pairs,
+    Type,
+}
+
+#[cfg(feature = "serde")]
+impl Refusal {
+    const ALL: [Self; 6] = [Self::NotFinite, Self::TooWide, Self::Bytes, Self::Name, Self::Pairs, Self::Type];
+
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::NotFinite => "A number that is not finite has no form in JSON",
+            Self::TooWide => "A number of more than 64 bits has no form here",
+            Self::Bytes => "Bytes have no form in JSON",
+            Self::Name => "A name in a JSON object must be a string",
+            Self::Pairs => "A map's names and values do not come in pairs",
+            Self::Type => "The value refuses to be serialized",
+        }
+    }
 }
 
 impl<'b> Encoder<'b> {
@@ -84,6 +117,25 @@ impl<'b> Encoder<'b> {
         self.buffer
     }
 
+    /// From here on nothing counts as written.
+    pub(crate) fn fail(&mut self) {
+        self.length = self.length.max(FAILED);
+    }
+
+    /// The same, for something that has no form. The first failure counts.
+    #[cfg(feature = "serde")]
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.length < FAILED {
+            self.length = FAILED.wrapping_add(1).wrapping_add(refusal as usize);
+        }
+    }
+
+    /// Why nothing counts as written, if it is not that something did not fit.
+    #[cfg(feature = "serde")]
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        Refusal::ALL.get(self.length.wrapping_sub(FAILED).wrapping_sub(1)).copied()
+    }
+
     /// Writes bytes as they are. Once something did not fit, nothing more does, and nothing counts as written.
     ///
     /// One by one where flash is short, for a `memcpy` costs more of it than all of this room.
@@ -94,7 +146,7 @@ impl<'b> Encoder<'b> {
                     place.copy_from_slice(bytes);
                     self.length = self.length.wrapping_add(bytes.len());
                 }
-                None => self.length = usize::MAX,
+                None => self.fail(),
             }
         } else {
             bytes.iter().for_each(|byte| self.put_byte(*byte));
@@ -107,7 +159,7 @@ impl<'b> Encoder<'b> {
                 *place = byte;
                 self.length = self.length.wrapping_add(1);
             }
-            None => self.length = usize::MAX,
+            None => self.fail(),
         }
     }
 
@@ -156,7 +208,8 @@ impl<'b> Encoder<'b> {
 
 /// One value to be written: each method writes it and what belongs in front of it (comma, name), or nothing.
 ///
-/// Dropped without being written, it leaves no trace. See [`Encoder`] for an example.
+/// Dropped without being written, it leaves no trace: there is no such member or element. A response without a value is
+/// an error response. See [`Encoder`] for an example.
 ///
 /// # Errors
 /// Every method gives [`DoesNotFit`] if the value does not fit.
@@ -234,17 +287,15 @@ impl<'e> ValueEncoder<'e> {
     }
 
     /// Writes what `value` prints as a string.
-    pub fn display(mut self, value: impl fmt::Display) -> Result<(), DoesNotFit> {
-        self.encoder.put(b"\"");
-        write!(self.encoder.text(), "{value}").map_err(|fmt::Error| DoesNotFit)?;
-        self.json(b"\"")
+    pub fn display(self, value: impl fmt::Display) -> Result<(), DoesNotFit> {
+        self.text(|text| write!(text, "{value}"))
     }
 
     /// Writes a string, which is whatever the closure writes.
     pub fn text(mut self, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), DoesNotFit> {
         self.encoder.put(b"\"");
-        write(&mut self.encoder.text()).map_err(|fmt::Error| DoesNotFit)?;
-        self.json(b"\"")
+        let written = write(&mut self.encoder.text());
+        self.end(written.is_ok(), b"\"")
     }
 
     /// Writes a value of a frame as it was received.
@@ -259,8 +310,8 @@ impl<'e> ValueEncoder<'e> {
     ) -> Result<(), DoesNotFit> {
         self.encoder.put(b"{");
         let mut object = ObjectEncoder { object: self };
-        members(&mut object)?;
-        object.object.json(b"}")
+        let written = members(&mut object);
+        object.object.end(written.is_ok(), b"}")
     }
 
     /// Writes an array with the elements that the closure writes.
@@ -270,8 +321,8 @@ impl<'e> ValueEncoder<'e> {
     ) -> Result<(), DoesNotFit> {
         self.encoder.put(b"[");
         let mut array = ArrayEncoder { array: self };
-        elements(&mut array)?;
-        array.array.json(b"]")
+        let written = elements(&mut array);
+        array.array.end(written.is_ok(), b"]")
     }
 
     /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
@@ -290,18 +341,41 @@ impl<'e> ValueEncoder<'e> {
     /// Writes a number that prints as JSON.
     #[cfg(feature = "serde")]
     pub(crate) fn number(mut self, value: impl fmt::Debug) -> Result<(), DoesNotFit> {
-        write!(self.encoder.text(), "{value:?}").map_err(|fmt::Error| DoesNotFit)?;
-        self.json(b"")
+        let written = write!(self.encoder.text(), "{value:?}");
+        self.end(written.is_ok(), b"")
     }
 
-    /// Writes JSON text: the last of the value, which is whole then.
-    pub(crate) fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        self.encoder.put(text);
-        if self.encoder.length > self.encoder.buffer.len() {
-            return Err(DoesNotFit);
+    /// The same place, for another who may fail to write it.
+    #[cfg(feature = "serde")]
+    pub(crate) const fn reborrow(&mut self) -> ValueEncoder<'_> {
+        let encoder = Encoder { buffer: self.encoder.buffer, length: self.encoder.length };
+        ValueEncoder { encoder, whole: self.whole }
+    }
+
+    /// Writes nothing, and what is around it fails: with the refusal, if there is one.
+    #[cfg(feature = "serde")]
+    pub(crate) fn fail(mut self, refusal: Option<Refusal>) {
+        self.encoder.length = *self.whole; // what failed inside has told why
+        match refusal {
+            Some(refusal) => self.encoder.refuse(refusal),
+            None => self.encoder.fail(),
         }
         *self.whole = self.encoder.length;
-        Ok(())
+    }
+
+    /// Ends a value of which all but the last has been written, or has failed to be.
+    fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
+        if !is_written {
+            self.encoder.fail();
+        }
+        self.json(last)
+    }
+
+    /// Writes JSON text: the last of the value, which is whole then. What is around it fails with it.
+    pub(crate) fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
+        self.encoder.put(text);
+        *self.whole = self.encoder.length;
+        if self.encoder.length >= FAILED { Err(DoesNotFit) } else { Ok(()) }
     }
 }
 
@@ -327,15 +401,20 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.member(name)
     }
 
-    /// Writes a member's name, which is whatever `write` writes, and tells whether that is a string.
-    pub(crate) fn name<E: From<DoesNotFit>>(
-        &mut self,
-        write: impl FnOnce(ValueEncoder<'_>) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        write(self.element())?;
-        let is_string = self.container.encoder.as_bytes().last() == Some(&b'"');
-        self.container.encoder.put(b": ");
-        Ok(is_string)
+    /// Writes what stands between a name and its value. What has been written as the name must be a string.
+    pub(crate) fn colon(&mut self) -> Result<(), Refusal> {
+        match self.container.encoder.as_bytes().last() {
+            Some(b'"') | None => {
+                self.container.encoder.put(b": ");
+                Ok(())
+            }
+            Some(_) => Err(self.refuse(Refusal::Name)),
+        }
+    }
+
+    /// Whether a name has been written, and its value has not: no value ends in a space.
+    pub(crate) fn has_name(&self) -> bool {
+        self.container.encoder.as_bytes().last() == Some(&b' ')
     }
 
     /// The value behind a name.
@@ -343,8 +422,15 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.value()
     }
 
-    pub(crate) fn end(self) -> Result<(), DoesNotFit> {
-        self.container.json(self.close)
+    pub(crate) fn refuse(&mut self, refusal: Refusal) -> Refusal {
+        self.container.encoder.refuse(refusal);
+        refusal
+    }
+
+    /// The error is why something inside failed, if it is not that it did not fit.
+    pub(crate) fn end(self) -> Result<(), Option<Refusal>> {
+        let refusal = self.container.encoder.refusal();
+        self.container.json(self.close).map_err(|DoesNotFit| refusal)
     }
 }
 
@@ -364,7 +450,7 @@ impl ObjectEncoder<'_> {
     /// Writes the members of an object of a frame as they were received; of another value, none.
     ///
     /// # Errors
-    /// [`DoesNotFit`]; none of them is written then.
+    /// [`DoesNotFit`].
     pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
         match object.as_bytes() {
             [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().json(members),

@@ -47,5 +47,7 @@ pub use lexer::SENTINEL;
 pub use message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response};
 pub use nb;
 pub use nesting::MAX_DEPTH;
+#[cfg(feature = "serde")]
+pub use serde::SerializeError;
 pub use text::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};

@@ -285,6 +285,34 @@ fn argument_errors_name_the_place() {
     );
 }
 
+/// One by one in the order in which the command reads them, as qemu-ga 7.2 does for guest-file-seek.
+#[test]
+fn of_two_wrong_arguments_the_missing_one_is_named() {
+    struct File;
+
+    impl Guest for File {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[Command::new("guest-file-seek", |_, call| {
+            call.arguments.integer("handle")?;
+            call.arguments.integer("offset")?;
+            call.respond()?.done()
+        })];
+    }
+
+    for (arguments, desc) in [
+        (r#"{"handle": "x"}"#, "Invalid parameter type for 'handle', expected: integer"),
+        (r#"{"handle": "x", "zz": 1}"#, "Invalid parameter type for 'handle', expected: integer"),
+        (r#"{"offset": "x"}"#, "Parameter 'handle' is missing"),
+        (r#"{"handle": 1, "offset": "x", "zz": 1}"#, "Invalid parameter type for 'offset', expected: integer"),
+        (r#"{"handle": 1, "zz": 1}"#, "Parameter 'offset' is missing"),
+        (r#"{"handle": 1, "offset": 1, "zz": 1}"#, "Parameter 'zz' is unexpected"),
+    ] {
+        let request = format!("{{\"execute\": \"guest-file-seek\", \"arguments\": {arguments}}}");
+        let answer = exchange(&mut Agent::<File, 256, 512>::new(File), request.as_bytes());
+        assert_eq!(String::from_utf8(answer).unwrap(), error("GenericError", desc), "{arguments}");
+    }
+}
+
 #[test]
 fn errors_for_people() {
     let missing = Arguments::none().integer("pid").unwrap_err();

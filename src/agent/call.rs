@@ -76,6 +76,18 @@ impl<'q, 't> Draft<'q, 't> {
         Self { encoder, id }
     }
 
+    /// Ends a response whose value a command has written, or has not.
+    fn end_written(&mut self, written: Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
+        if written.is_err() {
+            self.encoder.fail();
+        }
+        // What stands in front of a value ends in a space, and no value does.
+        if self.encoder.as_bytes().last() == Some(&b' ') {
+            return Err(CommandError::Failed("The command returns no value"));
+        }
+        self.end()
+    }
+
     fn end(&mut self) -> CommandResult<'q, 't> {
         if let Some(id) = self.id {
             self.encoder.put(b", \"id\": ");
@@ -83,9 +95,17 @@ impl<'q, 't> Draft<'q, 't> {
         }
         self.encoder.put(b"}\n");
         match self.encoder.as_bytes().len() {
-            0 => Err(CommandError::DoesNotFit),
-            length => Ok(Responded { length, transmit: PhantomData }),
+            0 => Err(self.failure()),
+            length => Ok(Responded { length, is_error: false, transmit: PhantomData }),
         }
+    }
+
+    fn failure(&self) -> CommandError<'q> {
+        #[cfg(feature = "serde")]
+        if let Some(refusal) = self.encoder.refusal() {
+            return CommandError::Failed(refusal.text());
+        }
+        CommandError::DoesNotFit
     }
 }
 
@@ -129,6 +149,7 @@ pub struct Responder<'q, 't> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Responded<'t> {
     pub(super) length: usize,
+    pub(super) is_error: bool,
     transmit: PhantomData<&'t mut [u8]>,
 }
 
@@ -188,10 +209,9 @@ impl<'q, 't> Responder<'q, 't> {
     }
 
     /// Returns what the closure writes.
-    #[inline(never)] // 64 bytes of stack that the rest of the command does not need
     pub fn value(self, value: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult<'q, 't> {
-        value(self.draft.encoder.value())?;
-        self.draft.end()
+        let written = value(self.draft.encoder.value());
+        self.draft.end_written(written)
     }
 
     /// The same, where the text is known.
@@ -206,7 +226,7 @@ impl<'q, 't> Responder<'q, 't> {
     pub fn error(self, description: impl fmt::Display) -> CommandResult<'q, 't> {
         let Draft { encoder, id } = self.draft;
         let length = error_response(encoder.buffer(), *id, ErrorClass::GenericError, &Printed(description));
-        Ok(Responded { length, transmit: PhantomData })
+        Ok(Responded { length, is_error: true, transmit: PhantomData })
     }
 }
 

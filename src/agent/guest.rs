@@ -127,8 +127,7 @@ fn execute<'q, G: Guest>(
     trace!("{}", command.name);
     let mut draft = Draft::begin(command.form, *id, transmit);
     match (command.handler)(guest, Call { arguments, draft: &mut draft }) {
-        Ok(_) if command.form == Form::Silent => Ok(0),
-        Ok(response) => Ok(response.length),
+        Ok(response) => Ok(if response.is_error || command.form != Form::Silent { response.length } else { 0 }),
         Err(error) => {
             match error {
                 CommandError::DoesNotFit => warn!("{}: response too long", command.name),

@@ -203,7 +203,8 @@ impl<'a> Bytes<'a> {
     /// The bytes, one by one: no buffer is needed.
     ///
     /// # Errors
-    /// [`NotBase64`] if what was received is not groups of four digits, the last one padded (RFC 4648).
+    /// [`NotBase64`] if what was received is not groups of four digits, where need be padded (RFC 4648), with line feeds
+    /// anywhere.
     pub fn decoded(&self) -> Result<impl Iterator<Item = u8> + Clone + use<'a>, NotBase64> {
         let (plain, received): (&[u8], Text<'_>) = match *self {
             Self::Plain(bytes) => (bytes, Text::new(b"")),

@@ -16,16 +16,25 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// Serves a port for as long as it works. Feature `embedded-io-async`.
     ///
     /// It reads a byte at a time, so that none is lost when the future is dropped: that is safe wherever it is for the
-    /// port's own read and write. For ports that have a buffer see [`run_buffered`](Self::run_buffered).
+    /// port's own read, write and flush. It begins with a flush, in case the future before was dropped in one. For ports
+    /// that have a buffer see [`run_buffered`](Self::run_buffered).
+    ///
+    /// It returns at every error of the port. Go on after it, but let other tasks run first: a port that is closed may
+    /// have its end to tell as often as it is asked.
     ///
     /// ```
     /// use embedded_io_async::{Read, Write};
     /// use guestwire::{Agent, Guest, IoError};
     ///
-    /// async fn task<G: Guest, P: Read + Write>(guest: G, port: &mut P) {
+    /// /// `pause` waits a little, or until the port has something new to tell.
+    /// async fn task<G: Guest, P: Read + Write>(guest: G, port: &mut P, pause: impl AsyncFn()) {
     ///     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
-    ///     while let Err(IoError::Ended) = agent.run(port).await {
-    ///         agent.reset(); // the host has closed the port
+    ///     loop {
+    ///         match agent.run(port).await {
+    ///             Err(IoError::Ended) => agent.reset(), // the host has closed the port
+    ///             Err(IoError::Port(_)) => agent.lost(), // bytes are missing
+    ///         }
+    ///         pause().await;
     ///     }
     /// }
     /// ```
@@ -34,8 +43,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// [`IoError::Ended`] when the stream has ended: [`reset`](Self::reset) when it begins again. The port's error.
     pub async fn run<P: Read + Write>(&mut self, port: &mut P) -> Result<Infallible, IoError<P::Error>> {
         let mut byte = [0];
+        let mut is_flushed = false;
         loop {
-            self.send(port).await?;
+            self.send(port, &mut is_flushed).await?;
             some(port.read(&mut byte).await)?;
             // Nothing waits: all has been sent.
             let _ = self.push_slice(&mut &byte[..]);
@@ -47,8 +57,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # Errors
     /// As [`run`](Self::run).
     pub async fn run_buffered<P: BufRead + Write>(&mut self, port: &mut P) -> Result<Infallible, IoError<P::Error>> {
+        let mut is_flushed = false;
         loop {
-            self.send(port).await?;
+            self.send(port, &mut is_flushed).await?;
             let mut bytes = port.fill_buf().await.map_err(IoError::Port)?;
             let there = some(Ok(bytes.len()))?;
             let _ = self.push_slice(&mut bytes);
@@ -57,13 +68,15 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         }
     }
 
-    async fn send<P: Write>(&mut self, port: &mut P) -> Result<(), IoError<P::Error>> {
+    async fn send<P: Write>(&mut self, port: &mut P, is_flushed: &mut bool) -> Result<(), IoError<P::Error>> {
         while !self.transmit().is_empty() {
+            *is_flushed = false;
             let count = some(port.write(self.transmit()).await)?;
             self.transmitted(count);
-            if self.transmit().is_empty() {
-                port.flush().await.map_err(IoError::Port)?;
-            }
+        }
+        if !*is_flushed {
+            port.flush().await.map_err(IoError::Port)?;
+            *is_flushed = true;
         }
         Ok(())
     }
@@ -122,12 +135,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
                 Err(verdict) => return Ok(verdict),
             };
             self.transmitted(written);
-            if self.transmit().is_empty() {
-                match self.read_beside(reader, writer.flush()).await? {
-                    Ok(flushed) => flushed.map_err(IoError::Port)?,
-                    Err(verdict) => return Ok(verdict),
-                }
-            }
+        }
+        // Also where nothing was written: the future before may have been dropped while it flushed.
+        match self.read_beside(reader, writer.flush()).await? {
+            Ok(flushed) => flushed.map_err(IoError::Port)?,
+            Err(verdict) => return Ok(verdict),
         }
         match self.read_beside(reader, pending::<Infallible>()).await? {
             Ok(never) => match never {},

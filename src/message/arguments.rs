@@ -193,6 +193,11 @@ impl<'a> Arguments<'a> {
         if self.object.others == Others::Ignored {
             return Ok(());
         }
+        self.nothing_unread()
+    }
+
+    /// The same, also where such members are ignored.
+    pub(crate) fn nothing_unread(&self) -> Result<(), ArgumentError<'a>> {
         let mut members = self.members();
         let mut bit = 1; // 0 behind the 32nd
         while let Some((name, value)) = members.next() {
@@ -372,6 +377,12 @@ impl<'a> Argument<'a> {
     #[cfg(feature = "serde")]
     pub(crate) fn duplicate_key(&self) -> ArgumentError<'a> {
         self.error(Fault::DuplicateKey, b"")
+    }
+
+    /// Whether members that nobody reads are ignored: those of a newer agent.
+    #[cfg(feature = "serde")]
+    pub(crate) fn ignores_others(&self) -> bool {
+        self.others == Others::Ignored
     }
 
     fn error(&self, fault: Fault, word: &'a [u8]) -> ArgumentError<'a> {

@@ -9,7 +9,7 @@ use serde_core::forward_to_deserialize_any;
 
 use crate::message::{Argument, ArgumentError, Arguments};
 use crate::text::Text;
-use crate::value::{Kind, Members};
+use crate::value::{Kind, Members, Value};
 
 pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Result<T, ArgumentError<'a>> {
     T::deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument))
@@ -19,7 +19,7 @@ pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Res
 const LONGEST_ESCAPED: usize = 256;
 
 /// How many members a map may have. Each is compared with those behind it, so the work grows with the square.
-const LARGEST_MAP: u16 = 256;
+const LARGEST_MAP: usize = 256;
 
 /// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
 #[derive(Debug)]
@@ -208,7 +208,11 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
 
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         let members = self.0.value().members().ok_or(self.0.type_error("object"))?;
-        self.visit(visitor.visit_map(Entries { object: self.0, members, count: 0, value: None }))
+        match check_names(members.clone().map(|(name, _)| name)) {
+            Names::Different => self.visit(visitor.visit_map(Entries { object: self.0, members, value: None })),
+            Names::Double => Err(self.0.duplicate_key().into()),
+            Names::TooMany => Err(self.0.invalid().into()),
+        }
     }
 
     fn deserialize_struct<V: Visitor<'a>>(
@@ -218,7 +222,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         let read = self.0.object(|arguments| {
-            let members = Fields { arguments, names: fields.iter(), value: None };
+            let names = fields.iter();
+            let members = Fields { arguments, object: self.0, names, value: None, unexpected: None };
             visitor.visit_map(members).map_err(|fault| fault.among(arguments, self.0))
         });
         Ok(read?)
@@ -253,6 +258,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
             Kind::String => self.deserialize_str(visitor),
             Kind::Array => self.deserialize_seq(visitor),
             Kind::Object => self.deserialize_map(visitor),
+            // An integer would lose the sign.
+            Kind::Number if self.0.value().as_bytes() == b"-0" => self.deserialize_f64(visitor),
             Kind::Number => match (self.0.integer(), self.0.unsigned()) {
                 (Ok(integer), _) => self.visit(visitor.visit_i64(integer)),
                 (_, Ok(unsigned)) => self.visit(visitor.visit_u64(unsigned)),
@@ -272,24 +279,45 @@ fn visit_text<'a, V: Visitor<'a>>(text: Text<'a>, visitor: V) -> Result<V::Value
     }
 }
 
-/// A struct's members, in the order of its fields.
+/// A struct's members, in the order of its fields. Then one that it does not have, if there is any: it may deny such.
 struct Fields<'r, 'a> {
     arguments: &'r mut Arguments<'a>,
+    object: Argument<'a>,
     names: core::slice::Iter<'static, &'static str>,
     value: Option<Argument<'a>>,
+    unexpected: Option<ArgumentError<'a>>,
+}
+
+/// What a struct is shown for a member that it does not have.
+const OTHER: (&str, &[u8]) = ("$guestwire::Other", b"null");
+
+impl<'a> Fields<'_, 'a> {
+    /// The next one's name. Its value is kept.
+    #[inline(never)] // one copy for all structs
+    fn next(&mut self) -> Result<Option<&'static str>, ArgumentError<'a>> {
+        for name in self.names.by_ref() {
+            self.value = self.arguments.get(name)?;
+            if self.value.is_some() {
+                return Ok(Some(name));
+            }
+        }
+        // In a request, whoever reads the arguments says what is unexpected.
+        if self.unexpected.is_some() || !self.object.ignores_others() {
+            return Ok(None);
+        }
+        self.unexpected = self.arguments.nothing_unread().err();
+        self.value = Some(self.object.inner(Value::new(OTHER.1)));
+        Ok(self.unexpected.map(|_| OTHER.0))
+    }
 }
 
 impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
     type Error = Fault<'a>;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
-        for name in self.names.by_ref() {
-            self.value = self.arguments.get(name)?;
-            if self.value.is_some() {
-                return seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some);
-            }
-        }
-        Ok(None)
+        let Some(name) = self.next()? else { return Ok(None) };
+        let name = BorrowedStrDeserializer::<Fault<'a>>::new(name);
+        seed.deserialize(name).map(Some).map_err(|fault| self.unexpected.map_or(fault, Fault::Known))
     }
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
@@ -298,11 +326,43 @@ impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
     }
 }
 
+/// What is to be said of the names in a map.
+#[derive(Debug, PartialEq)]
+enum Names {
+    Different,
+    Double,
+    TooMany,
+}
+
+/// Compares each name with all behind it, 32 at a time: to go from one name to the next is to go through all that the
+/// value between them holds, which may be more maps.
+#[inline(never)] // its names are not on the stack while values are read
+fn check_names<'a>(mut names: impl Iterator<Item = Text<'a>> + Clone) -> Names {
+    if names.clone().nth(LARGEST_MAP).is_some() {
+        return Names::TooMany;
+    }
+    let mut some = [Text::new(b""); 32];
+    loop {
+        let mut count = 0_usize;
+        for (place, name) in some.iter_mut().zip(&mut names) {
+            *place = name;
+            count = count.saturating_add(1);
+        }
+        let some = some.get(..count).unwrap_or_default();
+        let is_double = |(index, name): (usize, &Text<'_>)| some.iter().take(index).any(|other| other == name);
+        if some.iter().enumerate().any(is_double) || names.clone().any(|name| some.contains(&name)) {
+            return Names::Double;
+        }
+        if count < 32 {
+            return Names::Different;
+        }
+    }
+}
+
 /// All members of an object, in the order received.
 struct Entries<'a> {
     object: Argument<'a>,
     members: Members<'a>,
-    count: u16,
     value: Option<Argument<'a>>,
 }
 
@@ -311,13 +371,6 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
-        self.count = self.count.saturating_add(1);
-        if self.count > LARGEST_MAP {
-            return Err(Fault::Invalid);
-        }
-        if self.members.clone().any(|(other, _)| other == name) {
-            return Err(self.object.duplicate_key().into());
-        }
         self.value = Some(self.object.inner(value));
         seed.deserialize(Name(name)).map(Some)
     }
@@ -391,7 +444,7 @@ impl<'a> de::VariantAccess<'a> for Variant<'a> {
     type Error = Fault<'a>;
 
     fn unit_variant(self) -> Result<(), Self::Error> {
-        self.content.map_or(Ok(()), |_| Err(Fault::Invalid))
+        self.content.map_or(Ok(()), |content| Deserialize::deserialize(ArgumentDeserializer(content)))
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, Self::Error> {
@@ -431,5 +484,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
 
         deserializer.deserialize_newtype_struct(TEXT, TextVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::array;
+    use core::cell::Cell;
+
+    use super::*;
+
+    /// To go from one name to the next is to go through all that is between them, which may be all of the request.
+    #[test]
+    fn all_that_a_map_holds_is_gone_through_once_for_each_of_its_members() {
+        let names: [[u8; 2]; LARGEST_MAP] =
+            array::from_fn(|number| [number as u8 >> 4 | b'@', number as u8 & 15 | b'@']);
+        for (count, most) in [(0, 0), (1, 2), (32, 2), (33, 3), (LARGEST_MAP, 9)] {
+            let steps = Cell::new(0_usize);
+            let names = names.iter().take(count).map(|name| {
+                steps.set(steps.get().saturating_add(1));
+                Text::new(name)
+            });
+            assert_eq!(check_names(names), Names::Different);
+            assert!(steps.get() <= count.saturating_mul(most), "{} steps for {count} names", steps.get());
+        }
     }
 }

@@ -4,6 +4,8 @@
 mod deserialize;
 mod serialize;
 
+use core::fmt;
+
 use serde_core::{Deserialize, Serialize};
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
@@ -59,8 +61,8 @@ impl<'a> Arguments<'a> {
     /// base64 is a string. A struct has at most 32 members, a map 256.
     ///
     /// # Errors
-    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after one that is
-    /// of the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
+    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after all those of
+    /// the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
     pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
         deserialize::deserialize(self.take_all())
     }
@@ -113,34 +115,69 @@ impl ValueEncoder<'_> {
     /// # client.synchronize(7);
     /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
     /// let vcpus = [Vcpu { logical_id: 1, online: false }];
-    /// client.execute_with("guest-set-vcpus", |arguments| arguments.member("vcpus").serialize(&vcpus))?;
+    /// client.execute_with("guest-set-vcpus", |arguments| Ok(arguments.member("vcpus").serialize(&vcpus)?))?;
     /// # Ok::<(), guestwire::ExecuteError>(())
     /// ```
     ///
+    /// A field of a struct that is `None` is left out, for agents refuse `null` for an optional argument. Where something
+    /// has to be it is `null`: as an element, in a map (a struct with `flatten` is one), in a variant, and on its own.
+    ///
     /// # Errors
-    /// [`DoesNotFit`], also for what has no form in JSON: see [`Responder::serialize`].
-    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> Result<(), DoesNotFit> {
-        serialize::serialize(self, value).map_err(|_| DoesNotFit)
+    /// [`SerializeError`]. As [`DoesNotFit`] it goes up through the closures around it, and an agent's response still
+    /// tells the reason.
+    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> Result<(), SerializeError> {
+        serialize::serialize(self, value).map_err(|fault| match fault.refusal() {
+            None => SerializeError::DoesNotFit,
+            Some(refusal) => SerializeError::Refused(refusal.text()),
+        })
+    }
+}
+
+/// Why a value was not serialized.
+///
+/// ```
+/// use guestwire::{Encoder, SerializeError};
+///
+/// let mut buffer = [0; 8];
+/// assert_eq!(Encoder::new(&mut buffer).value().serialize("a long one"), Err(SerializeError::DoesNotFit));
+/// let refused = Encoder::new(&mut buffer).value().serialize(&f64::NAN);
+/// assert_eq!(refused, Err(SerializeError::Refused("A number that is not finite has no form in JSON")));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SerializeError {
+    /// It does not fit the buffer.
+    DoesNotFit,
+    /// It has no form in JSON, or its type refuses: the reason.
+    Refused(&'static str),
+}
+
+impl fmt::Display for SerializeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DoesNotFit => DoesNotFit.fmt(f),
+            Self::Refused(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl core::error::Error for SerializeError {}
+
+/// For the closures that write objects and arrays.
+impl From<SerializeError> for DoesNotFit {
+    fn from(_: SerializeError) -> Self {
+        Self
     }
 }
 
 impl<'q, 't> Responder<'q, 't> {
-    /// Returns any type with [`Serialize`].
+    /// Returns any type with [`Serialize`]. What becomes of `None` stands at [`ValueEncoder::serialize`].
     ///
     /// # Errors
     /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what has no form in JSON: numbers that are not
-    /// finite or need more than 64 bits, bytes, maps whose keys are no strings, and what the type itself refuses.
+    /// finite or need more than 64 bits, bytes, maps whose keys are not strings, and what the type itself refuses.
     pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult<'q, 't> {
-        let mut refusal = None;
-        let response = self.value(|place| {
-            serialize::serialize(place, value).map_err(|error| {
-                refusal = error.refusal();
-                DoesNotFit
-            })
-        });
-        match refusal {
-            Some(refusal) => Err(CommandError::Failed(refusal)),
-            None => response,
-        }
+        self.value(|place| Ok(place.serialize(value)?))
     }
 }

@@ -4,26 +4,43 @@ use core::fmt;
 
 use serde_core::ser::{self, Serialize, Serializer};
 
-use crate::encoder::{ContainerEncoder, ValueEncoder};
+use crate::encoder::{ContainerEncoder, Refusal, ValueEncoder};
 use crate::error::DoesNotFit;
 use crate::text::Text;
 
+/// Writes a value. Where that fails, what is around it fails for the same reason, also if nobody looks at the error.
 pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), Fault> {
-    value.serialize(ValueSerializer(place))
+    serialize_or(place, value, Absent::Null)
+}
+
+fn serialize_or<T: Serialize + ?Sized>(mut place: ValueEncoder<'_>, value: &T, absent: Absent) -> Result<(), Fault> {
+    let written = value.serialize(ValueSerializer { place: place.reborrow(), absent });
+    if let Err(fault) = written {
+        place.fail(fault.refusal());
+    }
+    written
+}
+
+/// What becomes of `None`.
+#[derive(Clone, Copy)]
+enum Absent {
+    /// Nothing, where a member can be left out.
+    Nothing,
+    Null,
 }
 
 /// What serde calls an error.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
     DoesNotFit,
-    Refused(&'static str),
+    Refused(Refusal),
 }
 
 impl Fault {
-    pub(super) fn refusal(self) -> Option<&'static str> {
+    pub(super) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::DoesNotFit => None,
-            Self::Refused(why) => Some(why),
+            Self::Refused(refusal) => Some(refusal),
         }
     }
 }
@@ -34,9 +51,15 @@ impl From<DoesNotFit> for Fault {
     }
 }
 
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl ser::Error for Fault {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::Refused("The value to be returned refuses to be serialized")
+        Self::Refused(Refusal::Type)
     }
 }
 
@@ -44,32 +67,30 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DoesNotFit => DoesNotFit.fmt(f),
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(refusal) => f.write_str(refusal.text()),
         }
     }
 }
 
 impl core::error::Error for Fault {}
 
-const NOT_FINITE: Fault = Fault::Refused("A number that is not finite has no form in JSON");
-const TOO_WIDE: Fault = Fault::Refused("A number of more than 64 bits has no form here");
-const BYTES: Fault = Fault::Refused("Bytes have no form in JSON");
-const NAME: Fault = Fault::Refused("A name in a JSON object must be a string");
-
-struct ValueSerializer<'e>(ValueEncoder<'e>);
+struct ValueSerializer<'e> {
+    place: ValueEncoder<'e>,
+    absent: Absent,
+}
 
 impl<'e> ValueSerializer<'e> {
     fn array(self) -> Container<'e> {
-        Container(ContainerEncoder::begin(self.0, b"[", b"]"))
+        Container(ContainerEncoder::begin(self.place, b"[", b"]"))
     }
 
     fn object(self) -> Container<'e> {
-        Container(ContainerEncoder::begin(self.0, b"{", b"}"))
+        Container(ContainerEncoder::begin(self.place, b"{", b"}"))
     }
 
     /// `{"variant": `, and what the variant holds between these brackets.
     fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, Fault> {
-        let mut object = ContainerEncoder::begin(self.0, b"{", close);
+        let mut object = ContainerEncoder::begin(self.place, b"{", close);
         object.member(variant).json(open)?;
         Ok(Container(object))
     }
@@ -87,7 +108,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     type SerializeStructVariant = Container<'e>;
 
     fn serialize_bool(self, value: bool) -> Result<(), Fault> {
-        Ok(self.0.boolean(value)?)
+        Ok(self.place.boolean(value)?)
     }
 
     fn serialize_i8(self, value: i8) -> Result<(), Fault> {
@@ -103,14 +124,14 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_i64(self, value: i64) -> Result<(), Fault> {
-        Ok(self.0.integer(value)?)
+        Ok(self.place.integer(value)?)
     }
 
     fn serialize_i128(self, value: i128) -> Result<(), Fault> {
         match (i64::try_from(value), u64::try_from(value)) {
             (Ok(value), _) => self.serialize_i64(value),
             (_, Ok(value)) => self.serialize_u64(value),
-            _ => Err(TOO_WIDE),
+            _ => Err(Refusal::TooWide.into()),
         }
     }
 
@@ -127,19 +148,19 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), Fault> {
-        Ok(self.0.unsigned(value)?)
+        Ok(self.place.unsigned(value)?)
     }
 
     fn serialize_u128(self, value: u128) -> Result<(), Fault> {
-        self.serialize_u64(value.try_into().map_err(|_| TOO_WIDE)?)
+        self.serialize_u64(value.try_into().map_err(|_| Refusal::TooWide)?)
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Fault> {
-        if value.is_finite() { Ok(self.0.number(value)?) } else { Err(NOT_FINITE) }
+        if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Fault> {
-        if value.is_finite() { Ok(self.0.number(value)?) } else { Err(NOT_FINITE) }
+        if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
     fn serialize_char(self, value: char) -> Result<(), Fault> {
@@ -147,19 +168,22 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Fault> {
-        Ok(self.0.string(value)?)
+        Ok(self.place.string(value)?)
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Fault> {
-        Ok(self.0.display(value)?)
+        Ok(self.place.display(value)?)
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<(), Fault> {
-        Err(BYTES)
+        Err(Refusal::Bytes.into())
     }
 
     fn serialize_none(self) -> Result<(), Fault> {
-        self.serialize_unit()
+        match self.absent {
+            Absent::Nothing => Ok(()),
+            Absent::Null => self.serialize_unit(),
+        }
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
@@ -167,7 +191,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_unit(self) -> Result<(), Fault> {
-        Ok(self.0.null()?)
+        Ok(self.place.null()?)
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
@@ -240,7 +264,7 @@ struct Container<'e>(ContainerEncoder<'e>);
 
 impl Container<'_> {
     fn end(self) -> Result<(), Fault> {
-        Ok(self.0.end()?)
+        self.0.end().map_err(|refusal| refusal.map_or(Fault::DoesNotFit, Fault::Refused))
     }
 }
 
@@ -275,7 +299,7 @@ macro_rules! members {
             type Error = Fault;
 
             fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
-                serialize(self.0.member(name), value)
+                serialize_or(self.0.member(name), value, Absent::Nothing)
             }
 
             fn end(self) -> Result<(), Fault> {
@@ -292,15 +316,24 @@ impl ser::SerializeMap for Container<'_> {
     type Error = Fault;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        let is_string = self.0.name(|place| serialize(place, key))?;
-        if is_string { Ok(()) } else { Err(NAME) }
+        if self.0.has_name() {
+            return Err(self.0.refuse(Refusal::Pairs).into());
+        }
+        serialize(self.0.element(), key)?;
+        Ok(self.0.colon()?)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        if !self.0.has_name() {
+            return Err(self.0.refuse(Refusal::Pairs).into());
+        }
         serialize(self.0.value(), value)
     }
 
-    fn end(self) -> Result<(), Fault> {
+    fn end(mut self) -> Result<(), Fault> {
+        if self.0.has_name() {
+            return Err(self.0.refuse(Refusal::Pairs).into());
+        }
         Container::end(self)
     }
 }

@@ -44,9 +44,11 @@ fn write_costs(sizes: &Tables, performance: &Tables) -> Outcome<String> {
     }
     text += &format!(
         "\nOn a Cortex-M3, built for size, no `push` into a buffer of 4096 bytes takes more than {} instructions, and\n\
-         `Agent::push` goes {} bytes deep into the stack.\n",
+         `Agent::push` goes {} bytes deep into the stack; where serde reads the arguments of a `guest-exec` into types of\n\
+         its own, {}.\n",
         sizes.cell("Worst push, instructions, opt-level z", "any byte", "push, N = 4096")?,
         sizes.cell("Stack, bytes, opt-level z", "Agent::push", "deepest")?,
+        sizes.cell("Stack, bytes, opt-level z", "Agent::push, guest-exec through serde", "deepest")?,
     );
     Ok(text)
 }

@@ -62,11 +62,12 @@ pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Runs `firmware/on-target/src/bin/figures.rs`, which prints "table/row/column/value" lines.
+/// Runs the programs in `firmware/on-target/src/bin`, which print "table/row/column/value" lines.
 pub fn on_cortex_m3() -> Result<Report, Failure> {
     let mut report = Report::default();
-    for level in ["z", "3"] {
-        let mut run = cargo(&["run", "--release", "--quiet", "--bin", "figures", "--target", "thumbv7m-none-eabi"]);
+    for (level, bin) in [("z", "figures"), ("z", "figures-serde"), ("3", "figures"), ("3", "figures-serde")] {
+        let mut run = cargo(&["run", "--release", "--quiet", "--bin", bin, "--target", "thumbv7m-none-eabi"]);
+        run.args(if bin == "figures-serde" { ["--features", "serde"].as_slice() } else { &[] });
         run.current_dir(workspace().join("on-target")).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", level);
         let output = run.output()?;
         if !output.status.success() {

@@ -92,7 +92,7 @@ CI counts again on every change (`cargo run --release -- check`), and fails if a
 recorded or over its [budget](#budgets).
 
 Instructions are what the figures are made of: the same code gives the same count on any machine. They are counted by
-Valgrind's Callgrind for baseline x86-64, as cargo builds a release. This run was made with
+Valgrind's Callgrind for baseline x86-64, in a release build. This run was made with
 
 * {rustc}
 * {valgrind} and {libc}
@@ -157,7 +157,7 @@ A link is {size} bytes, and {resident} in memory when there are 100 000 of them.
 
 Each is about 1 MiB, generated or recorded, and the same on every run. \"By slice\" means slices of 4 KiB, as a read gives
 them. Every bench checks what came of it: the frames' number and length, an agent's responses byte for byte. Nothing is
-inlined by hand: `push` and `push_slice` are called from another crate, with cargo's release profile and no LTO.
+inlined by hand: `push` and `push_slice` are called from another crate, with LTO and one codegen unit.
 glibc is told not to copy and clear with `rep`, which Valgrind counts as one instruction a byte on machines that glibc
 thinks it is good for (`{variable}={tunable}`).
 ",

@@ -7,9 +7,8 @@
 use core::hint::black_box;
 
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
-use cortex_m::register::msp;
 use guestwire::{Agent, Command, CommandError, Decoder, Guest};
-use on_target::{Random, entry};
+use on_target::{Random, entry, stack_of};
 use semihosting::{println, process};
 
 /// Inputs, as they might come from a host, or go to it.
@@ -185,8 +184,6 @@ const REQUESTS: &[&[u8]] = &[
     b"{\xFF",
 ];
 
-const UNTOUCHED: u8 = 0xA5;
-
 /// The deepest stack below a call of `Agent::push`, in bytes.
 fn deepest_stack() -> u32 {
     let mut agent: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
@@ -198,20 +195,4 @@ fn deepest_stack() -> u32 {
         agent.transmitted(usize::MAX);
     }
     deepest
-}
-
-/// Paints the stack, calls, and looks how far down the paint is gone.
-#[inline(never)]
-fn stack_of(call: impl FnOnce()) -> u32 {
-    const DEPTH: u32 = 3072;
-    let bottom = msp::read() - DEPTH;
-    // Down to a little below this frame.
-    for address in bottom..msp::read() - 16 {
-        // SAFETY: free stack: `figures` needs far less than there is between its statics and here.
-        unsafe { (address as *mut u8).write_volatile(UNTOUCHED) }
-    }
-    call();
-    // SAFETY: as above.
-    let untouched = (bottom..).take_while(|address| unsafe { (*address as *const u8).read_volatile() } == UNTOUCHED);
-    DEPTH - untouched.count() as u32
 }

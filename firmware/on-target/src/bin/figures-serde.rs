@@ -1,0 +1,65 @@
+//! The stack that an agent takes whose command has its arguments read and its return value written by serde: those of
+//! guest-exec, with up to eight strings in each list. For `measure` to read.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use guestwire::{Agent, Command, Guest, Text};
+use heapless::Vec;
+use on_target::{entry, stack_of};
+use semihosting::{println, process};
+use serde::{Deserialize, Serialize};
+
+struct Board;
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("guest-exec", |_, call| {
+        let (exec, response) = call.deserialize::<Exec<'_>>()?;
+        let strings = exec.arg.iter().chain(&exec.env).flatten().chain(&exec.input_data).chain([&exec.path]);
+        let pid = strings.map(|text| text.as_escaped_bytes().len()).sum::<usize>();
+        let pid = pid + usize::from(exec.capture_output == Some(true));
+        response.serialize(&Pid { pid: pid as i64 })
+    })];
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Exec<'a> {
+    #[serde(borrow)]
+    path: Text<'a>,
+    #[serde(borrow)]
+    arg: Option<Vec<Text<'a>, 8>>,
+    #[serde(borrow)]
+    env: Option<Vec<Text<'a>, 8>>,
+    #[serde(borrow)]
+    input_data: Option<Text<'a>>,
+    capture_output: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct Pid {
+    pid: i64,
+}
+
+const REQUESTS: &[&[u8]] = &[
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/\\u00e9\",\"arg\":[\"-c\",\"ls\"],\"capture-output\":true}}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",7]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"x\":[]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"env\":[\"A=b\"]}}",
+];
+
+#[entry]
+fn main() -> ! {
+    let mut agent: Agent<Board, 256, 640> = Agent::new(Board);
+    let mut deepest = 0;
+    for byte in REQUESTS.iter().copied().flatten() {
+        deepest = deepest.max(stack_of(|| {
+            let _ = black_box(&mut agent).push(*byte);
+        }));
+        agent.transmitted(usize::MAX);
+    }
+    println!("Stack, bytes/Agent::push, guest-exec through serde/deepest/{deepest}");
+    process::exit(0)
+}

@@ -1,0 +1,134 @@
+//! Base64 as clients write it, beside qemu-ga 7.2: each text, what qemu-ga makes of it, and what an agent here does.
+
+mod exchange;
+#[cfg(unix)]
+mod peer;
+
+use exchange::exchange;
+use guestwire::commands::{FileWrite, FileWritten};
+use guestwire::{Agent, Command, Guest};
+
+/// What `guest-file-write` writes, or `None` for "Base64 data contains invalid characters".
+type Written = Option<&'static [u8]>;
+
+/// The same bytes from both, or both refuse.
+const SAME: &[(&str, Written)] = &[
+    ("", Some(b"")),
+    ("aGVsbG8gd29ybGQ=", Some(b"hello world")),
+    // Proxmox breaks lines at 76 digits, and ends with one.
+    ("aGVsbG8gd29ybGQ=\n", Some(b"hello world")),
+    ("\naGV\nsbG8gd29ybGQ\n=\n\n", Some(b"hello world")),
+    (
+        "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2\nNzg5\n",
+        Some(b"012345678901234567890123456789012345678901234567890123456789"),
+    ),
+    ("\n", Some(b"")),
+    ("aGVsbA==", Some(b"hell")),
+    ("AP+/fw==", Some(b"\x00\xFF\xBF\x7F")),
+    // Bits that stand for no byte are not looked at.
+    ("aGl=", Some(b"hi")),
+    ("aH==", Some(b"h")),
+    // Two texts, one behind the other.
+    ("aGk=aGk=", Some(b"hihi")),
+    ("YQ==\nYg==\n", Some(b"ab")),
+    ("aGVsbG8gd29ybGQ=\r\n", None),
+    ("aGVs bG8=", None),
+    ("aGVs\tbG8=", None),
+    ("aGVs\u{b}bG8=", None),
+    ("-_-_", None),
+    ("aGk*", None),
+    ("aGk=.", None),
+    ("aGk\0", None),
+    ("aGk=\0", None),
+    ("aGk\u{e9}", None),
+    ("=\u{e9}==", None),
+];
+
+/// What qemu-ga writes where a group of four is not whole, or has its padding in the wrong place: it leaves out a group
+/// that is not whole without a word, and takes `=` for zero bits. An agent here refuses all of them.
+const REFUSED_HERE: &[(&str, &[u8])] = &[
+    ("a", b""),
+    ("ab", b""),
+    ("abc", b""),
+    ("aGVsb", b"hel"),
+    ("aGVsbA", b"hel"),
+    ("aGVsbG8", b"hel"),
+    ("aGVsbA=", b"hel"),
+    ("=", b""),
+    ("==", b""),
+    ("====", b"\0"),
+    ("a===", b"h"),
+    ("ab=c", b"i\x1C"),
+    ("=abc", b"\x01\xA6\xDC"),
+    ("a=bc", b"h\x06\xDC"),
+    ("aGk==", b"hi"),
+    ("aGk===", b"hi"),
+    ("aGk====", b"hi"),
+    ("aGk=====", b"hi\0"),
+    ("aGk=aGk", b"hi"),
+];
+
+const INVALID: &str = "Base64 data contains invalid characters";
+
+#[derive(Default)]
+struct File(Vec<u8>);
+
+impl Guest for File {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[FileWrite::command(|file: &mut Self, call| {
+        let (write, response): (FileWrite<'_>, _) = call.parse()?;
+        file.0 = write.buf_b64.decoded()?.collect();
+        response.encode(FileWritten { count: file.0.len() as i64, eof: false })
+    })];
+}
+
+fn request(handle: i64, text: &str) -> String {
+    let text = serde_json::to_string(text).unwrap();
+    format!(r#"{{"arguments":{{"buf-b64":{text},"handle":{handle}}},"execute":"guest-file-write"}}"#) + "\n"
+}
+
+/// What an agent is due to answer, without the LF.
+fn response(written: Written) -> String {
+    match written {
+        Some(bytes) => format!("{{\"return\": {{\"count\": {}, \"eof\": false}}}}", bytes.len()),
+        None => exchange::error("GenericError", INVALID).trim_end().to_owned(),
+    }
+}
+
+#[test]
+fn base64_with_line_breaks_is_refused() {
+    let refused_here = REFUSED_HERE.iter().map(|(text, _)| (*text, None));
+    for (text, due) in SAME.iter().copied().chain(refused_here) {
+        let mut agent: Agent<File, 512, 512> = Agent::new(File::default());
+        let answer = String::from_utf8(exchange(&mut agent, request(1000, text).as_bytes())).unwrap();
+        assert_eq!(answer.trim_end(), response(due), "{text:?}");
+        assert_eq!(agent.guest().0.as_slice(), due.unwrap_or_default(), "{text:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn qemu_ga_makes_the_same_of_it() {
+    use std::io::{BufRead, BufReader, Write};
+
+    let agent = peer::QemuGa::start("base64", "");
+    let mut stream = BufReader::new(agent.connect());
+    let mut ask = |request: &str| {
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).expect("an answer in time");
+        line.trim_end().to_owned()
+    };
+    let path = agent.folder.join("file");
+    let open = format!(r#"{{"execute":"guest-file-open","arguments":{{"path":{path:?},"mode":"w"}}}}"#);
+    let theirs = REFUSED_HERE.iter().map(|(text, written)| (*text, Some(*written)));
+    for (text, due) in SAME.iter().copied().chain(theirs) {
+        let opened: serde_json::Value = serde_json::from_str(&ask(&open)).unwrap();
+        let handle = opened["return"].as_i64().unwrap();
+        assert_eq!(ask(&request(handle, text)), response(due), "{text:?}");
+        let close = format!(r#"{{"execute":"guest-file-close","arguments":{{"handle":{handle}}}}}"#);
+        assert_eq!(ask(&close), "{\"return\": {}}");
+        assert_eq!(std::fs::read(&path).unwrap(), due.unwrap_or_default(), "{text:?}");
+    }
+}
