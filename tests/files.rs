@@ -137,7 +137,7 @@ impl FileGuest {
 }
 
 fn some_bytes(count: usize) -> Vec<u8> {
-    (0..count).map(|index| ((index * index) >> 7) as u8).collect()
+    (0..count).map(|index| (index.wrapping_mul(index) >> 7) as u8).collect()
 }
 
 fn waits_until(what: &str, mut is_so: impl FnMut() -> bool) {
