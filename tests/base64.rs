@@ -2,7 +2,7 @@
 
 mod exchange;
 #[cfg(unix)]
-mod peer;
+mod programs;
 
 use exchange::exchange;
 use guestwire::commands::{FileWrite, FileWritten};
@@ -112,7 +112,7 @@ fn base64_with_line_breaks_is_refused() {
 fn qemu_ga_makes_the_same_of_it() {
     use std::io::{BufRead, BufReader, Write};
 
-    let agent = peer::QemuGa::start("base64", "");
+    let agent = programs::qemu_ga::QemuGa::start("");
     let mut stream = BufReader::new(agent.connect());
     let mut ask = |request: &str| {
         stream.get_mut().write_all(request.as_bytes()).unwrap();
@@ -120,7 +120,7 @@ fn qemu_ga_makes_the_same_of_it() {
         stream.read_line(&mut line).expect("an answer in time");
         line.trim_end().to_owned()
     };
-    let path = agent.folder.join("file");
+    let path = agent.folder.path("file");
     let open = format!(r#"{{"execute":"guest-file-open","arguments":{{"path":{path:?},"mode":"w"}}}}"#);
     let theirs = REFUSED_HERE.iter().map(|(text, written)| (*text, Some(*written)));
     for (text, due) in SAME.iter().copied().chain(theirs) {

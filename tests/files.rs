@@ -154,7 +154,7 @@ impl FileGuest {
 }
 
 fn some_bytes(count: usize) -> Vec<u8> {
-    (0..count).map(|index| ((index * index) >> 7) as u8).collect()
+    (0..count).map(|index| (index.wrapping_mul(index) >> 7) as u8).collect()
 }
 
 #[track_caller]

@@ -42,11 +42,13 @@ fn write_costs(sizes: &Tables, performance: &Tables) -> Outcome<String> {
         let cells = performance.row("Beside its peers", row)?.join(" | ");
         text += &format!("| {what} | {cells} |\n");
     }
+    let worst = "Worst push, instructions, opt-level z";
     text += &format!(
-        "\nOn a Cortex-M3, built for size, no `push` into a buffer of 4096 bytes takes more than {} instructions, and\n\
-         `Agent::push` goes {} bytes deep into the stack; where serde reads the arguments of a `guest-exec` into types of\n\
-         its own, {}.\n",
-        sizes.cell("Worst push, instructions, opt-level z", "any byte", "push, N = 4096")?,
+        "\nOn a Cortex-M3, built for size, the worst `push` of {} bytes, many of them of broken frames, into a buffer of\n\
+         4096 took {} instructions, and `Agent::push` went {} bytes deep into the stack; where serde reads the arguments of\n\
+         a `guest-exec` into types of its own, {}.\n",
+        sizes.cell(worst, "of so many", "push, N = 4096")?,
+        sizes.cell(worst, "the worst byte", "push, N = 4096")?,
         sizes.cell("Stack, bytes, opt-level z", "Agent::push", "deepest")?,
         sizes.cell("Stack, bytes, opt-level z", "Agent::push, guest-exec through serde", "deepest")?,
     );

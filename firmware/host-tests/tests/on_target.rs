@@ -13,7 +13,7 @@ fn run(target: &str, features: &str) -> Output {
 fn passes(target: &str) {
     let output = run(target, "");
     assert!(output.status.success(), "{target}: {output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).ends_with("\n7 tests passed\n"), "{target}: {output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("\n8 tests passed\n"), "{target}: {output:?}");
     let control = run(target, "control");
     assert_eq!(control.status.code(), Some(101), "{target}: {control:?}");
     assert!(String::from_utf8_lossy(&control.stderr).contains("assertion `left == right` failed"), "{control:?}");

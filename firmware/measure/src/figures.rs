@@ -92,12 +92,21 @@ fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
+/// Of the package `probe`, that a program of it needs.
+fn features(probe: &str) -> &str {
+    match probe {
+        "agent-serde" => "serde",
+        "everything" => "everything",
+        _ => "",
+    }
+}
+
 struct Elf(Vec<u8>);
 
 impl Elf {
     fn build(probe: &str, target: &str) -> Result<Self, Failure> {
         let built = cargo(&["build", "--release", "--quiet", "-p", "probe", "--bin", probe, "--target", target])
-            .args(if probe == "agent-serde" { ["--features", "serde"].as_slice() } else { &[] })
+            .args(["--features", features(probe)])
             .output()?;
         if !built.status.success() {
             let said = String::from_utf8_lossy(&built.stderr);

@@ -61,8 +61,12 @@ fn main() -> ! {
             println!("Instructions a byte/{name}/{how}/{}.{}", tenths / 10, tenths % 10);
         }
     }
-    println!("Worst push, instructions/any byte/push, N = 128/{}", worst_push::<128>(&clock));
-    println!("Worst push, instructions/any byte/push, N = 4096/{}", worst_push::<4096>(&clock));
+    for (how, (worst, bytes)) in
+        [("push, N = 128", worst_push::<128>(&clock)), ("push, N = 4096", worst_push::<4096>(&clock))]
+    {
+        println!("Worst push, instructions/the worst byte/{how}/{worst}");
+        println!("Worst push, instructions/of so many/{how}/{bytes}");
+    }
     println!("Stack, bytes/Agent::push/deepest/{}", deepest_stack());
     process::exit(0)
 }
@@ -116,11 +120,14 @@ fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
     })
 }
 
-/// The most that one byte takes, in the workloads and in 200 000 bytes of what a broken line might give.
-fn worst_push<const N: usize>(clock: &Clock) -> u32 {
+/// The most that one byte takes, in the workloads and in what a broken line might give, and how many bytes these are.
+fn worst_push<const N: usize>(clock: &Clock) -> (u32, u32) {
     let mut decoder = Decoder::<N>::new();
-    let mut worst = 0;
-    let mut count = |byte| worst = worst.max(clock.instructions(|| push(&mut decoder, byte)));
+    let (mut worst, mut bytes) = (0, 0);
+    let mut count = |byte| {
+        worst = worst.max(clock.instructions(|| push(&mut decoder, byte)));
+        bytes += 1;
+    };
     WORKLOADS.iter().for_each(|(_, workload)| workload.iter().for_each(|byte| count(*byte)));
     let mut random = Random::new();
     for _ in 0..20_000 {
@@ -129,7 +136,7 @@ fn worst_push<const N: usize>(clock: &Clock) -> u32 {
         workload[start..].iter().take(1 + random.below(8)).for_each(|byte| count(*byte));
         count(b"\xFF{}[]\",:\\\x80 -0e.tfn\xED\xA0\xF0"[random.below(21)]);
     }
-    worst
+    (worst, bytes)
 }
 
 /// As the probe of the agent has it.

@@ -1,10 +1,19 @@
 //! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
 //!
-//! `Debug` and `Display` are left out: what they print is `core::fmt`'s business.
+//! `Debug` and `Display` are left out: what they print is `core::fmt`'s business. So is what is async: a future that is
+//! polled after its end panics.
 #![no_std]
 #![no_main]
 
+mod commands;
+mod ports;
+mod shapes;
+
 use core::hint::black_box;
+
+use commands::Typed;
+use ports::Port;
+use shapes::Shapes;
 
 use guestwire::{
     Agent, Argument, ArgumentError, Arguments, Client, Command, CommandError, CommandResult, Decoder, DoesNotFit,
@@ -59,6 +68,15 @@ impl Guest for Board {
             call.respond()?.array(|elements| elements.element().integer(black_box(1)))
         }),
         Command::new("error", |_, call| error(call.respond()?)),
+        Command::new("shapes", |_, call| {
+            let (shapes, response): (Shapes<'_>, _) = call.deserialize()?;
+            if response.room() > 100 { response.serialize(&shapes) } else { response.done() }
+        }),
+        Command::new("end", |_, call| {
+            black_box(call.arguments.deserialize::<Shapes<'_>>()?);
+            call.arguments.end()?;
+            call.respond()?.value(|place| place.serialize(black_box(&[1_u8, 2][..])))
+        }),
     ];
 
     fn is_frozen(&self) -> bool {
@@ -74,7 +92,12 @@ fn argument(element: Argument<'_>) -> Result<(), ArgumentError<'_>> {
     black_box((element.integer()?, element.boolean()?, element.unsigned()?, element.string()?));
     black_box((element.array()?.count(), element.one_of([("a", 1)])?, element.value().kind()));
     element.object(|_| Ok(()))?;
-    if black_box(true) { Ok(()) } else { Err(element.type_error("number")) }
+    match black_box(0) {
+        0 => Ok(()),
+        1 => Err(element.type_error("number")),
+        2 => Err(element.range_error("int8")),
+        _ => Err(element.invalid()),
+    }
 }
 
 fn error<'q, 't>(response: Responder<'q, 't>) -> CommandResult<'q, 't> {
@@ -85,8 +108,8 @@ fn error<'q, 't>(response: Responder<'q, 't>) -> CommandResult<'q, 't> {
     }
 }
 
-fn agent<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
-    let mut agent = Agent::<_, RX, TX>::new(Board);
+fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &mut &[u8]) {
+    let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
     loop {
@@ -97,6 +120,8 @@ fn agent<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
         let _ = agent.poll_read(probe::read);
         let _ = agent.poll_write(probe::write);
         let _ = agent.poll_with(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
+        let _ = agent.poll(&mut Port);
+        let _ = agent.poll_io(&mut Port);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
             0 => agent.reset(),
@@ -124,13 +149,16 @@ fn client<const RX: usize, const TX: usize>(bytes: &mut &[u8]) {
         let _ = client.execute(Execute::from("name").no_success_response());
         let _ = client.poll_read(probe::read).map(Some).map(reply);
         let _ = client.poll_write(probe::write);
+        let _ = client.poll(&mut Port).map(Some).map(reply);
+        let _ = client.poll_io(&mut Port).map(Some).map(reply);
+        commands::request(&mut client, &mut Arguments::none());
         client.transmitted(black_box(client.transmit()).len());
         match black_box(0) {
             0 if client.is_in_step() => client.timed_out(),
             1 => client.lost(),
             4 => client.corrupted(),
             5 => client.omit_ids(),
-            2 if client.success_is_silent() => {}
+            2 if client.success_is_silent() || client.is_ready() => {}
             3 => client.reset(),
             _ => return,
         }
@@ -206,13 +234,16 @@ fn value(value: Value<'_>) {
     value.string().into_iter().for_each(text);
     value.elements().into_iter().flatten().for_each(|element| _ = black_box(element.kind()));
     value.members().into_iter().flatten().for_each(|(name, member)| _ = black_box((name.as_str(), member.kind())));
-    black_box(value.member("name").is_some());
+    black_box(value.member("name").is_some_and(|member| member == value));
+    black_box(value.deserialize::<Shapes<'_>>().is_ok());
     let mut buffer = [0; 64];
     let _ = encode(&mut Encoder::new(&mut buffer), value);
+    commands::returned(value, &mut Encoder::new(&mut buffer));
 }
 
 fn text(text: Text<'_>) {
     black_box((text.as_escaped_bytes(), text.as_str(), text.chars().count(), text == "name"));
+    commands::values(text);
     let mut buffer = [0; 16];
     black_box(text.copy_to(&mut buffer).is_ok());
 }
@@ -226,6 +257,7 @@ fn encode(encoder: &mut Encoder<'_>, received: Value<'_>) -> Result<(), DoesNotF
         object.member("unsigned").unsigned(black_box(u64::MAX))?;
         object.member("string").string(black_box("\u{10FFFF}"))?;
         object.member("display").display(black_box("text"))?;
+        object.member("text").text(|text| text.write_str(black_box("text")))?;
         object.member("thousandths").thousandths(black_box(i64::MIN))?;
         object.member("received").received(received)?;
         object.received(received)?;
@@ -244,10 +276,11 @@ extern "C" fn _start() -> ! {
         let mut bytes = &received[..];
         decoder::<1>(&mut bytes);
         decoder::<4096>(&mut bytes);
-        agent::<74, 1024>(&mut bytes);
-        agent::<4096, 4096>(&mut bytes);
+        agent::<_, 74, 1280>(Board, &mut bytes);
+        agent::<_, 4096, 4096>(Board, &mut bytes);
+        agent::<_, 256, 4096>(Typed, &mut bytes);
         client::<34, 75>(&mut bytes);
         client::<4096, 4096>(&mut bytes);
-        black_box((guest_info_size::<Board>(), Arguments::none()));
+        black_box((guest_info_size::<Board>(), guest_info_size::<Typed>()));
     }
 }
