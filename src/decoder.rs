@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, Recovery, Step, is_plain, skip_plain};
+use crate::lexer::{Lexer, SENTINEL, Step, is_plain, skip_plain};
 use crate::marks::{Marks, Separators, separators_of};
 use crate::value::Value;
 
@@ -185,7 +185,10 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// As [`push`](Self::push). Call again while bytes are left.
     pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Event<'_>>, FrameError> {
-        let signal = self.step_slice(bytes);
+        let mut signal = Signal::Nothing;
+        while signal == Signal::Nothing && !bytes.is_empty() {
+            signal = self.step_slice(bytes);
+        }
         self.event(signal)
     }
 
@@ -331,7 +334,7 @@ impl Parser<[u8]> {
     }
 
     /// The same for each byte, with a copy of the lexer (in registers, if there are many), and the frame's bytes stored a
-    /// run at a time.
+    /// run at a time. Returns after each byte that is dropped, too.
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let mut lexer = self.lexer;
         let mut rest = *bytes;
@@ -395,15 +398,15 @@ impl Parser<[u8]> {
 
     #[cold]
     fn recover(&mut self, byte: u8) -> Signal {
-        match self.lexer.recover(byte) {
-            Recovery::Sentinel => Signal::Sentinel,
-            Recovery::Broken(error) => Signal::Error(self.outcome(error)),
-            Recovery::BrokenBegin(error) => {
-                let error = self.outcome(error);
-                self.begin(byte);
-                Signal::Error(error)
-            }
+        if byte == SENTINEL {
+            self.lexer = Lexer::new();
+            return Signal::Sentinel;
         }
+        let error = self.lexer.recover(byte).map(|error| self.outcome(error));
+        if self.lexer.is_open() {
+            self.begin(byte);
+        }
+        error.map_or(Signal::Nothing, Signal::Error)
     }
 
     /// A short run goes as one fixed piece, where there is something behind it on both sides.

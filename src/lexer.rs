@@ -40,19 +40,8 @@ pub(crate) enum Step {
     End,
     /// The frame, a number at top level, ended before this byte.
     EndBefore,
-    /// The grammar has no place for the byte, or it is the first printable one after a loss: [`Lexer::recover`] goes on.
+    /// The grammar has no place for the byte, and nothing has changed: [`Lexer::recover`] says what now.
     Misfit,
-}
-
-/// What a byte meant that the grammar has no place for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recovery {
-    /// It is the sentinel.
-    Sentinel,
-    /// It broke the frame, or is the first of a run of noise.
-    Broken(FrameError),
-    /// The same, and it is the first byte of the next frame.
-    BrokenBegin(FrameError),
 }
 
 /// What is expected next, or what the byte stream is inside of.
@@ -239,9 +228,8 @@ impl Lexer {
                 };
             }
             FirstName | Name | Colon => return blank(byte),
-            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line if byte != SENTINEL => {
-                return self.drop_byte(byte);
-            }
+            // Named, so that no state is left for the table of jumps to check.
+            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line => return Step::Misfit,
             _ => return Step::Misfit,
         };
         Step::Inside
@@ -303,10 +291,7 @@ impl Lexer {
     /// Whether a frame has begun and neither ended nor broken.
     pub(crate) const fn is_open(&self) -> bool {
         use State::*;
-        !matches!(
-            self.state,
-            Start | BomBb | BomBf | Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line
-        )
+        !self.is_dropping() && !matches!(self.state, Start | BomBb | BomBf)
     }
 
     /// Whether the last frame ended, so that the next byte may begin another.
@@ -314,26 +299,29 @@ impl Lexer {
         matches!(self.state, State::Start)
     }
 
-    /// Goes on after a byte that the grammar has no place for. If it broke the frame, it is also the first of the bytes
-    /// that are dropped, or of the next frame.
+    /// Goes on with a byte that the grammar has no place for, other than the sentinel: the error that it makes, if any.
+    ///
+    /// The byte is dropped, or is the first of a frame, which is then open.
     #[cold]
-    pub(crate) fn recover(&mut self, byte: u8) -> Recovery {
+    pub(crate) fn recover(&mut self, byte: u8) -> Option<FrameError> {
         use State::*;
-        if byte == SENTINEL {
-            *self = Self::new();
-            return Recovery::Sentinel;
+        let before = self.state;
+        if !self.is_dropping() {
+            *self = Self { state: self.broken(), ..Self::new() };
         }
-        let error = match self.state {
-            Dropped | Word | Closer => return Recovery::Broken(FrameError::Lost),
-            Start | BomBb | BomBf => FrameError::Noise,
-            FirstElement | Value if matches!(byte, b'{' | b'[') => FrameError::TooDeep,
-            _ => FrameError::Syntax,
-        };
-        *self = Self { state: self.broken(), ..Self::new() };
-        match self.drop_byte(byte) {
-            Step::Begin => Recovery::BrokenBegin(error),
-            _ => Recovery::Broken(error),
+        self.drop_byte(byte);
+        match before {
+            Lost if self.state != Lost => Some(FrameError::Lost),
+            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line => None,
+            Start | BomBb | BomBf => Some(FrameError::Noise),
+            FirstElement | Value if matches!(byte, b'{' | b'[') => Some(FrameError::TooDeep),
+            _ => Some(FrameError::Syntax),
         }
+    }
+
+    const fn is_dropping(&self) -> bool {
+        use State::*;
+        matches!(self.state, Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line)
     }
 
     /// Takes a byte that is known to be wrong: it may have been any byte.
@@ -397,8 +385,7 @@ impl Lexer {
     /// * at a `{` directly after a line break, unless JSON would go on there;
     /// * after a line that ended in `}` or `]`, at a byte with which JSON cannot go on: `{` or `[` begin a frame, any
     ///   other is a prompt's first.
-    #[cold]
-    fn drop_byte(&mut self, byte: u8) -> Step {
+    fn drop_byte(&mut self, byte: u8) {
         use State::*;
         let dropped = self.state;
         let begins = match byte {
@@ -408,23 +395,19 @@ impl Lexer {
         };
         if begins {
             self.open(if byte == b'{' { Container::Object } else { Container::Array });
-            return Step::Begin;
+        } else if !matches!(dropped, Noise | Prompt) {
+            self.state = match byte {
+                b'}' | b']' => Closer,
+                b'{' | b'[' | b',' | b':' | b'"' => Dropped,
+                b'\n' | b'\r' if dropped == Closer => CloserLine,
+                b'\n' | b'\r' if dropped == Word => Line,
+                b'\n' | b'\r' => dropped,
+                b' ' | b'\t' if dropped != Line => dropped,
+                _ if dropped == CloserLine => Prompt,
+                _ if dropped == Line || matches!(byte, b'!'..=b'~') => Word,
+                _ => dropped,
+            };
         }
-        if matches!(dropped, Noise | Prompt) {
-            return Step::Skip;
-        }
-        self.state = match byte {
-            b'}' | b']' => Closer,
-            b'{' | b'[' | b',' | b':' | b'"' => Dropped,
-            b'\n' | b'\r' if dropped == Closer => CloserLine,
-            b'\n' | b'\r' if dropped == Word => Line,
-            b'\n' | b'\r' => return Step::Skip,
-            b' ' | b'\t' if dropped != Line => return Step::Skip,
-            _ if dropped == CloserLine => Prompt,
-            _ if dropped == Line || matches!(byte, b'!'..=b'~') => Word,
-            _ => return Step::Skip,
-        };
-        if dropped == Lost { Step::Misfit } else { Step::Skip }
     }
 
     fn skip(&mut self, next: State) -> Step {

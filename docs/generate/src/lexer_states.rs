@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use crate::Outcome;
 use crate::error::FrameError;
-use crate::lexer::{Lexer, Recovery, SENTINEL, Step};
+use crate::lexer::{Lexer, SENTINEL, Step};
 use crate::nesting::MAX_DEPTH;
 use crate::svg::{Graph, Node, Route};
 
@@ -44,11 +44,11 @@ fn explore() -> Outcome<Vec<Transition>> {
             let mut next = lexer;
             let step = next.step(byte);
             let (broke, begins) = match step {
-                Step::Misfit => match next.recover(byte) {
-                    Recovery::Sentinel => (None, false),
-                    Recovery::Broken(error) => (Some(error), false),
-                    Recovery::BrokenBegin(error) => (Some(error), true),
-                },
+                Step::Misfit if byte == SENTINEL => {
+                    next = Lexer::new();
+                    (None, false)
+                }
+                Step::Misfit => (next.recover(byte), next.is_open()),
                 step => (None, step == Step::Begin),
             };
             transitions.push(Transition {
