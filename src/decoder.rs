@@ -328,7 +328,7 @@ impl Parser<[u8]> {
                 }
             }
             Step::EndBefore => return self.frame(),
-            Step::Misfit => return self.recover(byte),
+            Step::Dropping | Step::Misfit => return self.recover(byte),
         }
         Signal::Nothing
     }
@@ -391,7 +391,7 @@ impl Parser<[u8]> {
         *bytes = rest.get(at..).unwrap_or_default();
         match step {
             Step::End | Step::EndBefore => self.frame(),
-            Step::Misfit => self.recover(rest.get(run).copied().unwrap_or_default()),
+            Step::Dropping | Step::Misfit => self.recover(rest.get(run).copied().unwrap_or_default()),
             _ => Signal::Nothing,
         }
     }

@@ -40,6 +40,8 @@ pub(crate) enum Step {
     End,
     /// The frame, a number at top level, ended before this byte.
     EndBefore,
+    /// Bytes are being dropped, and nothing has changed: [`Lexer::recover`] says whether this one is.
+    Dropping,
     /// The grammar has no place for the byte, and nothing has changed: [`Lexer::recover`] says what now.
     Misfit,
 }
@@ -228,8 +230,7 @@ impl Lexer {
                 };
             }
             FirstName | Name | Colon => return blank(byte),
-            // Named, so that no state is left for the table of jumps to check.
-            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line => return Step::Misfit,
+            Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line => return Step::Dropping,
             _ => return Step::Misfit,
         };
         Step::Inside

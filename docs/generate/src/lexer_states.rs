@@ -44,11 +44,11 @@ fn explore() -> Outcome<Vec<Transition>> {
             let mut next = lexer;
             let step = next.step(byte);
             let (broke, begins) = match step {
-                Step::Misfit if byte == SENTINEL => {
+                Step::Dropping | Step::Misfit if byte == SENTINEL => {
                     next = Lexer::new();
                     (None, false)
                 }
-                Step::Misfit => (next.recover(byte), next.is_open()),
+                Step::Dropping | Step::Misfit => (next.recover(byte), next.is_open()),
                 step => (None, step == Step::Begin),
             };
             transitions.push(Transition {
