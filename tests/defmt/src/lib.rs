@@ -1,30 +1,38 @@
-//! A logger for the host: counts the events of the thread that logs them.
+//! A logger for the host: keeps what each thread logs, and prints it as `defmt-print` does on a developer's machine.
 
-use std::cell::Cell;
+mod table;
+
+use std::cell::RefCell;
+
+use table::Table;
 
 thread_local! {
-    static EVENTS: Cell<usize> = const { Cell::new(0) };
+    static EVENTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// How many events this thread has logged so far.
-pub fn events() -> usize {
-    EVENTS.get()
+/// What this thread logs in `run`, a line each: the level, and what is printed.
+pub fn logged(run: impl FnOnce()) -> Vec<String> {
+    EVENTS.take();
+    run();
+    EVENTS.take().iter().map(|event| Table::of_this_program().line(event)).collect()
 }
 
 #[defmt::global_logger]
-struct Counter;
+struct Keeper;
 
-// SAFETY: nothing is shared between threads, and nothing is written.
-unsafe impl defmt::Logger for Counter {
+// SAFETY: nothing is shared between threads.
+unsafe impl defmt::Logger for Keeper {
     fn acquire() {
-        EVENTS.set(EVENTS.get() + 1);
+        EVENTS.with_borrow_mut(|events| events.push(Vec::new()));
     }
 
     unsafe fn flush() {}
 
     unsafe fn release() {}
 
-    unsafe fn write(_: &[u8]) {}
+    unsafe fn write(bytes: &[u8]) {
+        EVENTS.with_borrow_mut(|events| events.last_mut().expect("acquired").extend_from_slice(bytes));
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -3,7 +3,7 @@
 use guestwire::{
     Agent, Client, Command, Decoder, Encoder, Event, Execute, Guest, PollError, Request, Response, guest_info_size,
 };
-use guestwire_defmt_tests::events;
+use guestwire_defmt_tests::logged;
 
 struct Board;
 
@@ -19,47 +19,118 @@ impl Guest for Board {
     }
 }
 
-/// How many events a piece of the wire causes.
-fn events_of(bytes: &[u8]) -> usize {
+/// What a piece of the wire makes an agent log.
+fn logged_of(bytes: &[u8]) -> Vec<String> {
     let mut agent: Agent<Board, 80, { guest_info_size::<Board>() }> = Agent::new(Board);
-    let before = events();
-    agent.push_slice(&mut &bytes[..]).unwrap();
-    events() - before
+    logged(|| agent.push_slice(&mut &bytes[..]).unwrap())
 }
 
 #[test]
 fn what_happens_to_an_agent_is_logged() {
-    let quiet = events_of(b" \n");
-    assert_eq!(quiet, 0);
-    let command = events_of(br#"{"execute": "guest-ping"}"#);
-    assert_eq!(command, 1, "the command");
-    assert_eq!(events_of(br#"{"execute": "guest-sync-delimited", "arguments": {"id": 1}}"#), 1);
-    assert_eq!(events_of(b"#"), 1, "noise");
-    assert_eq!(events_of(b"{@"), 1, "a broken frame");
-    assert_eq!(events_of(format!("[\"{}\"]", "x".repeat(99)).as_bytes()), 1, "overflow");
-    assert_eq!(events_of(br#"{"execute": "disabled"}"#), 1, "a disabled command");
-    assert_eq!(events_of(br#"{"execute": "long"}"#), 2, "the command, and that its response does not fit");
+    assert_eq!(logged_of(b" \n"), [""; 0]);
+    assert_eq!(logged_of(br#"{"execute": "guest-ping"}"#), ["TRACE guest-ping"]);
+    let sync = br#"{"execute": "guest-sync-delimited", "arguments": {"id": 1}}"#;
+    assert_eq!(logged_of(sync), ["TRACE guest-sync-delimited"]);
+    assert_eq!(logged_of(b"#"), ["WARN Noise behind 0 bytes"]);
+    assert_eq!(logged_of(b"{\"a@\" @"), ["WARN Syntax behind 5 bytes"]);
+    assert_eq!(logged_of("[".repeat(65).as_bytes()), ["WARN TooDeep behind 64 bytes"]);
+    assert_eq!(logged_of(format!("[\"{}\"]", "x".repeat(99)).as_bytes()), ["WARN Overflow behind 80 bytes"]);
+    assert_eq!(logged_of(br#"{"execute": "disabled"}"#), ["DEBUG disabled is not to be run now"]);
+    assert_eq!(logged_of(br#"{"execute": "long"}"#), ["TRACE long", "WARN long: response too long"]);
+    // A command that is not there is the host's affair.
+    assert_eq!(logged_of(br#"{"execute": "none"}"#), [""; 0]);
+}
+
+#[test]
+fn bytes_that_an_agent_has_lost_are_logged() {
+    let mut agent: Agent<Board, 80, { guest_info_size::<Board>() }> = Agent::new(Board);
+    agent.push_slice(&mut &b"{\"execute\""[..]).unwrap();
+    assert_eq!(logged(|| agent.lost()), ["WARN Lost behind 10 bytes"]);
 }
 
 #[test]
 fn what_happens_to_a_client_is_logged() {
     let mut client: Client<64, 128> = Client::new();
-    let before = events();
     client.synchronize(7);
+    let synchronized = logged(|| assert!(client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).is_ok()));
+    assert_eq!(synchronized, ["DEBUG in step"]);
+    client.execute("guest-ping").unwrap();
+    client.transmitted(usize::MAX);
+    let too_long = format!("{{\"return\": \"{}\"}}", "x".repeat(64));
+    assert_eq!(logged(|| assert!(client.push_slice(&mut too_long.as_bytes()).is_err())), ["WARN response too long"]);
+    assert_eq!(logged(|| assert!(client.push(b'#').is_err())), ["WARN out of step: Broken(Noise)"]);
+    assert_eq!(logged(|| client.synchronize(8)), [""; 0]);
+    client.push_slice(&mut &b"\xFF{\"return\": 8}"[..]).unwrap();
+    assert_eq!(logged(|| assert!(client.push(0xFF).is_err())), ["WARN out of step: Unexpected"]);
+}
+
+/// What a value prints as, on a line with nothing else.
+fn shown(value: impl defmt::Format) -> String {
+    let lines = logged(|| defmt::info!("{}", value));
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    line.strip_prefix("INFO ").expect("its level").to_owned()
+}
+
+#[test]
+fn values_print_as_they_came() {
+    let mut decoder: Decoder<256> = Decoder::new();
+    assert_eq!(shown(&decoder), "Decoder { open: b\"\" }");
+    decoder.push_slice(&mut &b"{ \"a\": [\"\\n"[..]).unwrap();
+    assert_eq!(shown(&decoder), r#"Decoder { open: b"{\"a\":[\"\\n" }"#);
+    let mut rest: &[u8] = b"\", 1.5, null]}";
+    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut rest) else { panic!("a frame was sent") };
+    assert_eq!(shown(frame.value()), r#"b"{\"a\":[\"\\n\",1.5,null]}""#);
+    let (name, value) = frame.value().members().unwrap().next().unwrap();
+    assert_eq!(shown(name), "b\"a\"");
+    let elements: Vec<_> = value.elements().unwrap().collect();
+    assert_eq!(shown(elements[0].string().unwrap()), r#"b"\\n""#);
+    assert_eq!(elements.iter().map(|element| shown(element.kind())).collect::<Vec<_>>(), ["String", "Number", "Null"]);
+    assert_eq!(shown(&decoder), "Decoder { open: b\"\" }", "what is over is not shown");
+}
+
+#[test]
+fn both_ends_print_what_is_still_to_go() {
+    let mut agent: Agent<Board, 80, 1024> = Agent::new(Board);
+    assert_eq!(shown(&agent), "Agent { transmit: b\"\" }");
+    agent.push_slice(&mut &br#"{"execute": "guest-ping"}"#[..]).unwrap();
+    agent.transmitted(1);
+    assert_eq!(shown(&agent), r#"Agent { transmit: b"\"return\": {}}\n" }"#);
+    let mut client: Client<64, 128> = Client::new();
+    assert_eq!(shown(&client), "Client { in_step: false, transmit: b\"\" }");
+    client.synchronize(7);
+    client.transmitted(client.transmit().len() - " 7}}\n".len());
+    assert_eq!(shown(&client), r#"Client { in_step: false, transmit: b" 7}}\n" }"#);
+    client.transmitted(usize::MAX);
     client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).unwrap();
-    assert_eq!(events() - before, 1, "in step");
-    client.push(b'#').unwrap_err();
-    assert_eq!(events() - before, 2, "out of step");
+    assert_eq!(shown(&client), "Client { in_step: true, transmit: b\"\" }");
+}
+
+#[test]
+fn typed_values_print_what_they_mean() {
+    use guestwire::commands::*;
+    assert_eq!(shown(Str::from("\u{e9}t\u{e9}")), "\u{e9}t\u{e9}");
+    let written = |text: &mut dyn std::fmt::Write| write!(text, "{}-{}", 1, 2);
+    assert_eq!(shown(Str::from(&written)), "1-2");
+    assert_eq!(shown(HostName { host_name: "toaster".into() }), "HostName { host_name: toaster }");
+    assert_eq!(shown(SetVcpus { vcpus: List::of(&|_| Ok(())) }), "SetVcpus { vcpus: [..] }");
+    assert_eq!(shown(Whence::End), "End");
+    assert_eq!(shown(Whence::Unknown(-3)), "Unknown(-3)");
+    assert_eq!(shown(FileRead { handle: 7, count: None }), "FileRead { handle: 7, count: None }");
+    assert_eq!(shown(Board::COMMANDS[0]), "Command(long)");
+}
+
+#[test]
+fn errors_print_what_they_are() {
+    assert_eq!(shown(guestwire::FrameError::Overflow), "Overflow");
+    assert_eq!(shown(PollError::<(), u8>::Port(5)), "Port(5)");
+    assert_eq!(shown(guestwire::IoError::<u8>::Ended), "Ended");
+    assert_eq!(shown(guestwire::ExecuteError::Waiting), "Waiting");
+    assert_eq!(shown(guestwire::ClientError::Broken(guestwire::FrameError::Lost)), "Broken(Lost)");
 }
 
 /// The compiler says whether each has a format.
 #[test]
 fn everything_public_has_a_format() {
-    fn shown(value: impl defmt::Format) {
-        let before = events();
-        defmt::info!("{}", value);
-        assert_eq!(events() - before, 1);
-    }
     let mut decoder: Decoder<256> = Decoder::new();
     shown(&decoder);
     let mut bytes: &[u8] = br#"{"execute": "x", "arguments": {"a": [1, "b"]}, "id": null}"#;

@@ -1,0 +1,176 @@
+//! Steps of the client that are easily got wrong: half a frame in front of a synchronization, bytes lost behind a
+//! sentinel, an answer before its request has gone, and one that is too long.
+//!
+//! What is answered has the `id` that was asked with, if there was one.
+
+use guestwire::{Client, ClientError, Execute, Reply};
+use serde_json::Value;
+
+type TestClient = Client<64, 256>;
+
+/// All that comes of `bytes`.
+fn received(client: &mut TestClient, bytes: &[u8]) -> Vec<String> {
+    let shown = |reply: Result<Option<Reply<'_>>, ClientError>| match reply {
+        Ok(None) => None,
+        Ok(Some(Reply::Return(value))) => Some(value.to_string()),
+        Ok(Some(reply)) => Some(format!("{reply:?}")),
+        Err(error) => Some(format!("{error:?}")),
+    };
+    bytes.iter().filter_map(|byte| shown(client.push(*byte))).collect()
+}
+
+fn in_step() -> TestClient {
+    let mut client = TestClient::new();
+    client.synchronize(77);
+    client.transmitted(usize::MAX);
+    assert_eq!(received(&mut client, b"\xFF{\"return\": 77}\n"), ["Synchronized"]);
+    client
+}
+
+/// A member `id` for an answer to what the client is about to send, and a comma in front of it.
+fn id(client: &TestClient) -> String {
+    let request: Value = serde_json::from_slice(client.transmit()).unwrap();
+    request.get("id").map_or(String::new(), |id| format!(", \"id\": {id}"))
+}
+
+const HALVES: [&[u8]; 9] = [
+    b"{",
+    b"{\"return\": ",
+    b"{\"return\": {\"name\": \"lo",
+    b"{\"return\": \"\\",
+    b"[[[[",
+    b"\"",
+    b"\"\xC3",
+    b"7",
+    b"tru",
+];
+
+/// A plain one waits for no sentinel that would end the half.
+#[test]
+fn half_a_frame_in_front_of_a_synchronization_is_forgotten() {
+    for half in HALVES {
+        for mut client in [in_step(), {
+            let mut client = TestClient::new();
+            client.synchronize_plain(76);
+            client
+        }] {
+            assert_eq!(received(&mut client, half), [""; 0], "{}", half.escape_ascii());
+            let mut delimited = client.clone();
+            client.synchronize_plain(78);
+            assert_eq!(received(&mut client, b"{\"return\": 78}\n"), ["Synchronized"], "{}", half.escape_ascii());
+            delimited.synchronize(78);
+            let answer = b"\xFF{\"return\": 78}\n";
+            assert_eq!(received(&mut delimited, answer), ["Synchronized"], "{}", half.escape_ascii());
+        }
+    }
+}
+
+/// What comes behind the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
+#[test]
+fn bytes_lost_behind_the_sentinel_take_another_sentinel() {
+    for half in [&b""[..], b"{", b"{\"return\": ", b"{\"return\": 7"] {
+        let mut client = TestClient::new();
+        client.synchronize(77);
+        assert_eq!(received(&mut client, &[b"\xFF", half].concat()), [""; 0]);
+        client.lost();
+        // A frame that begins where one may begin after a gap.
+        let late = b"x}\n}\n{\"return\": 77}\n";
+        assert_eq!(received(&mut client, late), [""; 0], "{}", half.escape_ascii());
+        assert!(!client.is_in_step());
+        assert_eq!(received(&mut client, b"\xFF{\"return\": 77}\n"), ["Synchronized"]);
+    }
+}
+
+/// A plain synchronization goes on waiting.
+#[test]
+fn bytes_lost_in_a_plain_synchronization_take_another_answer() {
+    let mut client = TestClient::new();
+    client.synchronize_plain(77);
+    assert_eq!(received(&mut client, b"{\"return\": 7"), [""; 0]);
+    client.lost();
+    assert_eq!(received(&mut client, b"7}\n"), [""; 0]);
+    assert_eq!(received(&mut client, b"{\"return\": 77}\n"), ["Synchronized"]);
+}
+
+/// Whatever a client in step waits for: what comes behind the gap may be the end of something else.
+#[test]
+fn bytes_lost_leave_step() {
+    let mut waiting = in_step();
+    waiting.execute("guest-ping").unwrap();
+    let answer = format!("{{\"return\": {{}}{}}}\n", id(&waiting));
+    for mut client in [in_step(), waiting] {
+        client.lost();
+        let replies = received(&mut client, answer.as_bytes());
+        assert!(replies.iter().all(|reply| reply.starts_with("Broken(Lost)")), "{replies:?}");
+        assert!(!client.is_in_step() && client.transmit().is_empty());
+    }
+}
+
+/// Its own `id` says that it is no other request's, so that an agent may answer before all has come.
+#[test]
+fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
+    let asked = || {
+        let mut client = in_step();
+        client.execute(Execute::new("guest-ping").id(5)).unwrap();
+        client
+    };
+    for gone in 0..=asked().transmit().len() {
+        let mut client = asked();
+        let id = id(&client);
+        assert!(id.starts_with(", \"id\": "), "{id}");
+        client.transmitted(gone);
+        assert_eq!(
+            received(&mut client, format!("{{\"return\": 1{id}}}\n").as_bytes()),
+            ["1"],
+            "{gone} bytes have gone"
+        );
+        let mut client = asked();
+        client.transmitted(gone);
+        let error = format!("{{\"error\": {{\"class\": \"A\", \"desc\": \"b\"}}{id}}}\n");
+        let replies = received(&mut client, error.as_bytes());
+        assert!(replies.len() == 1 && replies[0].starts_with("Error"), "{replies:?}");
+        assert!(client.is_ready());
+    }
+}
+
+/// Of a frame that is too long only the start is known.
+#[test]
+fn what_is_too_long_and_starts_like_a_response_is_the_response() {
+    let long = "x".repeat(100);
+    for start in [
+        "{\"return\": \"",
+        "{\"return\":{\"a\":\"",
+        "{\"return\": [1, \"",
+        "{\"error\": {\"class\": \"GenericError\", \"desc\": \"",
+        "{\"error\":\"",
+        "{\"id\": 5, \"error\": \"",
+        "{\"id\":5,\"return\":\"",
+        "{ \t\"id\" : \"",
+        "\r\n{\n\"return\" : \"",
+    ] {
+        let close = if start.contains("[1") { "\"]}" } else { "\"}" };
+        let close = if start.matches('{').count() == 2 { format!("{close}}}") } else { close.to_owned() };
+        let mut client = in_step();
+        client.execute("guest-ping").unwrap();
+        client.transmitted(usize::MAX);
+        let too_long = format!("{start}{long}{close}\n");
+        serde_json::from_str::<Value>(&too_long).expect("a whole frame");
+        assert_eq!(received(&mut client, too_long.as_bytes()), ["ResponseTooLong"], "{start}");
+        assert!(client.is_ready(), "{start}");
+        client.execute("guest-ping").unwrap();
+        let answer = format!("{{\"return\": 2{}}}\n", id(&client));
+        client.transmitted(usize::MAX);
+        assert_eq!(received(&mut client, answer.as_bytes()), ["2"], "{start}");
+    }
+    for start in
+        ["{\"execute\": \"", "{\"event\": \"", "{\"returns\": \"", "{\"errors\": \"", "{\"ids\": \"", "{\"\": \"", "\""]
+    {
+        let mut client = in_step();
+        client.execute("guest-ping").unwrap();
+        let answer = format!("{{\"return\": 2{}}}\n", id(&client));
+        client.transmitted(usize::MAX);
+        let close = if start == "\"" { "\"" } else { "\"}" };
+        assert_eq!(received(&mut client, format!("{start}{long}{close}\n").as_bytes()), [""; 0], "{start}");
+        assert_eq!(received(&mut client, answer.as_bytes()), ["2"], "{start}: it still waits");
+    }
+}
