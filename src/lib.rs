@@ -146,23 +146,23 @@ pub use value::{Elements, Kind, Members, Value};
 /// A client that can send and receive a synchronization:
 ///
 /// ```
-/// let _ = guestwire::Client::<31, 80>::new();
+/// let _ = guestwire::Client::<34, 75>::new();
 /// ```
 ///
 /// ```compile_fail
-/// let _ = guestwire::Client::<30, 80>::new();
+/// let _ = guestwire::Client::<33, 75>::new();
 /// ```
 ///
 /// ```compile_fail
-/// let _ = guestwire::Client::<31, 79>::new();
+/// let _ = guestwire::Client::<34, 74>::new();
 /// ```
 ///
 /// ```
-/// let _ = guestwire::Client::<65535, 80>::new();
+/// let _ = guestwire::Client::<65535, 75>::new();
 /// ```
 ///
 /// ```compile_fail
-/// let _ = guestwire::Client::<65536, 80>::new();
+/// let _ = guestwire::Client::<65536, 75>::new();
 /// ```
 #[cfg(doctest)]
 mod limits {}

@@ -3,7 +3,7 @@
 //!
 //! What is answered has the `id` that was asked with, if there was one.
 
-use guestwire::{Client, ClientError, Execute, Reply};
+use guestwire::{Client, ClientError, Reply};
 use serde_json::Value;
 
 type TestClient = Client<64, 256>;
@@ -111,7 +111,7 @@ fn bytes_lost_leave_step() {
 fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
     let asked = || {
         let mut client = in_step();
-        client.execute(Execute::new("guest-ping").id(5)).unwrap();
+        client.execute("guest-ping").unwrap();
         client
     };
     for gone in 0..=asked().transmit().len() {
