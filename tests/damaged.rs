@@ -318,7 +318,7 @@ fn of_a_request_on_one_line_with_one_byte_changed_no_more_is_served_than_with_on
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --test damaged -- --ignored"]
+#[ignore = "takes a minute: cargo test --release --test damaged -- --ignored"]
 fn of_100_requests_on_one_line_with_one_byte_changed_to_any_other_no_more_is_served_than_with_one_boundary() {
     change_each_byte_on_one_line(100, &(0..0xFF).collect::<Vec<u8>>());
 }
