@@ -493,6 +493,16 @@ fn a_response_that_just_fits_and_one_that_does_not() {
     assert_eq!(received(&mut client, &response(257)), ["Broken(Overflow)"], "nobody waited for it");
 }
 
+/// Noise draws an error, longer than the buffer, and then the answer comes: it would be taken for the next one's.
+#[test]
+fn without_an_id_an_error_that_does_not_fit_makes_the_client_out_of_step() {
+    let error = format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{}\"}}}}\n", "x".repeat(256));
+    let mut client = executing_without_id(PING);
+    assert_eq!(received(&mut client, error.as_bytes()), ["ResponseTooLong"]);
+    assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
+    assert_eq!(received(&mut client, b"{\"return\": {}}\n"), [""; 0]);
+}
+
 /// A line that echoes: what comes back is too long, but no response.
 #[test]
 fn an_echo_that_does_not_fit_is_not_the_response() {

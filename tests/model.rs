@@ -44,8 +44,8 @@ impl Guest for Echo {
 }
 
 #[derive(Clone, Debug)]
-struct Machine<const RX: usize> {
-    client: Client<RX, 75>,
+struct Machine {
+    client: Client<34, 75>,
     agent: Agent<Echo, 80, 444>,
     to_agent: VecDeque<u8>,
     to_client: VecDeque<u8>,
@@ -54,7 +54,7 @@ struct Machine<const RX: usize> {
     requests: i64,
 }
 
-impl<const RX: usize> Machine<RX> {
+impl Machine {
     fn new(with_ids: bool) -> Self {
         let mut client = Client::new();
         if !with_ids {
@@ -208,10 +208,9 @@ enum Answer {
     Returned,
 }
 
-/// `RX` is the client's. Without ids it has to hold an error, for a longer one is only told to be too long.
-fn visit<const RX: usize>(bounds: Bounds) {
-    let mut seen = HashSet::from([Machine::<RX>::new(bounds.with_ids).key()]);
-    let mut frontier = vec![Machine::<RX>::new(bounds.with_ids)];
+fn visit(bounds: Bounds) {
+    let mut seen = HashSet::from([Machine::new(bounds.with_ids).key()]);
+    let mut frontier = vec![Machine::new(bounds.with_ids)];
     let mut depth = 0;
     while !frontier.is_empty() {
         let mut next = Vec::new();
@@ -233,20 +232,20 @@ const FAULTY: Bounds =
 
 #[test]
 fn an_impatient_client_on_a_clean_line() {
-    visit::<34>(CLEAN);
+    visit(CLEAN);
 }
 
 #[test]
 fn an_impatient_client_without_ids_on_a_clean_line() {
-    visit::<112>(Bounds { with_ids: false, ..CLEAN });
+    visit(Bounds { with_ids: false, ..CLEAN });
 }
 
 #[test]
 fn a_patient_client_on_a_faulty_line() {
-    visit::<34>(FAULTY);
+    visit(FAULTY);
 }
 
 #[test]
 fn a_patient_client_without_ids_on_a_faulty_line() {
-    visit::<112>(Bounds { with_ids: false, ..FAULTY });
+    visit(Bounds { with_ids: false, ..FAULTY });
 }

@@ -233,7 +233,7 @@ impl Rules {
             (State::Waiting(Some(_)), Some(_), _) => self.fail("IdMissing".to_owned()),
             (_, Some(_), _) | (_, _, Due::Sentinel) => self.fail("Unexpected".to_owned()),
             (_, None, Due::Frame(_)) => None,
-            (State::Waiting(_), _, Due::Error(Fault::Overflow)) if whole.is_some() => {
+            (State::Waiting(id), _, Due::Error(Fault::Overflow)) if whole.is_some() => {
                 let starts = ["{\"return\"", "{\"error\"", "{\"id\""];
                 let is_start = |start: &&str| whole.as_ref().is_some_and(|text| text.starts_with(start.as_bytes()));
                 if !starts.iter().any(is_start) {
@@ -244,6 +244,10 @@ impl Rules {
                     return self.fail("Unexpected".to_owned());
                 }
                 self.state = State::InStep;
+                // Without ids an error may answer noise, and the answer to the request may follow.
+                if id.is_none() && whole.is_some_and(|text| text.starts_with(b"{\"error\"")) {
+                    self.out_of_step();
+                }
                 Some("ResponseTooLong".to_owned())
             }
             (_, _, Due::Error(fault)) => self.fail(format!("Broken({fault:?})")),
