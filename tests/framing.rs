@@ -537,14 +537,14 @@ fn rule_6_lost() {
             (b"", b"x\n{}", " / - / Lost | {}"),
             (b"{}\n", b"{}{}", "{} / - / Lost | {}"),
             (b"\xEF\xBB", b"\xBF{}{}", " / - / Lost | {}"),
+            (b"#noise", b"{}{}", "Noise / - / Lost | {}"),
+            (b"[root@", b"{}{}", "Syntax / - / Lost | {}"),
             (b"{,}", b"{}{}", "Syntax / - / Lost | {}"),
             (b"{,}\n", b"{}{}", "Syntax / - / Lost | {}"),
-            // But not where bytes were being dropped.
+            // But not where a request was being dropped.
             (b"{,", b"{}{}", "Syntax / - / {}"),
             (b"{,x", b"{}{}", "Syntax / - / {}"),
             (b"{,x\n", b"{}{}", "Syntax / - / {}"),
-            (b"#noise", b"{}{}", "Noise / - / {}"),
-            (b"[root@", b"{}{}", "Syntax / - / {}"),
             // A line break at once does not help, the next one does.
             (b"", b"\n{}\n{}", " / - / Lost | {}"),
             (b"{,x", b"\n{}", "Syntax / - / "),

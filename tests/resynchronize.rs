@@ -264,7 +264,7 @@ const PING: &str = r#"{"execute":"guest-ping"}"#;
 /// on the line before.
 #[test]
 fn bytes_lost_before_each_request_leave_none_unanswered() {
-    for before in ["", "{\"execute\":\"guest-ping\"}\n"] {
+    for before in ["", "{\"execute\":\"guest-ping\"}\n", "login: ", "[root@vm ~]# "] {
         for end in ["\n", "\r\n", ""] {
             let mut agent = agent();
             exchange(&mut agent, before.as_bytes());

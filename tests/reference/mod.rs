@@ -165,7 +165,6 @@ impl Line {
             _ if is_open => false,
             Mode::Dropping { owed: true, .. } => true,
             Mode::Dropping { last, .. } => matches!(last, Last::Closer | Last::CloserLine),
-            Mode::Noise | Mode::Prompt => false,
             _ => true,
         };
         self.mode = Mode::Dropping { last: Last::Dropped, owed };
