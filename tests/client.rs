@@ -1,6 +1,10 @@
 //! The host end from outside: what it sends, what it takes for an answer, and what goes wrong in the field.
 
-use guestwire::{Client, ClientError, Execute, ExecuteError, FrameError, Reply};
+mod exchange;
+
+use exchange::exchange;
+use guestwire::commands::GetTime;
+use guestwire::{Agent, Client, ClientError, Execute, ExecuteError, FrameError, Reply};
 
 type TestClient = Client<256, 128>;
 
@@ -49,30 +53,106 @@ fn executing(request: Execute<'_>) -> TestClient {
 
 const PING: Execute<'static> = Execute::new("guest-ping");
 
+/// The same with an agent that refuses or does not echo an `id`.
+fn executing_without_id(request: Execute<'_>) -> TestClient {
+    let mut client = in_step();
+    client.omit_ids();
+    client.execute(request).unwrap();
+    sent(&mut client);
+    client
+}
+
 #[test]
 fn requests_on_the_wire() {
     let mut client = TestClient::new();
     assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
-    client.synchronize(-5);
+    client.synchronize(5);
     assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
-    assert_eq!(sent(&mut client), r#"\xff{"execute": "guest-sync-delimited", "arguments": {"id": -5}}\n"#);
-    client.synchronize_plain(i64::MIN);
-    assert_eq!(sent(&mut client), r#"\xff{"execute": "guest-sync", "arguments": {"id": -9223372036854775808}}\n"#);
+    assert_eq!(sent(&mut client), r#"\xff{"execute": "guest-sync-delimited", "arguments": {"id": 5}}\n"#);
+    client.synchronize_plain(5);
+    assert_eq!(sent(&mut client), r#"\xff{"execute": "guest-sync", "arguments": {"id": 5}}\n"#);
     let mut client = in_step();
     client.execute("guest-ping").unwrap();
-    assert_eq!(sent(&mut client), r#"{"execute": "guest-ping"}\n"#);
+    assert_eq!(sent(&mut client), r#"{"execute": "guest-ping", "id": 78}\n"#);
     assert_eq!(client.execute("guest-ping"), Err(ExecuteError::Waiting));
     let mut client = in_step();
-    let stat = Execute::new("guest-exec-status").id(9);
-    client.execute_with(stat, |arguments| arguments.member("pid").integer(7)).unwrap();
-    assert_eq!(sent(&mut client), r#"{"execute": "guest-exec-status", "arguments": {"pid": 7}, "id": 9}\n"#);
+    client.omit_ids();
+    client.execute("guest-ping").unwrap();
+    assert_eq!(sent(&mut client), r#"{"execute": "guest-ping"}\n"#);
+    let mut client = in_step();
+    client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(7)).unwrap();
+    assert_eq!(sent(&mut client), r#"{"execute": "guest-exec-status", "arguments": {"pid": 7}, "id": 78}\n"#);
+    let mut client = in_step();
+    client.request(GetTime {}).unwrap();
+    assert!(sent(&mut client).ends_with(r#", "id": 78}\n"#), "a typed request has one, too");
+    let mut client = in_step();
+    client.omit_ids();
+    client.request(GetTime {}).unwrap();
+    assert!(!sent(&mut client).contains(", \"id\""));
+}
+
+/// The id of the next request.
+fn next_id(client: &mut TestClient) -> u64 {
+    client.execute(PING).unwrap();
+    let request = sent(client);
+    let id = request.split_once("\"id\": ").unwrap().1.trim_end_matches("}\\n").parse().unwrap();
+    let answer = format!("{{\"return\": {{}}, \"id\": {id}}}\n");
+    assert_eq!(received(client, answer.as_bytes()), ["{}"]);
+    id
+}
+
+fn synchronize(client: &mut TestClient, number: i64, on_the_wire: u64) {
+    client.synchronize(number);
+    assert!(sent(client).contains(&format!("{{\"id\": {on_the_wire}}}")), "{number}");
+    let answer = format!("{{\"return\": {on_the_wire}}}\n");
+    assert_eq!(received(client, &[b"\xFF", answer.as_bytes()].concat()), ["synchronized"]);
+}
+
+/// Agents built on cJSON print numbers as doubles with 15 digits.
+#[test]
+fn an_id_and_the_number_of_a_synchronization_have_48_bits() {
+    const MASK: u64 = (1 << 48) - 1;
+    for (number, on_the_wire) in
+        [(0, 0), (1 << 48, 0), (MASK as i64, MASK), (-1, MASK), (i64::MIN, 0), (i64::MAX, MASK), (-5, MASK - 4)]
+    {
+        synchronize(&mut TestClient::new(), number, on_the_wire);
+        let mut client = TestClient::new();
+        client.synchronize_plain(number);
+        assert!(sent(&mut client).contains(&format!("{{\"id\": {on_the_wire}}}")));
+        assert_eq!(received(&mut client, format!("{{\"return\": {on_the_wire}}}").as_bytes()), ["synchronized"]);
+    }
+    let mut client = TestClient::new();
+    synchronize(&mut client, MASK as i64 - 1, MASK - 1);
+    assert_eq!((next_id(&mut client), next_id(&mut client), next_id(&mut client)), (MASK, 0, 1));
+}
+
+#[test]
+fn an_id_is_never_used_twice() {
+    let mut client = in_step();
+    assert_eq!((next_id(&mut client), next_id(&mut client)), (78, 79));
+    // A synchronization with a smaller number does not set it back.
+    synchronize(&mut client, 5, 5);
+    assert_eq!(next_id(&mut client), 80);
+    synchronize(&mut client, 500, 500);
+    assert_eq!(next_id(&mut client), 501);
+    // What was given up is used up.
+    client.execute(PING).unwrap();
+    client.timed_out();
+    synchronize(&mut client, 6, 6);
+    assert_eq!(next_id(&mut client), 503);
+    // What did not fit is not.
+    assert_eq!(client.execute(Execute::new(&"x".repeat(128))), Err(ExecuteError::DoesNotFit));
+    assert_eq!(next_id(&mut client), 504);
 }
 
 #[test]
 fn the_longest_synchronization_fits_the_smallest_buffer() {
-    let mut client: Client<31, 80> = Client::new();
-    client.synchronize(i64::MIN);
-    assert_eq!(client.transmit().len(), 80);
+    let mut client: Client<34, 75> = Client::new();
+    client.synchronize((1 << 48) - 1);
+    assert_eq!(
+        client.transmit().len(),
+        "_{\"execute\": \"guest-sync-delimited\", \"arguments\": {\"id\": 281474976710655}}_".len()
+    );
 }
 
 #[test]
@@ -82,20 +162,22 @@ fn a_request_that_just_fits_and_one_that_does_not() {
         let outcome = client.execute_with("guest-x", |arguments| arguments.member("x").string(&"x".repeat(length)));
         (outcome, client.transmit().len(), client.is_in_step(), client.execute("guest-ping"))
     };
-    let room = 128 - "{\"execute\": \"guest-x\", \"arguments\": {\"x\": \"\"}}\n".len();
+    let room = 128 - "{\"execute\": \"guest-x\", \"arguments\": {\"x\": \"\"}, \"id\": 78}\n".len();
     assert_eq!(fits(room), (Ok(()), 128, true, Err(ExecuteError::Waiting)));
     assert_eq!(fits(room + 1), (Err(ExecuteError::DoesNotFit), 0, true, Ok(())));
 }
 
 #[test]
 fn replies() {
-    assert_eq!(received(&mut executing(PING), b"{\"return\": {}}\n"), ["{}"]);
-    assert_eq!(received(&mut executing(PING), b"{\"return\": {}}"), ["{}"], "no LF is waited for");
-    let error = br#"{"error": {"class": "CommandNotFound", "desc": "\u0041 x"}}"#;
+    assert_eq!(received(&mut executing(PING), b"{\"return\": {}, \"id\": 78}\n"), ["{}"]);
+    assert_eq!(received(&mut executing_without_id(PING), b"{\"return\": {}}\n"), ["{}"]);
+    assert_eq!(received(&mut executing_without_id(PING), b"{\"return\": {}}"), ["{}"], "no LF is waited for");
+    let error = br#"{"id": 78, "error": {"class": "CommandNotFound", "desc": "\u0041 x"}}"#;
     assert_eq!(received(&mut executing(PING), error), ["CommandNotFound: A x"]);
-    assert_eq!(received(&mut executing(PING), br#"{"return": 1, "error": {}}"#), [": "], "the error counts");
+    assert_eq!(received(&mut executing_without_id(PING), br#"{"return": 1, "error": {}}"#), [": "], "the error counts");
     let mut client = executing(PING);
-    assert_eq!(received(&mut client, br#"{"event": "X"} [1] 5 "x" {"execute": "guest-ping"} {"return": 2}"#), ["2"]);
+    let bytes = br#"{"event": "X"} [1] 5 "x" {"execute": "guest-ping"} {"return": 2, "id": 78}"#;
+    assert_eq!(received(&mut client, bytes), ["2"]);
     client.execute(PING).expect("in step after a response");
 }
 
@@ -110,7 +192,7 @@ fn ready_for_a_request_while_none_waits() {
     client.execute(PING).unwrap();
     assert!(!client.is_ready(), "the request waits");
     sent(&mut client);
-    received(&mut client, b"{\"return\": {}}");
+    received(&mut client, b"{\"return\": {}, \"id\": 78}");
     assert!(client.is_ready());
 }
 
@@ -135,16 +217,243 @@ fn errors_for_people() {
 
 #[test]
 fn with_an_id_no_other_response_is_taken() {
-    let mut client = executing(PING.id(5));
-    assert_eq!(received(&mut client, br#"{"return": 1, "id": 4}{"return": 2, "id": "5"}"#), [""; 0]);
+    let mut client = executing(PING);
+    assert_eq!(received(&mut client, br#"{"return": 1, "id": 4}{"return": 2, "id": "78"}"#), [""; 0]);
     assert_eq!(received(&mut client, br#"{"id": 6, "error": {"class": "A", "desc": "b"}}"#), [""; 0]);
-    assert_eq!(received(&mut client, br#"{"return": 3, "id": 5}"#), ["3"]);
-    assert_eq!(received(&mut client, br#"{"return": 3, "id": 5}"#), [""; 0], "a second one while idle");
+    assert_eq!(received(&mut client, br#"{"return": 3, "id": 78}"#), ["3"]);
+    assert_eq!(received(&mut client, br#"{"return": 3, "id": 78}"#), [""; 0], "a second one while idle");
     assert!(client.is_in_step());
-    let mut client = executing(PING.id(5));
-    assert_eq!(received(&mut client, br#"{"return": 1, "return": 2, "id": 5}"#), [""; 0], "which one counts?");
-    assert_eq!(received(&mut client, br#"{"return": 1}"#), ["Unexpected"]);
+    let mut client = executing(PING);
+    assert_eq!(received(&mut client, br#"{"return": 1, "return": 2, "id": 78}"#), [""; 0], "which one counts?");
+    assert_eq!(received(&mut client, br#"{"return": 1}"#), ["IdMissing"]);
     assert!(!client.is_in_step());
+}
+
+/// What each state makes of each event. A column is an event, a row what comes of it and the state that it leads to.
+mod table {
+    use super::*;
+
+    fn out_of_step() -> TestClient {
+        let mut client = in_step();
+        client.timed_out();
+        client
+    }
+
+    fn await_sentinel() -> TestClient {
+        let mut client = in_step();
+        client.synchronize(77);
+        sent(&mut client);
+        client
+    }
+
+    fn await_sync_reply() -> TestClient {
+        let mut client = await_sentinel();
+        assert_eq!(received(&mut client, b"\xFF"), [""; 0]);
+        client
+    }
+
+    fn await_plain_sync_reply() -> TestClient {
+        let mut client = in_step();
+        client.synchronize_plain(77);
+        sent(&mut client);
+        client
+    }
+
+    /// After a request with an id.
+    fn ready() -> TestClient {
+        let mut client = executing(PING);
+        assert_eq!(received(&mut client, br#"{"return": {}, "id": 78}"#), ["{}"]);
+        client
+    }
+
+    /// After a request without.
+    fn ready_without_ids() -> TestClient {
+        let mut client = executing_without_id(PING);
+        assert_eq!(received(&mut client, br#"{"return": {}}"#), ["{}"]);
+        client
+    }
+
+    /// The state, by what the client says and by what brings it in step.
+    fn state(client: &TestClient) -> &'static str {
+        let in_step_by = |bytes: &[u8]| received(&mut client.clone(), bytes) == ["synchronized"];
+        let after =
+            [b"{\"return\": 77}\n".as_slice(), b"{\"return\": 1}\n{\"return\": 77}\n", b"\xFF{\"return\": 77}\n"];
+        match after.map(in_step_by) {
+            _ if client.is_ready() => "Ready",
+            _ if client.is_in_step() => "AwaitReply",
+            [false, false, false] => "OutOfStep",
+            [false, false, true] => "AwaitSentinel",
+            [true, false, true] => "AwaitSyncReply",
+            [true, true, true] => "AwaitPlainSyncReply",
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const OWN_ID: &[u8] = br#"{"return": 77, "id": 78}"#;
+    const OWN_ID_ERROR: &[u8] = br#"{"id": 78, "error": {"class": "GenericError", "desc": "no"}}"#;
+    const OTHER_ID: &[u8] = br#"{"return": 77, "id": 76}{"id": "78", "error": {"class": "A", "desc": "b"}}"#;
+    const ERROR: &[u8] = br#"{"error": {"class": "GenericError", "desc": "stray"}}"#;
+    const RETURN: &[u8] = b"{\"return\": 77}";
+    const OTHER_RETURN: &[u8] = b"{\"return\": 76}";
+    const SENTINEL: &[u8] = b"\xFF";
+    const NO_RESPONSE: &[u8] = b"{\"event\": 1}[77]5 {\"execute\": \"guest-ping\"}{\"return\": 1, \"return\": 2}";
+    const SYNTAX: &[u8] = b"{\"return\":: 77}\n";
+    const NOISE: &[u8] = b"#\n";
+
+    /// Longer than the buffer: a response, and something else.
+    fn too_long() -> [Vec<u8>; 2] {
+        ["{\"return\":\"", "{\"event\":\""].map(|start| format!("{start}{}\"}}\n", "x".repeat(256)).into_bytes())
+    }
+
+    #[track_caller]
+    fn check(start: fn() -> TestClient, cells: &[(&[u8], &[&str], &str)]) {
+        for (event, replies, leads_to) in cells {
+            let mut client = start();
+            assert_eq!(received(&mut client, event), *replies, "{}", event.escape_ascii());
+            assert_eq!(state(&client), *leads_to, "{}", event.escape_ascii());
+        }
+    }
+
+    /// `Lost` and what is known to be corrupted, with nothing open.
+    #[track_caller]
+    fn check_line_faults(start: fn() -> TestClient, leads_to: &str) {
+        for call in [TestClient::lost, TestClient::corrupted] {
+            let mut client = start();
+            call(&mut client);
+            // The first printable byte after lost ones is an error; state() begins with one.
+            let _ = client.push(b'#');
+            let _ = client.push_slice(&mut &b"\n{}\n"[..]);
+            assert_eq!(state(&client), leads_to);
+        }
+    }
+
+    #[test]
+    fn out_of_step_drops_everything() {
+        let [long, other] = too_long();
+        for event in [
+            OWN_ID,
+            OTHER_ID,
+            ERROR,
+            RETURN,
+            SENTINEL,
+            b"\xFF{\"return\": 77}",
+            NO_RESPONSE,
+            &long,
+            &other,
+            SYNTAX,
+            NOISE,
+        ] {
+            check(out_of_step, &[(event, &[], "OutOfStep")]);
+        }
+        check_line_faults(out_of_step, "OutOfStep");
+    }
+
+    #[test]
+    fn await_sentinel_drops_everything_before_it() {
+        let [long, other] = too_long();
+        for event in [OWN_ID, OTHER_ID, ERROR, RETURN, NO_RESPONSE, &long, &other, SYNTAX, NOISE] {
+            check(await_sentinel, &[(event, &[], "AwaitSentinel")]);
+        }
+        check(await_sentinel, &[(SENTINEL, &[], "AwaitSyncReply")]);
+        check_line_faults(await_sentinel, "AwaitSentinel");
+    }
+
+    #[test]
+    fn await_sync_reply_takes_the_number_and_nothing_else() {
+        let [long, other] = too_long();
+        for event in [OWN_ID, OTHER_ID, ERROR, OTHER_RETURN, NO_RESPONSE, &long, &other, SYNTAX, NOISE] {
+            check(await_sync_reply, &[(event, &[], "AwaitSentinel")]);
+        }
+        check(await_sync_reply, &[(RETURN, &["synchronized"], "Ready"), (SENTINEL, &[], "AwaitSyncReply")]);
+        check_line_faults(await_sync_reply, "AwaitSentinel");
+    }
+
+    #[test]
+    fn await_plain_sync_reply_skips_everything_but_the_number() {
+        let [long, other] = too_long();
+        let events =
+            [OWN_ID, OTHER_ID, ERROR, OTHER_RETURN, SENTINEL, NO_RESPONSE, &long, &other, b"{\"a\":: 1}\n".as_slice()];
+        for event in events {
+            check(await_plain_sync_reply, &[(event, &[], "AwaitPlainSyncReply")]);
+        }
+        check(await_plain_sync_reply, &[(NOISE, &[], "AwaitPlainSyncReply"), (RETURN, &["synchronized"], "Ready")]);
+        check_line_faults(await_plain_sync_reply, "AwaitPlainSyncReply");
+    }
+
+    #[test]
+    fn ready_drops_what_has_an_id_or_may_be_stale() {
+        let [long, other] = too_long();
+        let cells: [(&[u8], &[&str], &str); 11] = [
+            (OWN_ID, &[], "Ready"),
+            (OTHER_ID, &[], "Ready"),
+            (ERROR, &[], "Ready"),
+            (RETURN, &["Unexpected"], "OutOfStep"),
+            (SENTINEL, &["Unexpected"], "OutOfStep"),
+            (NO_RESPONSE, &[], "Ready"),
+            (&long, &["Broken(Overflow)"], "OutOfStep"),
+            (&other, &["Broken(Overflow)"], "OutOfStep"),
+            (SYNTAX, &["Broken(Syntax)"], "OutOfStep"),
+            (NOISE, &["Broken(Noise)"], "OutOfStep"),
+            (OWN_ID_ERROR, &[], "Ready"),
+        ];
+        check(ready, &cells);
+        check(in_step, &cells);
+        check(ready_without_ids, &[(ERROR, &["Unexpected"], "OutOfStep"), (RETURN, &["Unexpected"], "OutOfStep")]);
+        check_line_faults(ready, "OutOfStep");
+    }
+
+    #[test]
+    fn await_reply_with_an_id_takes_what_has_it() {
+        let [long, other] = too_long();
+        check(
+            || executing(PING),
+            &[
+                (OWN_ID, &["77"], "Ready"),
+                (OWN_ID_ERROR, &["GenericError: no"], "Ready"),
+                (OTHER_ID, &[], "AwaitReply"),
+                (ERROR, &["unattributed GenericError: stray"], "AwaitReply"),
+                (RETURN, &["IdMissing"], "OutOfStep"),
+                (SENTINEL, &["Unexpected"], "OutOfStep"),
+                (NO_RESPONSE, &[], "AwaitReply"),
+                (&long, &["ResponseTooLong"], "Ready"),
+                (&other, &[], "AwaitReply"),
+                (SYNTAX, &["Broken(Syntax)"], "OutOfStep"),
+                (NOISE, &["Broken(Noise)"], "OutOfStep"),
+            ],
+        );
+        check_line_faults(|| executing(PING), "OutOfStep");
+    }
+
+    #[test]
+    fn await_reply_without_an_id_takes_what_has_none() {
+        let [long, other] = too_long();
+        check(
+            || executing_without_id(PING),
+            &[
+                (OTHER_ID, &[], "AwaitReply"),
+                (ERROR, &["GenericError: stray"], "OutOfStep"),
+                (br#"{"error": {"class": "CommandNotFound", "desc": "no"}}"#, &["CommandNotFound: no"], "Ready"),
+                (RETURN, &["77"], "Ready"),
+                (SENTINEL, &["Unexpected"], "OutOfStep"),
+                (NO_RESPONSE, &[], "AwaitReply"),
+                (&long, &["ResponseTooLong"], "Ready"),
+                (&other, &[], "AwaitReply"),
+                (SYNTAX, &["Broken(Syntax)"], "OutOfStep"),
+                (NOISE, &["Broken(Noise)"], "OutOfStep"),
+            ],
+        );
+        // The request has not left.
+        check(
+            || {
+                let mut client = in_step();
+                client.omit_ids();
+                client.execute(PING).unwrap();
+                client
+            },
+            &[(ERROR, &["Unexpected"], "OutOfStep"), (RETURN, &["Unexpected"], "OutOfStep")],
+        );
+        check_line_faults(|| executing_without_id(PING), "OutOfStep");
+    }
 }
 
 #[test]
@@ -158,7 +467,7 @@ fn without_an_id_whatever_is_odd_makes_the_client_out_of_step() {
         (b"{\"return\": {}}\xFF", &["{}", "Unexpected"]),
         (b"{\"return\": {}}?", &["{}", "Broken(Noise)"]),
     ] {
-        let mut client = executing(PING);
+        let mut client = executing_without_id(PING);
         assert_eq!(received(&mut client, bytes), outcome, "{}", bytes.escape_ascii());
         assert!(!client.is_in_step());
         assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
@@ -175,8 +484,8 @@ fn without_an_id_whatever_is_odd_makes_the_client_out_of_step() {
 #[test]
 fn a_response_that_just_fits_and_one_that_does_not() {
     let response = |length: usize| format!("{{\"return\":\"{}\"}}", "x".repeat(length - 13)).into_bytes();
-    assert_eq!(received(&mut executing(PING), &response(256))[0].len(), 245);
-    let mut client = executing(PING);
+    assert_eq!(received(&mut executing_without_id(PING), &response(256))[0].len(), 245);
+    let mut client = executing_without_id(PING);
     assert_eq!(received(&mut client, &response(257)), ["ResponseTooLong"]);
     client.execute(PING).expect("still in step");
     sent(&mut client);
@@ -184,10 +493,20 @@ fn a_response_that_just_fits_and_one_that_does_not() {
     assert_eq!(received(&mut client, &response(257)), ["Broken(Overflow)"], "nobody waited for it");
 }
 
+/// Noise draws an error, longer than the buffer, and then the answer comes: it would be taken for the next one's.
+#[test]
+fn without_an_id_an_error_that_does_not_fit_makes_the_client_out_of_step() {
+    let error = format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{}\"}}}}\n", "x".repeat(256));
+    let mut client = executing_without_id(PING);
+    assert_eq!(received(&mut client, error.as_bytes()), ["ResponseTooLong"]);
+    assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
+    assert_eq!(received(&mut client, b"{\"return\": {}}\n"), [""; 0]);
+}
+
 /// A line that echoes: what comes back is too long, but no response.
 #[test]
 fn an_echo_that_does_not_fit_is_not_the_response() {
-    let mut client = executing(PING);
+    let mut client = executing_without_id(PING);
     let echo = format!("{{\"execute\":\"guest-exec\",\"arguments\":{{\"path\":\"{}\"}}}}", "x".repeat(256));
     assert_eq!(received(&mut client, echo.as_bytes()), [""; 0]);
     assert_eq!(received(&mut client, b"{\"return\": {\"pid\": 1}}"), ["{\"pid\":1}"]);
@@ -196,7 +515,7 @@ fn an_echo_that_does_not_fit_is_not_the_response() {
 /// The closing quote of a long response was lost: nobody can say where the next one begins.
 #[test]
 fn a_response_that_breaks_after_it_does_not_fit() {
-    let mut client = executing(PING);
+    let mut client = executing_without_id(PING);
     let broken = format!("{{\"return\": \"{}\n", "x".repeat(256));
     assert_eq!(received(&mut client, broken.as_bytes()), ["Broken(Overflow)"]);
     assert!(!client.is_in_step());
@@ -213,15 +532,18 @@ fn a_response_that_began_before_the_request_is_not_its_own() {
 #[test]
 fn a_response_that_comes_before_the_request_has_left_is_not_its_own() {
     let mut client = in_step();
+    client.omit_ids();
     client.execute(PING).unwrap();
     client.transmitted(client.transmit().len() - 2);
     assert_eq!(received(&mut client, b"{\"return\": 5}"), ["Unexpected"]);
     assert!(client.transmit().is_empty(), "the rest is not sent");
     let mut client = in_step();
+    client.omit_ids();
     client.execute(PING).unwrap();
     client.transmitted(client.transmit().len() - 1);
     assert_eq!(received(&mut client, b"{\"return\": {}}"), ["{}"], "an agent does not wait for the LF");
     let mut client = in_step();
+    client.omit_ids();
     client.execute(PING).unwrap();
     client.transmitted(5);
     let too_long = format!("{{\"return\":\"{}\"}}", "x".repeat(256));
@@ -256,10 +578,13 @@ mod synchronizing {
     /// With the smallest buffers, the longest id.
     #[test]
     fn the_smallest_client() {
-        let mut client: Client<31, 80> = Client::new();
-        client.synchronize(i64::MIN);
-        let mut bytes: &[u8] = b"\xFF{\"return\": -9223372036854775808}\n";
+        let mut client: Client<34, 75> = Client::new();
+        client.synchronize((1 << 48) - 2);
+        let mut bytes: &[u8] = b"\xFF{\"return\": 281474976710654}\n";
         assert_eq!(client.push_slice(&mut bytes), Ok(Some(Reply::Synchronized)));
+        client.execute("guest-ping").unwrap();
+        let mut bytes: &[u8] = b"{\"return\": {}, \"id\": 281474976710655}\n";
+        assert!(matches!(client.push_slice(&mut bytes), Ok(Some(Reply::Return(_)))));
     }
 
     fn synchronizing(id: i64) -> TestClient {
@@ -373,7 +698,7 @@ mod field {
         assert_eq!(received(&mut client, b"{\"return\": 1795}\n\xFF{\"return\": 78}\n"), ["synchronized"]);
         client.execute(PING).unwrap();
         sent(&mut client);
-        assert_eq!(received(&mut client, b"{\"return\": {}}\n"), ["{}"]);
+        assert_eq!(received(&mut client, b"{\"return\": {}, \"id\": 79}\n"), ["{}"]);
     }
 
     /// QEMU's own agent: half a request of a client that was killed waits in its parser.
@@ -395,7 +720,7 @@ mod field {
         assert_eq!(received(&mut client, &[error, &b"\xFF{\"return\": 77}\n"[..]].concat()), ["synchronized"]);
         client.execute(PING).unwrap();
         sent(&mut client);
-        assert_eq!(received(&mut client, b"{\"return\": {}}\n"), ["{}"]);
+        assert_eq!(received(&mut client, b"{\"return\": {}, \"id\": 78}\n"), ["{}"]);
     }
 
     /// qemu-server: "got wrong command id", from another process's answer.
@@ -416,7 +741,7 @@ mod field {
         assert_eq!(received(&mut client, b"\xFF{\"return\": 77}"), ["synchronized"]);
         client.execute(PING).unwrap();
         assert!(sent(&mut client).ends_with("}\\n"));
-        assert_eq!(received(&mut client, b"\r\n\r\n{\"return\": {}}"), ["{}"]);
+        assert_eq!(received(&mut client, b"\r\n\r\n{\"return\": {}, \"id\": 78}"), ["{}"]);
     }
 
     /// RHBZ 1705426: a command without an answer holds the caller for ever.
@@ -443,12 +768,16 @@ mod field {
     #[test]
     fn a_shutdown_is_done_by_an_answer_or_by_the_end_of_the_line() {
         let shutdown = Execute::new("guest-shutdown").no_success_response();
-        assert_eq!(received(&mut executing(shutdown), b"{\"return\": {}}"), ["{}"]);
-        assert_eq!(received(&mut executing(shutdown), br#"{"error": {"class": "A", "desc": "no"}}"#), ["A: no"]);
+        assert_eq!(received(&mut executing(shutdown), b"{\"return\": {}, \"id\": 78}"), ["{}"]);
+        assert_eq!(received(&mut executing_without_id(shutdown), b"{\"return\": {}}"), ["{}"]);
+        assert_eq!(
+            received(&mut executing_without_id(shutdown), br#"{"error": {"class": "A", "desc": "no"}}"#),
+            ["A: no"]
+        );
         assert!(executing(shutdown).success_is_silent(), "the end of the line is the answer");
         assert!(!executing(PING).success_is_silent());
         assert!(!in_step().success_is_silent());
-        let mut client = executing(shutdown.id(4));
+        let mut client = executing(shutdown);
         assert_eq!(received(&mut client, br#"{"return": {}, "id": 3}"#), [""; 0]);
         assert!(client.success_is_silent());
         client.reset();
@@ -474,18 +803,55 @@ mod field {
 
     /// QEMU before 3.0 (EL7, Ubuntu 18.04) refuses `id`.
     #[test]
-    fn synchronizing_and_a_plain_request_carry_no_id() {
+    fn an_agent_that_refuses_an_id_is_asked_without() {
         let mut client = in_step();
         client.synchronize(1);
         assert!(!sent(&mut client).contains("}, \"id\""));
-        let mut client = executing(PING.id(5));
+        let mut client = executing(PING);
         let refused = br#"{"error": {"class": "GenericError", "desc": "QMP input member 'id' is unexpected"}}"#;
-        assert_eq!(received(&mut client, refused), ["Unexpected"], "nobody can say whose error it is");
+        let reason = "unattributed GenericError: QMP input member 'id' is unexpected";
+        assert_eq!(received(&mut client, refused), [reason], "nobody can say whose error it is");
+        client.omit_ids();
         client.synchronize(78);
         assert_eq!(received(&mut client, b"\xFF{\"return\": 78}"), ["synchronized"]);
         client.execute(PING).unwrap();
-        sent(&mut client);
-        assert_eq!(received(&mut client, b"{\"return\": {}}"), ["{}"]);
+        assert!(!sent(&mut client).contains(", \"id\""));
+        assert_eq!(received(&mut client, b"{\"return\": {}}\n"), ["{}"]);
+    }
+
+    /// An agent that answers, but leaves the id out.
+    #[test]
+    fn an_agent_that_does_not_echo_the_id_is_named() {
+        assert_eq!(received(&mut executing(PING), b"{\"return\": {}}"), ["IdMissing"]);
+    }
+
+    /// A noise byte in front of a request draws an error, and then the request is answered.
+    #[test]
+    fn the_error_that_noise_draws_shifts_no_answer_to_the_next_request() {
+        for errors in ["unattributed ", ""] {
+            let mut client = TestClient::new();
+            if errors.is_empty() {
+                client.omit_ids();
+            }
+            let mut agent: Agent<(), 160, 400> = Agent::new(());
+            for number in 1..10 {
+                if !client.is_in_step() {
+                    client.synchronize(number);
+                    let answer = exchange(&mut agent, client.transmit());
+                    sent(&mut client);
+                    assert_eq!(received(&mut client, &answer), ["synchronized"]);
+                }
+                client.execute_with("guest-sync", |arguments| arguments.member("id").integer(number)).unwrap();
+                let answer = exchange(&mut agent, &[b"#", client.transmit()].concat());
+                sent(&mut client);
+                let replies = received(&mut client, &answer);
+                assert_eq!(replies[0], format!("{errors}GenericError: JSON parse error, expecting value"));
+                // Without ids nobody can say whose the error is, and nothing is taken any more.
+                let own = (!errors.is_empty()).then(|| number.to_string());
+                assert_eq!(replies[1..], own.into_iter().collect::<Vec<_>>());
+                assert_eq!(client.is_ready(), !errors.is_empty());
+            }
+        }
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use decoded::seen;
 use guestwire::{Decoder, Event};
-use reference::{Due, Input};
+use reference::{Due, Fault, Input};
 use serde_json::Value;
 
 /// One byte of each class that the grammar tells apart. `every_byte_is_in_a_class` checks that these are all.
 const CLASSES: &[u8] =
-    b"{}[]\",:\\ \t/-+.e018aAbdcEfulntrs'\x00\x7F\x80\x90\xA0\xC2\xE0\xE1\xED\xEF\xBB\xBF\xF0\xF1\xF4\xFE\xFF";
+    b"{}[]\",:\\ \t\n/-+.e018aAbdcEfulntrs'\x00\x7F\x80\x90\xA0\xC2\xE0\xE1\xED\xEF\xBB\xBF\xF0\xF1\xF4\xFE\xFF";
 
 type Key = String;
 
@@ -35,20 +35,52 @@ fn depth(key: &Key) -> usize {
     digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
 }
 
-/// Every state that a decoder can get into by `bytes`, nesting no deeper than `deepest`, with a shortest way there.
-fn states<const N: usize>(bytes: &[u8], deepest: usize) -> HashMap<Key, (Decoder<N>, Vec<u8>)> {
+/// What can happen to a decoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Byte(u8),
+    Corrupted,
+    Lost,
+}
+
+impl Step {
+    fn all(bytes: &[u8]) -> Vec<Self> {
+        bytes.iter().copied().map(Self::Byte).chain([Self::Corrupted, Self::Lost]).collect()
+    }
+
+    fn take<const N: usize>(self, decoder: &mut Decoder<N>) -> Option<Due> {
+        match self {
+            Self::Byte(byte) => seen(decoder.push(byte)),
+            Self::Corrupted => seen(decoder.corrupted().map(|()| None)),
+            Self::Lost => seen(decoder.lost().map(|()| None)),
+        }
+    }
+
+    fn input(&self) -> Input<'_> {
+        match self {
+            Self::Byte(byte) => Input::Bytes(std::slice::from_ref(byte)),
+            Self::Corrupted => Input::Corrupted,
+            Self::Lost => Input::Lost,
+        }
+    }
+}
+
+type States<const N: usize> = HashMap<Key, (Decoder<N>, Vec<Step>)>;
+
+/// Every state that a decoder can get into by `steps`, nesting no deeper than `deepest`, with a shortest way there.
+fn states<const N: usize>(steps: &[Step], deepest: usize) -> States<N> {
     let new = Decoder::<N>::new();
     let mut states = HashMap::from([(key(&new), (new.clone(), vec![]))]);
     let mut frontier = vec![(new, vec![])];
     while !frontier.is_empty() {
         let mut next = Vec::new();
         for (decoder, way) in &frontier {
-            for byte in bytes {
+            for step in steps {
                 let mut decoder = decoder.clone();
-                let _ = decoder.push(*byte);
+                step.take(&mut decoder);
                 let key = key(&decoder);
                 if depth(&key) <= deepest && !states.contains_key(&key) {
-                    let way = [&way[..], &[*byte]].concat();
+                    let way = [&way[..], &[*step]].concat();
                     states.insert(key, (decoder.clone(), way.clone()));
                     next.push((decoder, way));
                 }
@@ -59,40 +91,45 @@ fn states<const N: usize>(bytes: &[u8], deepest: usize) -> HashMap<Key, (Decoder
     states
 }
 
-fn outcome<const N: usize>(decoder: &mut Decoder<N>, byte: u8) -> Option<Due> {
-    seen(decoder.push(byte))
-}
-
-/// From a state, whatever the byte: what is pushed as a slice does the same, the sentinel makes the decoder new, `lost`
-/// tells whether a frame is open, and a frame is begun, goes on, or has one outcome (I1).
-fn check_state<const N: usize>(decoder: &Decoder<N>, bytes: &[u8]) {
-    let is_open = |decoder: &Decoder<N>| decoder.clone().lost().is_err();
-    for byte in bytes {
-        let mut pushed = decoder.clone();
-        let outcome = outcome(&mut pushed, *byte);
-        let mut sliced = decoder.clone();
-        assert_eq!(seen(sliced.push_slice(&mut &[*byte][..])), outcome);
-        assert_eq!(key(&sliced), key(&pushed));
-        match &outcome {
-            Some(Due::Sentinel) => assert!(*byte == 0xFF && key(&pushed) == key(&Decoder::<N>::new())),
-            Some(Due::Frame(_)) => assert!(is_open(decoder) && !is_open(&pushed)),
-            Some(Due::Error(reference::Fault::Noise)) => assert!(!is_open(decoder)),
-            Some(Due::Error(_)) => assert!(is_open(decoder)),
-            None => assert!(!is_open(decoder) || is_open(&pushed), "a frame has vanished"),
+/// From a state, whatever happens: what is pushed as a slice does the same, the sentinel makes the decoder new, and a
+/// frame is begun, goes on, or has one outcome (I1).
+fn check_state<const N: usize>(decoder: &Decoder<N>, steps: &[Step]) {
+    let was_open = decoder.is_receiving();
+    for step in steps {
+        let mut after = decoder.clone();
+        let outcome = step.take(&mut after);
+        let is_open = after.is_receiving();
+        if let Step::Byte(byte) = step {
+            let mut sliced = decoder.clone();
+            assert_eq!(seen(sliced.push_slice(&mut &[*byte][..])), outcome);
+            assert_eq!(key(&sliced), key(&after));
         }
-        assert_eq!(*byte == 0xFF, outcome == Some(Due::Sentinel));
+        match (step, &outcome) {
+            (Step::Byte(0xFF), outcome) => {
+                assert_eq!(*outcome, Some(Due::Sentinel));
+                assert_eq!(key(&after), key(&Decoder::<N>::new()));
+            }
+            (_, None) => assert!(!was_open || is_open, "a frame has vanished"),
+            (Step::Byte(_), Some(Due::Frame(_))) => assert!(was_open && !is_open),
+            (Step::Byte(_) | Step::Corrupted, Some(Due::Error(Fault::Noise))) => assert!(!was_open),
+            (Step::Byte(_), Some(Due::Error(Fault::Lost))) => assert!(!was_open && !is_open, "it was owed"),
+            (Step::Lost, Some(Due::Error(fault))) => assert!(was_open && !is_open && *fault == Fault::Lost),
+            (Step::Corrupted, Some(Due::Error(Fault::Syntax | Fault::Overflow))) => assert!(was_open && !is_open),
+            (Step::Byte(_), Some(Due::Error(_))) => assert!(was_open),
+            _ => panic!("{step:?}: {outcome:?}"),
+        }
     }
 }
 
 /// Every open frame can still be completed, so that what breaks a frame breaks it at the first byte possible.
-fn check_that_open_frames_can_end<const N: usize>(states: &HashMap<Key, (Decoder<N>, Vec<u8>)>, bytes: &[u8]) {
+fn check_that_open_frames_can_end<const N: usize>(states: &States<N>, steps: &[Step]) {
     let mut before: HashMap<Key, Vec<Key>> = HashMap::new();
     let mut ends = Vec::new();
     for (from, (decoder, _)) in states {
-        for byte in bytes {
+        for step in steps.iter().filter(|step| matches!(step, Step::Byte(_))) {
             let mut decoder = decoder.clone();
-            match outcome(&mut decoder, *byte) {
-                Some(Due::Frame(_) | Due::Error(reference::Fault::Overflow)) => ends.push(from.clone()),
+            match step.take(&mut decoder) {
+                Some(Due::Frame(_) | Due::Error(Fault::Overflow)) => ends.push(from.clone()),
                 Some(_) => {}
                 None => before.entry(key(&decoder)).or_default().push(from.clone()),
             }
@@ -105,20 +142,28 @@ fn check_that_open_frames_can_end<const N: usize>(states: &HashMap<Key, (Decoder
         }
     }
     for (state, (decoder, way)) in states {
-        let is_open = decoder.clone().lost().is_err();
-        assert!(!is_open || can_end.contains(state), "{} cannot become a frame", way.escape_ascii());
+        assert!(!decoder.is_receiving() || can_end.contains(state), "{way:?} cannot become a frame");
     }
 }
 
-/// What each state gives for each byte is due, by `reference`, for the way there and that byte.
-fn check_against_reference<const N: usize>(states: &HashMap<Key, (Decoder<N>, Vec<u8>)>, bytes: &[u8]) -> usize {
+/// What each state gives for each step is due, by `reference`, for the way there and that step.
+fn check_against_reference<const N: usize>(states: &States<N>, steps: &[Step]) -> usize {
     let mut transitions = 0;
     for (decoder, way) in states.values() {
-        for byte in bytes {
-            let bytes = [&way[..], &[*byte]].concat();
-            let due = reference::due(&[Input::Bytes(&bytes)], N);
-            let last = due.into_iter().find(|(at, _)| *at == way.len()).map(|(_, due)| due);
-            assert_eq!(outcome(&mut decoder.clone(), *byte), last, "{}", bytes.escape_ascii());
+        for step in steps {
+            let inputs: Vec<Input<'_>> = way.iter().chain([step]).map(Step::input).collect();
+            let due_before = reference::due(&inputs[..way.len()], N).len();
+            let mut due: Vec<Due> = reference::due(&inputs, N).into_iter().map(|(_, due)| due).collect();
+            let last = due.split_off(due_before);
+            let mut after = decoder.clone();
+            let outcome: Vec<Due> = step.take(&mut after).into_iter().collect();
+            assert_eq!(outcome, last, "{way:?} {step:?}");
+            // Of the ways into a state only the first is gone on with: the others have to be as good.
+            if let Some((_, other)) = states.get(&key(&after)) {
+                let other: Vec<Input<'_>> = other.iter().map(Step::input).collect();
+                let modes = (reference::mode(&inputs, N), reference::mode(&other, N));
+                assert_eq!(modes.0, modes.1, "{way:?} {step:?} and {other:?}");
+            }
             transitions += 1;
         }
     }
@@ -126,10 +171,11 @@ fn check_against_reference<const N: usize>(states: &HashMap<Key, (Decoder<N>, Ve
 }
 
 fn visit<const N: usize>(bytes: &[u8], deepest: usize) {
-    let states = states::<N>(bytes, deepest);
-    states.values().for_each(|(decoder, _)| check_state(decoder, bytes));
-    check_that_open_frames_can_end(&states, bytes);
-    let transitions = check_against_reference(&states, bytes);
+    let steps = Step::all(bytes);
+    let states = states::<N>(&steps, deepest);
+    states.values().for_each(|(decoder, _)| check_state(decoder, &steps));
+    check_that_open_frames_can_end(&states, &steps);
+    let transitions = check_against_reference(&states, &steps);
     println!(
         "fixpoint: N = {N}, nesting <= {deepest}, {} bytes: {} states, {transitions} transitions",
         bytes.len(),
@@ -161,12 +207,12 @@ fn all_states_to_the_limit_of_nesting() {
 /// Whatever the state, a byte that is not among `CLASSES` does what one of them does.
 #[test]
 fn every_byte_is_in_a_class() {
-    let states = states::<2>(CLASSES, 2);
+    let states = states::<2>(&Step::all(CLASSES), 2);
     let mut classes = HashSet::new();
     let behaviour = |byte: u8| -> Vec<(Key, Option<u8>)> {
-        let step = |(decoder, _): &(Decoder<2>, Vec<u8>)| {
+        let step = |(decoder, _): &(Decoder<2>, Vec<Step>)| {
             let mut decoder = decoder.clone();
-            let kind = outcome(&mut decoder, byte).map(|due| match due {
+            let kind = Step::Byte(byte).take(&mut decoder).map(|due| match due {
                 Due::Sentinel => 0,
                 Due::Frame(_) => 1,
                 Due::Error(fault) => 2 + fault as u8,
@@ -236,7 +282,7 @@ impl Strings {
 /// What serde_json says. Byte order marks in front are none of its business.
 fn verdict(text: &[u8]) -> serde_json::Result<()> {
     let mut text = text;
-    while let [b' ' | b'\t', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
+    while let [b' ' | b'\t' | b'\n', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
         text = behind;
     }
     serde_json::from_slice::<Value>(text).map(drop)

@@ -1,6 +1,9 @@
 //! The framing rules of the front page, a table each. What is due is written `frame`, `Error` or `FF`, with `|` between.
 
+mod reference;
+
 use guestwire::{Decoder, Event, FrameError, MAX_DEPTH};
+use reference::{Due, Input};
 
 /// What becomes of `bytes` in a decoder of 64 bytes.
 fn outcome(bytes: &[u8]) -> String {
@@ -31,8 +34,20 @@ fn unescaped(shown: &str) -> String {
 #[track_caller]
 fn check<B: AsRef<[u8]>>(cases: &[(B, &str)]) {
     for (bytes, due) in cases {
-        assert_eq!(outcome(bytes.as_ref()), *due, "{}", bytes.as_ref().escape_ascii());
+        let bytes = bytes.as_ref();
+        assert_eq!(outcome(bytes), *due, "{}", bytes.escape_ascii());
+        assert_eq!(by_reference(&[Input::Bytes(bytes)]), *due, "the reference, {}", bytes.escape_ascii());
     }
+}
+
+/// What `reference` says that is due, so that the tables here hold for it too.
+fn by_reference(inputs: &[Input<'_>]) -> String {
+    let shown = |(_, due): (usize, Due)| match due {
+        Due::Sentinel => "FF".to_owned(),
+        Due::Frame(text) => text.escape_ascii().to_string(),
+        Due::Error(fault) => format!("{fault:?}"),
+    };
+    unescaped(&reference::due(inputs, 64).into_iter().map(shown).collect::<Vec<_>>().join(" | "))
 }
 
 #[test]
@@ -360,26 +375,245 @@ fn rule_5_nesting_has_a_limit() {
     assert_eq!(outcome_in(&mut decoder, deeper.as_bytes()), "TooDeep | {}", "one error, then the next frame");
 }
 
+/// The table of rule 4: for each state a way into it, and where each kind of byte leads.
 #[test]
-fn rule_6_reset_and_lost() {
-    let lost = |before: &[u8], after: &[u8]| {
+fn rule_4_what_is_dropped_has_five_states() {
+    const BYTES: [&[u8]; 8] = [b"{", b"[", b"}]", b"\n\r", b",:\"", b"ax0-!~\\", b" \t", b"\x00\x1F\x7F\x80\xFE"];
+    let table: [(&str, &[u8], [&str; 8]); 5] = [
+        ("Dropped", b"{,", ["Dropped", "Dropped", "Closer", "Dropped", "Dropped", "Word", "Dropped", "Dropped"]),
+        ("Closer", b"{,}", ["begin", "Dropped", "Closer", "CloserLine", "Dropped", "Word", "Closer", "Closer"]),
+        ("Word", b"{,x", ["Dropped", "Dropped", "Closer", "Line", "Dropped", "Word", "Word", "Word"]),
+        ("Line", b"{,x\n", ["begin", "Dropped", "Closer", "Line", "Dropped", "Word", "Word", "Word"]),
+        (
+            "CloserLine",
+            b"{,}\n",
+            ["begin", "begin", "Closer", "CloserLine", "Dropped", "prompt", "CloserLine", "prompt"],
+        ),
+    ];
+    for (state, way, row) in table {
+        assert_eq!(state_after(way), state);
+        for (bytes, leads_to) in BYTES.iter().zip(row) {
+            for byte in *bytes {
+                assert_eq!(state_after(&[way, &[*byte]].concat()), leads_to, "{state} {}", byte.escape_ascii());
+            }
+        }
+    }
+}
+
+/// Each state begins a frame behind other bytes than the others.
+fn state_after(way: &[u8]) -> &'static str {
+    let mut decoder = Decoder::<64>::new();
+    outcome_in(&mut decoder, way);
+    if decoder.is_receiving() {
+        return "begin";
+    }
+    let begins = [&b"{"[..], b"[", b"\n{", b"\n[", b"x{"].map(|bytes| {
+        let mut decoder = decoder.clone();
+        outcome_in(&mut decoder, bytes);
+        decoder.is_receiving()
+    });
+    match begins {
+        [false, false, false, false, false] => "Dropped",
+        [true, false, true, true, false] => "Closer",
+        [false, false, true, false, false] => "Word",
+        [true, false, true, false, false] => "Line",
+        [true, true, true, true, true] => "CloserLine",
+        [true, false, true, false, true] => "prompt",
+        [true, true, true, true, false] => "noise",
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rule_4_a_line_break_then_a_brace_begins_the_next_frame() {
+    check(&[
+        (&b"{x\n{}"[..], "Syntax | {}"),
+        (b"{x\r{}", "Syntax | {}"),
+        (b"{x \t\0\n\r\n{}", "Syntax | {}"),
+        (b"{\"execute\":\"guest-ping}\n{}", "Syntax | {}"),
+        (b"{,} x\n{}", "Syntax | {}"),
+        // Directly after it.
+        (b"{x\n {}", "Syntax"),
+        (b"{x\n\0{}", "Syntax"),
+        // `[` begins none.
+        (b"{x\n[1]", "Syntax"),
+        // After these JSON goes on in the next line.
+        (b"{,\n{}", "Syntax"),
+        (b"{x{\n{}", "Syntax"),
+        (b"{x[\n{}", "Syntax"),
+        (b"{x: \n{}", "Syntax"),
+        (b"{x\"\n{}", "Syntax"),
+        // It goes on where a frame breaks between tokens, but not where a token breaks.
+        (b"{\0\n{}", "Syntax"),
+        (b"{\"a\":\"b\"\0\n{}", "Syntax"),
+        (b"{\"a\":true\0\n{}", "Syntax"),
+        (b"{\"a\":1 \0\n{}", "Syntax"),
+        (b"{\"a\":tru\0\n{}", "Syntax | {}"),
+        (b"{\"a\":1\0\n{}", "Syntax | {}"),
+        (b"{\"a\":\"b\0\n{}", "Syntax | {}"),
+    ]);
+}
+
+#[test]
+fn rule_4_a_line_that_ended_in_a_closer_is_followed_by_a_frame_or_a_prompt() {
+    check(&[
+        (&b"{,}\n[1]"[..], "Syntax | [1]"),
+        (b"{,} \r\n \t[1]", "Syntax | [1]"),
+        (b"{,}\n$ {}", "Syntax | {}"),
+        (b"{,}\n\x1B[0m{}", "Syntax | {}"),
+        (b"{,}\n1 {}", "Syntax | {}"),
+        // A prompt has ended before `{`, and `[` is part of it.
+        (b"{,}\n$ [1]{}", "Syntax | {}"),
+        // JSON may go on like this.
+        (b"{,}\n,{}", "Syntax"),
+        (b"{,}\n}\n\"x\n{}", "Syntax | {}"),
+        (b"{,}\n:[1]", "Syntax"),
+        // Only the line breaks that were dropped count.
+        (b"{\"a\":{}\0\n[1]", "Syntax | [1]"),
+        (b"{\"a\":{}\n[1]", "Syntax"),
+        (b"{\"a\":{}\nx{}", "Syntax"),
+    ]);
+}
+
+#[test]
+fn rule_4_an_array_that_breaks_at_its_first_value_or_in_a_keyword_is_a_prompt() {
+    check(&[
+        (&b"[root@vm ~]# {}"[..], "Syntax | {}"),
+        (b"[fedora@vm ~]$ {}", "Syntax | {}"),
+        (b"[  OK  ] Started a.\n{}", "Syntax | {}"),
+        (b"[\n\x1B{}", "Syntax | {}"),
+        (b"[}{}", "Syntax | {}"),
+        (b"[t{}", "Syntax | {}"),
+        (b"[1,nu{}", "Syntax | {}"),
+        (b"[root@vm [1]{}", "Syntax | {}"),
+        // At a later value it is not, nor in a string or a number, nor in an array that is not at top level.
+        (b"[1 x{}", "Syntax"),
+        (b"[true x{}", "Syntax"),
+        (b"[1,x{}", "Syntax"),
+        (b"[1x{}", "Syntax"),
+        (b"[\"a\0{}", "Syntax"),
+        (b"[\"a\"x{}", "Syntax"),
+        (b"[{}x{}", "Syntax"),
+        (b"[[x{}", "Syntax"),
+        (b"{\"a\":[x{}", "Syntax"),
+        (b"[[t{}", "Syntax"),
+        (b"{\"a\":t{}", "Syntax"),
+    ]);
+}
+
+/// What `after` gives, after what `call` gives, after what `before` gives, with `/` between.
+#[track_caller]
+fn check_calls(call: Input<'static>, cases: &[(&[u8], &[u8], &str)]) {
+    for (before, after, due) in cases {
         let mut decoder = Decoder::<64>::new();
-        let before = outcome_in(&mut decoder, before);
-        let lost = decoder.lost().map_or_else(|error| format!("{error:?}"), |()| "-".to_owned());
-        format!("{before} / {lost} / {}", outcome_in(&mut decoder, after))
-    };
-    assert_eq!(lost(b"", b"{} {}"), " / - / {}");
-    assert_eq!(lost(b"{\"a\":", b"{\"x\":{}},\"b\":{}}\n{}"), " / Lost / {}");
-    assert_eq!(lost(b"1", b"2 {}{}"), " / Lost / {}");
-    assert_eq!(lost(b"{}\n", b"{}{}"), "{} / - / {}");
-    assert_eq!(lost(b"#noise", b"{}{}"), "Noise / - / {}");
-    assert_eq!(lost(b"{,}", b"{}{}"), "Syntax / - / {}", "the closer before does not count");
-    assert_eq!(lost(b"\xEF\xBB", b"\xBF{}{}"), " / - / {}");
-    assert_eq!(lost(b"{\"a", b"\"}\xFF{}"), " / Lost / FF | {}");
+        let before_it = outcome_in(&mut decoder, before);
+        let is_open = decoder.is_receiving();
+        let outcome = if let Input::Lost = call { decoder.lost() } else { decoder.corrupted() };
+        assert!(!decoder.is_receiving() && (!is_open || outcome.is_err()));
+        let at_once = outcome.map_or_else(|error| format!("{error:?}"), |()| "-".to_owned());
+        let after_it = outcome_in(&mut decoder, after);
+        let shown = format!("{} .. {}", before.escape_ascii(), after.escape_ascii());
+        assert_eq!(format!("{before_it} / {at_once} / {after_it}"), *due, "{shown}");
+        let due = due.split([' ', '/', '|', '-']).filter(|outcome| !outcome.is_empty()).collect::<Vec<_>>().join(" | ");
+        let by_reference = by_reference(&[Input::Bytes(before), call, Input::Bytes(after)]);
+        assert_eq!(by_reference, due, "the reference, {shown}");
+    }
+}
+
+#[test]
+fn rule_6_lost() {
+    check_calls(
+        Input::Lost,
+        &[
+            // The rest of an open frame is dropped without a further error.
+            (b"{\"a\":", b"{\"x\":{}},\"b\":{}}\n{}", " / Lost / {}"),
+            (b"1", b"2 {}{}", " / Lost / {}"),
+            (b"[", b"2 {}{}", " / Lost / {}"),
+            (b"{\"a", b"\"}\xFF{}", " / Lost / FF | {}"),
+            // With none open the first printable byte dropped draws it.
+            (b"", b"{} {}", " / - / Lost | {}"),
+            (b"", b"\n \0\x80{}\n{}", " / - / Lost | {}"),
+            (b"", b"\n \0\x80\xFF{}", " / - / FF | {}"),
+            (b"", b"x\n{}", " / - / Lost | {}"),
+            (b"{}\n", b"{}{}", "{} / - / Lost | {}"),
+            (b"\xEF\xBB", b"\xBF{}{}", " / - / Lost | {}"),
+            (b"#noise", b"{}{}", "Noise / - / Lost | {}"),
+            (b"[root@", b"{}{}", "Syntax / - / Lost | {}"),
+            (b"{,}", b"{}{}", "Syntax / - / Lost | {}"),
+            (b"{,}\n", b"{}{}", "Syntax / - / Lost | {}"),
+            // But not where a request was being dropped.
+            (b"{,", b"{}{}", "Syntax / - / {}"),
+            (b"{,x", b"{}{}", "Syntax / - / {}"),
+            (b"{,x\n", b"{}{}", "Syntax / - / {}"),
+            // A line break at once does not help, the next one does.
+            (b"", b"\n{}\n{}", " / - / Lost | {}"),
+            (b"{,x", b"\n{}", "Syntax / - / "),
+            (b"{,x", b"\nx\n{}", "Syntax / - / {}"),
+        ],
+    );
     let mut decoder = Decoder::<4>::new();
     assert_eq!(outcome_in(&mut decoder, b"[1234"), "");
     assert_eq!(decoder.lost(), Err(FrameError::Lost), "of a frame that overflowed, too");
     assert_eq!(decoder.lost(), Ok(()));
+    assert_eq!(outcome_in(&mut decoder, b"{}{}"), "{}");
     decoder.reset();
     assert_eq!(outcome_in(&mut decoder, b"{}"), "{}");
+    assert_eq!((decoder.lost(), decoder.lost()), (Ok(()), Ok(())));
+    assert_eq!(outcome_in(&mut decoder, b"{}{}"), "Lost | {}", "once, and not never");
+    assert_eq!((decoder.lost(), decoder.corrupted()), (Ok(()), Ok(())));
+    assert_eq!(outcome_in(&mut decoder, b"{}{}"), "Lost | {}", "it is still owed");
+}
+
+#[test]
+fn rule_6_corrupted() {
+    check_calls(
+        Input::Corrupted,
+        &[
+            // Between frames it is noise.
+            (b"", b"{}", " / Noise / {}"),
+            (b"", b"#[]", " / Noise / []"),
+            (b"{}\n", b"{}", "{} / Noise / {}"),
+            (b"#", b"[]", "Noise / - / []"),
+            (b"[root@", b"[{}", "Syntax / - / {}"),
+            (b"\xEF\xBB", b"\xBF{}", " / Noise / {}"),
+            // It breaks an open frame.
+            (b"1", b"[]", " / Syntax / []"),
+            (b"[", b"[{}", " / Syntax / {}"),
+            (b"{\"a", b"\n{}{}", " / Syntax / {}"),
+            (b"{\"a\":1", b"}\n[1]", " / Syntax / [1]"),
+            // It may have been the comma of `},{`.
+            (b"{\"a\":[{}", b"{}]}\n{}", " / Syntax / {}"),
+            (b"[{}\n", b"{}]\n{}", " / Syntax / {}"),
+            (b"{,[{}", b"{}]}\n{}", "Syntax / - / {}"),
+            (b"{,}\n", b"{}{}", "Syntax / - / {}"),
+            // Or the line break that a word ends with.
+            (b"{,x", b"\n{}{}", "Syntax / - / {}"),
+        ],
+    );
+    let mut decoder = Decoder::<4>::new();
+    assert_eq!(outcome_in(&mut decoder, b"[1234"), "");
+    assert_eq!(decoder.corrupted(), Err(FrameError::Overflow), "of a frame that overflowed the only error");
+}
+
+#[test]
+fn is_receiving_says_whether_a_frame_is_open() {
+    for (bytes, open) in [
+        (&b""[..], false),
+        (b" \n", false),
+        (b"\xEF\xBB", false),
+        (b"{", true),
+        (b"1", true),
+        (b"\"", true),
+        (b"{} ", false),
+        (b"{}1 ", false),
+        (b"#", false),
+        (b"{,", false),
+        (b"{,}{", true),
+        (b"{\xFF", false),
+        (b"[12345678", true),
+    ] {
+        let mut decoder = Decoder::<8>::new();
+        outcome_in(&mut decoder, bytes);
+        assert_eq!(decoder.is_receiving(), open, "{}", bytes.escape_ascii());
+    }
 }

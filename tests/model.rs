@@ -2,7 +2,8 @@
 //!
 //! Breadth first to a fixpoint: every interleaving of both ends and the line, every place for a fault and every moment
 //! for a time-out, within the bounds below. From every state that can be reached, once there are no more faults, one
-//! undisturbed synchronize succeeds; and no state takes a stale response for the answer to a request with an id.
+//! undisturbed synchronize succeeds; and no state takes a stale response for the answer to a request, with ids and
+//! without.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt::Write;
@@ -23,6 +24,8 @@ struct Bounds {
     requests: i64,
     /// Whether a time-out may come at any moment, or only when nothing moves any more.
     impatient: bool,
+    /// Whether requests carry an id.
+    with_ids: bool,
 }
 
 /// What a byte may be corrupted to: one of each kind that matters to the grammar, but no digit, for those forge ids.
@@ -42,7 +45,7 @@ impl Guest for Echo {
 
 #[derive(Clone, Debug)]
 struct Machine {
-    client: Client<48, 96>,
+    client: Client<34, 75>,
     agent: Agent<Echo, 80, 444>,
     to_agent: VecDeque<u8>,
     to_client: VecDeque<u8>,
@@ -52,9 +55,13 @@ struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(with_ids: bool) -> Self {
+        let mut client = Client::new();
+        if !with_ids {
+            client.omit_ids();
+        }
         Self {
-            client: Client::new(),
+            client,
             agent: Agent::new(Echo),
             to_agent: VecDeque::new(),
             to_client: VecDeque::new(),
@@ -202,8 +209,8 @@ enum Answer {
 }
 
 fn visit(bounds: Bounds) {
-    let mut seen = HashSet::from([Machine::new().key()]);
-    let mut frontier = vec![Machine::new()];
+    let mut seen = HashSet::from([Machine::new(bounds.with_ids).key()]);
+    let mut frontier = vec![Machine::new(bounds.with_ids)];
     let mut depth = 0;
     while !frontier.is_empty() {
         let mut next = Vec::new();
@@ -217,12 +224,28 @@ fn visit(bounds: Bounds) {
     println!("{} states, {depth} steps deep: {bounds:?}", seen.len());
 }
 
+const CLEAN: Bounds =
+    Bounds { in_flight: 2, faults: 0, synchronizations: 2, requests: 2, impatient: true, with_ids: true };
+
+const FAULTY: Bounds =
+    Bounds { in_flight: 1, faults: 1, synchronizations: 2, requests: 2, impatient: false, with_ids: true };
+
 #[test]
 fn an_impatient_client_on_a_clean_line() {
-    visit(Bounds { in_flight: 2, faults: 0, synchronizations: 2, requests: 2, impatient: true });
+    visit(CLEAN);
+}
+
+#[test]
+fn an_impatient_client_without_ids_on_a_clean_line() {
+    visit(Bounds { with_ids: false, ..CLEAN });
 }
 
 #[test]
 fn a_patient_client_on_a_faulty_line() {
-    visit(Bounds { in_flight: 1, faults: 1, synchronizations: 2, requests: 2, impatient: false });
+    visit(FAULTY);
+}
+
+#[test]
+fn a_patient_client_without_ids_on_a_faulty_line() {
+    visit(Bounds { with_ids: false, ..FAULTY });
 }

@@ -28,14 +28,14 @@ fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
     assert_eq!(decoded::<N>(inputs, |at| Random(seed ^ at as u64).below(9)), due, "cut, {}", shown());
 }
 
-/// Bytes, with a reset or lost bytes in between now and then.
+/// Bytes, with a reset, a corrupted byte or lost ones in between now and then.
 fn inputs<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<Input<'a>> {
     let mut inputs = Vec::new();
     let mut rest = bytes;
     while random.one_in(3) {
         let (before, after) = rest.split_at(random.below(rest.len() + 1));
         inputs.push(Input::Bytes(before));
-        inputs.push(if random.one_in(3) { Input::Reset } else { Input::Lost });
+        inputs.push(random.pick(&[Input::Reset, Input::Corrupted, Input::Lost, Input::Lost]));
         rest = after;
     }
     inputs.push(Input::Bytes(rest));
@@ -96,7 +96,7 @@ fn what_is_printed_is_the_state() {
         format!("{decoder:?}")
     };
     let states: [&[u8]; 12] =
-        [b"", b"x", b"{", b"[", b"[1", b"[2", b"[[", b"\"a", b"\"a\\", b"[,", b"[,]", b"\"12345678"];
+        [b"", b"x", b"{", b"[", b"[1", b"[2", b"[[", b"\"a", b"\"a\\", b"{,", b"{,]", b"\"12345678"];
     for (index, state) in states.iter().enumerate() {
         for other in &states[..index] {
             assert_ne!(shown(state), shown(other), "{} and {}", state.escape_ascii(), other.escape_ascii());

@@ -35,7 +35,8 @@ impl Guest for Board {
     ];
 }
 
-/// The first byte says how large the buffers are and how much is transmitted at once. `R` resets, `L` loses bytes.
+/// The first byte says how large the buffers are and how much is transmitted at once. `R` resets, `L` loses
+/// bytes, `C` corrupts one.
 pub fn agent(bytes: &[u8]) {
     let [size, rest @ ..] = bytes else { return };
     let at_once = [1, 7, usize::MAX][usize::from(size / 4 % 3)];
@@ -59,6 +60,10 @@ fn serve<const RX: usize, const TX: usize>(session: &[Op<'_>], at_once: usize) {
     let mut sent = Vec::new();
     for op in session {
         match *op {
+            Op::Call(b'C') => {
+                agent.corrupted();
+                inputs.push(Input::Corrupted);
+            }
             Op::Call(_) => {
                 agent.lost();
                 inputs.push(Input::Lost);

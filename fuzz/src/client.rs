@@ -1,6 +1,6 @@
 //! The client: what it takes for an answer, against the rules written down a second time, on top of `reference`.
 
-use guestwire::{Client, ClientError, Execute, ExecuteError, Reply};
+use guestwire::{Client, ClientError, ExecuteError, Reply};
 
 use crate::line::{Op, ops};
 use crate::reference::{self, Due, Fault, Input};
@@ -10,10 +10,12 @@ const RX: usize = 48;
 const TX: usize = 96;
 
 /// Bytes as they come, and what the caller does between them: `S` synchronize, `P` the same with guest-sync, `E` execute,
-/// `I` the same with an id, `W` everything was sent, `B` one byte was, `T` timed_out, `L` bytes were lost.
+/// `I` the same with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `T` timed_out, `L` bytes were lost, `C` one is
+/// corrupted.
 pub fn client(bytes: &[u8]) {
     let mut client: Client<RX, TX> = Client::new();
-    let mut rules = Rules { state: State::OutOfStep, unsent: Vec::new(), line: Vec::new(), handled: 0, calls: 0 };
+    let mut rules =
+        Rules { state: State::OutOfStep, last: Some(0), unsent: Vec::new(), line: Vec::new(), handled: 0, calls: 0 };
     for op in ops(bytes) {
         match op {
             Op::Bytes(bytes) => {
@@ -39,10 +41,12 @@ pub fn client(bytes: &[u8]) {
                     b'S' => client.synchronize(number),
                     b'P' => client.synchronize_plain(number),
                     b'E' => did = client.execute("c"),
-                    b'I' => did = client.execute_with(Execute::new("c").id(number), |_| Ok(())),
+                    b'O' => client.omit_ids(),
+                    b'I' => did = client.execute_with("c", |_| Ok(())),
                     b'W' => client.transmitted(usize::MAX),
                     b'B' => client.transmitted(1),
                     b'L' => client.lost(),
+                    b'C' => client.corrupted(),
                     b'T' => client.timed_out(),
                     _ => client.reset(),
                 }
@@ -60,7 +64,8 @@ fn shown(reply: Result<Option<Reply<'_>>, ClientError>) -> Option<String> {
         Ok(Some(Reply::Synchronized)) => Some("synchronized".to_owned()),
         Ok(Some(Reply::Return(value))) => Some(format!("return {value}")),
         Ok(Some(Reply::Error(error))) => Some(format!("error {error}")),
-        Err(error) => Some(error.to_string()),
+        Ok(Some(Reply::Unattributed(error))) => Some(format!("unattributed {error}")),
+        Err(error) => Some(format!("{error:?}")),
     }
 }
 
@@ -74,14 +79,23 @@ enum State {
     /// Nothing counts before the id.
     PlainId(i64),
     InStep,
+    /// For the response with an id, or for the next one without.
     Waiting(Option<i64>),
+}
+
+enum Piece {
+    Bytes(Vec<u8>),
+    Corrupted,
+    Lost,
 }
 
 struct Rules {
     state: State,
+    /// The last number of a synchronization or id of a request, unless ids are omitted.
+    last: Option<i64>,
     unsent: Vec<u8>,
-    /// What has come since the decoder was new. `None` is where bytes were lost.
-    line: Vec<Option<Vec<u8>>>,
+    /// What has come since the decoder was new.
+    line: Vec<Piece>,
     /// How many of the outcomes due for that have been dealt with.
     handled: usize,
     calls: u8,
@@ -101,6 +115,7 @@ impl Rules {
                     self.renew();
                 }
                 self.state = state;
+                self.last = self.last.map(|last| last.max(number));
                 self.unsent = b"\xFF".to_vec();
                 self.unsent
                     .extend(format!("{{\"execute\": \"{command}\", \"arguments\": {{\"id\": {number}}}}}\n").bytes());
@@ -110,22 +125,21 @@ impl Rules {
                     self.out_of_step();
                     return Err(ExecuteError::OutOfStep);
                 }
-                State::InStep if call == b'E' => {
-                    self.state = State::Waiting(None);
-                    self.unsent = b"{\"execute\": \"c\"}\n".to_vec();
-                }
                 State::InStep => {
-                    self.state = State::Waiting(Some(number));
-                    self.unsent =
-                        format!("{{\"execute\": \"c\", \"arguments\": {{}}, \"id\": {number}}}\n").into_bytes();
+                    self.last = self.last.map(|last| last + 1);
+                    self.state = State::Waiting(self.last);
+                    let arguments = if call == b'I' { ", \"arguments\": {}" } else { "" };
+                    let id = self.last.map(|id| format!(", \"id\": {id}")).unwrap_or_default();
+                    self.unsent = format!("{{\"execute\": \"c\"{arguments}{id}}}\n").into_bytes();
                 }
                 State::Waiting(_) => return Err(ExecuteError::Waiting),
                 _ => return Err(ExecuteError::OutOfStep),
             },
+            b'O' => self.last = None,
             b'W' => self.unsent.clear(),
             b'B' => drop(self.unsent.drain(..self.unsent.len().min(1))),
-            b'L' => {
-                self.line.push(None);
+            b'L' | b'C' => {
+                self.line.push(if call == b'L' { Piece::Lost } else { Piece::Corrupted });
                 self.handled = self.due(RX).len();
                 match self.state {
                     State::Id(id) => self.state = State::Sentinel(id),
@@ -160,11 +174,12 @@ impl Rules {
 
     /// The bytes from `at` on, up to a sentinel, as far as the state wants frames.
     fn decode(&mut self, bytes: &[u8], at: usize, replies: &mut Vec<(usize, String)>) -> usize {
-        let before: usize = self.line.iter().flatten().map(Vec::len).sum();
+        let length_of = |piece: &Piece| if let Piece::Bytes(bytes) = piece { bytes.len() } else { 0 };
+        let before: usize = self.line.iter().map(length_of).sum();
         let handled = self.handled;
         let length =
             bytes[at..].iter().position(|byte| *byte == 0xFF).map_or(bytes.len() - at, |sentinel| sentinel + 1);
-        self.line.push(Some(bytes[at..at + length].to_vec()));
+        self.line.push(Piece::Bytes(bytes[at..at + length].to_vec()));
         for (index, due) in self.due(RX).into_iter().skip(handled) {
             let end = index - before + at;
             self.handled += 1;
@@ -197,19 +212,28 @@ impl Rules {
                 self.state = State::Sentinel(id);
                 None
             }
-            // Not before the request has gone, but for its LF.
-            (State::Waiting(None), Some(response), _) if response.id.is_none() && self.unsent.len() <= 1 => {
-                self.state = State::InStep;
-                Some(response.outcome)
-            }
             (State::Waiting(Some(id)), Some(response), _) if response.id_number() == Some(id) => {
                 self.state = State::InStep;
                 Some(response.outcome)
             }
             (_, Some(response), _) if response.id.is_some() => None,
-            (_, Some(_), _) | (_, _, Due::Sentinel) => self.fail("a response that nobody waited for".to_owned()),
+            // Not before the request has gone, but for its LF.
+            (State::Waiting(None), Some(response), _) if self.unsent.len() <= 1 => {
+                self.state = State::InStep;
+                // Whether it is the request's, or what a broken frame drew, nobody can say.
+                if response.is_generic_error() {
+                    self.out_of_step();
+                }
+                Some(response.outcome)
+            }
+            (State::InStep, Some(response), _) if response.is_error() && self.last.is_some() => None,
+            (State::Waiting(Some(_)), Some(response), _) if response.is_error() => {
+                Some(format!("unattributed {}", response.outcome.trim_start_matches("error ")))
+            }
+            (State::Waiting(Some(_)), Some(_), _) => self.fail("IdMissing".to_owned()),
+            (_, Some(_), _) | (_, _, Due::Sentinel) => self.fail("Unexpected".to_owned()),
             (_, None, Due::Frame(_)) => None,
-            (State::Waiting(_), _, Due::Error(Fault::Overflow)) if whole.is_some() => {
+            (State::Waiting(id), _, Due::Error(Fault::Overflow)) if whole.is_some() => {
                 let starts = ["{\"return\"", "{\"error\"", "{\"id\""];
                 let is_start = |start: &&str| whole.as_ref().is_some_and(|text| text.starts_with(start.as_bytes()));
                 if !starts.iter().any(is_start) {
@@ -217,21 +241,16 @@ impl Rules {
                 }
                 // Nor this one, with an id or without: too little of it is seen to know whose it is.
                 if self.unsent.len() > 1 {
-                    return self.fail("a response that nobody waited for".to_owned());
+                    return self.fail("Unexpected".to_owned());
                 }
                 self.state = State::InStep;
-                Some("the response does not fit the receive buffer".to_owned())
+                // Without ids an error may answer noise, and the answer to the request may follow.
+                if id.is_none() && whole.is_some_and(|text| text.starts_with(b"{\"error\"")) {
+                    self.out_of_step();
+                }
+                Some("ResponseTooLong".to_owned())
             }
-            (_, _, Due::Error(fault)) => {
-                let words = match fault {
-                    Fault::Noise => "JSON parse error, expecting value",
-                    Fault::Syntax => "JSON parse error, invalid syntax",
-                    Fault::TooDeep => "JSON nesting depth limit exceeded",
-                    Fault::Overflow => "JSON token size limit exceeded",
-                    Fault::Lost => "JSON parse error, bytes were lost",
-                };
-                self.fail(format!("a broken frame: {words}"))
-            }
+            (_, _, Due::Error(fault)) => self.fail(format!("Broken({fault:?})")),
         }
     }
 
@@ -251,16 +270,25 @@ impl Rules {
     }
 
     fn due(&self, capacity: usize) -> Vec<(usize, Due)> {
-        let inputs: Vec<_> = self.line.iter().map(|piece| piece.as_deref().map_or(Input::Lost, Input::Bytes)).collect();
-        reference::due(&inputs, capacity)
+        reference::due(&self.inputs(), capacity)
     }
 
     /// Whether losing bytes now would lose a frame.
     fn is_open(&self) -> bool {
-        let due = self.due(RX).len();
-        let mut lost = Rules { line: self.line.clone(), unsent: Vec::new(), ..*self };
-        lost.line.push(None);
-        lost.due(RX).len() > due
+        let inputs = self.inputs();
+        let with_loss = [&inputs[..], &[Input::Lost]].concat();
+        reference::due(&with_loss, RX).len() > reference::due(&inputs, RX).len()
+    }
+
+    fn inputs(&self) -> Vec<Input<'_>> {
+        fn input(piece: &Piece) -> Input<'_> {
+            match piece {
+                Piece::Bytes(bytes) => Input::Bytes(bytes),
+                Piece::Corrupted => Input::Corrupted,
+                Piece::Lost => Input::Lost,
+            }
+        }
+        self.line.iter().map(input).collect()
     }
 }
 
@@ -296,6 +324,14 @@ impl Response {
 
     fn id_number(&self) -> Option<i64> {
         self.id.as_ref().and_then(Tree::integer)
+    }
+
+    fn is_error(&self) -> bool {
+        self.outcome.starts_with("error ")
+    }
+
+    fn is_generic_error(&self) -> bool {
+        self.outcome.starts_with("error GenericError: ")
     }
 }
 

@@ -6,12 +6,14 @@ use crate::decoded::{decoded, fault, seen};
 use crate::line::{Op, ops};
 use crate::reference::{self, Due, Input};
 
-/// I1, I2, I3 and I5, against the rules as `reference` reads them. `R` resets, `L` loses bytes.
+/// I1, I2, I3 and I5, against the rules as `reference` reads them. `R` resets, `L` loses bytes, `C`
+/// corrupts one.
 pub fn decoder_push(bytes: &[u8]) {
     let Some((size, stream)) = bytes.split_first() else { return };
     let input = |op| match op {
         Op::Bytes(bytes) => Input::Bytes(bytes),
         Op::Call(b'R') => Input::Reset,
+        Op::Call(b'C') => Input::Corrupted,
         Op::Call(_) => Input::Lost,
     };
     let inputs: Vec<Input<'_>> = ops(stream).into_iter().map(input).collect();

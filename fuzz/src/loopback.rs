@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use guestwire::{Agent, Client, Execute, Reply};
+use guestwire::{Agent, Client, Reply};
 
 type TestClient = Client<96, 128>;
 
@@ -41,7 +41,10 @@ pub fn loopback(bytes: &[u8]) {
             11 => repeat(&mut line.to_client),
             12 => line.synchronize(),
             13 => drop(line.execute()),
-            14 => line.agent.lost(),
+            14 if byte >> 4 & 1 == 0 => line.agent.lost(),
+            14 => line.agent.corrupted(),
+            _ if byte >> 4 & 3 == 0 => line.client.lost(),
+            _ if byte >> 4 & 3 == 1 => line.client.corrupted(),
             _ => line.client.timed_out(),
         }
     }
@@ -86,10 +89,11 @@ impl Line {
 
     /// Asks for a number that belongs to this request alone.
     fn execute(&mut self) -> Option<i64> {
-        let (id, payload) = (self.fresh(), self.fresh());
-        let request = Execute::new("guest-sync").id(id);
-        self.client.execute_with(request, |arguments| arguments.member("id").integer(payload)).ok()?;
-        self.responses.push(format!("{{\"return\": {payload}, \"id\": {id}}}").into_bytes());
+        let payload = self.fresh();
+        self.client.execute_with("guest-sync", |arguments| arguments.member("id").integer(payload)).ok()?;
+        let request = std::str::from_utf8(self.client.transmit()).expect("it is ASCII");
+        let (_, id) = request.trim_end().rsplit_once(", ").expect("it has an id");
+        self.responses.push(format!("{{\"return\": {payload}, {id}").into_bytes());
         self.send();
         Some(payload)
     }
@@ -124,6 +128,8 @@ impl Line {
                 Ok(None) => continue,
                 Ok(Some(Reply::Synchronized)) => Heard::Synchronized,
                 Ok(Some(Reply::Return(value))) => Heard::Return(value.integer()),
+                // The answer may still come.
+                Ok(Some(Reply::Unattributed(_))) => continue,
                 Ok(Some(Reply::Error(_))) | Err(_) => Heard::Other,
             };
             // A reply is either the newest request's, or forged by the line.

@@ -32,9 +32,15 @@ pub fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> us
     let mut events = Vec::new();
     let mut offset = 0;
     for input in inputs {
+        let is_open = decoder.is_receiving();
         match input {
             Input::Reset => decoder.reset(),
-            Input::Lost => events.extend(decoder.lost().err().map(|error| (offset, Due::Error(fault(error))))),
+            Input::Corrupted | Input::Lost => {
+                let outcome = if let Input::Lost = input { decoder.lost() } else { decoder.corrupted() };
+                assert!(!is_open || outcome.is_err(), "an open frame ends in an error");
+                assert!(!decoder.is_receiving());
+                events.extend(outcome.err().map(|error| (offset, Due::Error(fault(error)))));
+            }
             &Input::Bytes(mut bytes) => {
                 while !bytes.is_empty() {
                     let length = chunk(offset).clamp(1, bytes.len());

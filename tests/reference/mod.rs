@@ -9,6 +9,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
     Bytes(&'a [u8]),
+    Corrupted,
     Lost,
     Reset,
 }
@@ -33,78 +34,152 @@ pub enum Fault {
 
 const MAX_DEPTH: usize = 64;
 
-/// What is due, each with the index of the byte that it is due at, for `Lost` of the byte that comes next.
+/// What is due, each with the index of the byte that it is due at, or, of `Corrupted` and `Lost`, of the next byte.
 pub fn due(inputs: &[Input<'_>], capacity: usize) -> Vec<(usize, Due)> {
-    let mut line = Line { due: Vec::new(), capacity, offset: 0 };
-    let mut piece = Vec::new();
-    let mut mode = Mode::Between;
-    for input in inputs.iter().chain(&[Input::Reset]) {
-        match input {
-            Input::Bytes(bytes) => piece.extend_from_slice(bytes),
-            Input::Reset => {
-                line.stretch(&std::mem::take(&mut piece), mode);
-                mode = Mode::Between;
-            }
-            Input::Lost => {
-                if line.stretch(&std::mem::take(&mut piece), mode) {
-                    line.due.push((line.offset, Due::Error(Fault::Lost)));
-                }
-                mode = Mode::Dropped { closer: false };
-            }
-        }
-    }
-    line.due
+    Line::after(inputs, capacity).due
+}
+
+/// Where the line is after that, in between frames.
+pub fn mode(inputs: &[Input<'_>], capacity: usize) -> Mode {
+    Line::after(inputs, capacity).mode
 }
 
 pub fn due_bytes(bytes: &[u8], capacity: usize) -> Vec<(usize, Due)> {
     due(&[Input::Bytes(bytes)], capacity)
 }
 
-#[derive(Clone, Copy)]
-enum Mode {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
     Between,
-    /// Rule 3: up to `{` or `[`.
+    /// Rule 3, and what a broken scalar leaves: up to `{` or `[`.
     Noise,
-    /// Rule 4: up to a `{` behind a closer.
-    Dropped {
-        closer: bool,
+    /// Rule 4, a prompt or a line of a log: up to `{`.
+    Prompt,
+    /// Rule 4: up to a boundary. `owed`, rule 6: the first printable byte draws `Lost`.
+    Dropping {
+        last: Last,
+        owed: bool,
     },
     Frame,
+}
+
+/// What came last of what was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Last {
+    /// A byte after which JSON goes on.
+    Dropped,
+    Closer,
+    Word,
+    /// A line break, behind a word.
+    Line,
+    /// A line break, behind a closer.
+    CloserLine,
+}
+
+impl Last {
+    /// The table of rule 4, a row for each state.
+    fn then(self, byte: u8) -> Mode {
+        use Last::{Closer, CloserLine, Dropped, Line, Word};
+        let last = match (self, byte) {
+            (Closer | Line | CloserLine, b'{') | (CloserLine, b'[') => return Mode::Frame,
+            (_, b'{' | b'[' | b',' | b':' | b'"') => Dropped,
+            (_, b'}' | b']') => Closer,
+            (Closer | CloserLine, b'\n' | b'\r') => CloserLine,
+            (Word | Line, b'\n' | b'\r') => Line,
+            (CloserLine, b' ' | b'\t') => CloserLine,
+            (CloserLine, _) => return Mode::Prompt,
+            (Line, _) => Word,
+            (_, 0x21..=0x7E) => Word,
+            (same, _) => same,
+        };
+        Mode::Dropping { last, owed: false }
+    }
 }
 
 struct Line {
     due: Vec<(usize, Due)>,
     capacity: usize,
     offset: usize,
+    mode: Mode,
 }
 
 impl Line {
-    /// Bytes with nothing missing between them. Returns whether a frame is open at their end.
-    fn stretch(&mut self, bytes: &[u8], mut mode: Mode) -> bool {
+    fn after(inputs: &[Input<'_>], capacity: usize) -> Self {
+        let mut line = Self { due: Vec::new(), capacity, offset: 0, mode: Mode::Between };
+        let mut piece = Vec::new();
+        for input in inputs {
+            if let Input::Bytes(bytes) = input {
+                piece.extend_from_slice(bytes);
+                continue;
+            }
+            let open = line.stretch(&piece);
+            match input {
+                Input::Corrupted => line.corrupted(open),
+                Input::Lost => line.lost(open.is_some()),
+                _ => line.mode = Mode::Between,
+            }
+            piece.clear();
+        }
+        line.stretch(&piece);
+        line
+    }
+
+    /// Bytes with nothing missing between them. Returns the frame that is open at their end.
+    fn stretch<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         // Rule 2: what is between two sentinels knows nothing of what is not.
-        let mut open = false;
+        let mut open = None;
         for (index, part) in bytes.split(|byte| *byte == 0xFF).enumerate() {
             if index > 0 {
                 self.due.push((self.offset, Due::Sentinel));
                 self.offset += 1;
-                mode = Mode::Between;
+                self.mode = Mode::Between;
             }
-            open = self.part(part, mode);
+            open = self.part(part);
             self.offset += part.len();
         }
         open
     }
 
-    fn part(&mut self, bytes: &[u8], mut mode: Mode) -> bool {
+    /// Rule 6: a byte that is known to be wrong.
+    fn corrupted(&mut self, open: Option<&[u8]>) {
+        match (open, self.mode) {
+            (Some(frame), _) => self.broken(frame, 0, Fault::Syntax),
+            (None, Mode::Between) => {
+                self.error(0, Fault::Noise);
+                self.mode = Mode::Noise;
+            }
+            _ => {}
+        }
+        // It may have been the comma of `},{`.
+        if let Mode::Dropping { last, .. } = &mut self.mode {
+            *last = Last::Dropped;
+        }
+    }
+
+    /// Rule 6: missing bytes.
+    fn lost(&mut self, is_open: bool) {
+        if is_open {
+            self.error(0, Fault::Lost);
+        }
+        let owed = match self.mode {
+            _ if is_open => false,
+            Mode::Dropping { owed: true, .. } => true,
+            Mode::Dropping { last, .. } => matches!(last, Last::Closer | Last::CloserLine),
+            _ => true,
+        };
+        self.mode = Mode::Dropping { last: Last::Dropped, owed };
+    }
+
+    fn part<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let mut at = 0;
         loop {
             let rest = &bytes[at..];
-            match mode {
+            match self.mode {
                 Mode::Between => match rest {
-                    [] | [0xEF] | [0xEF, 0xBB] => return false,
+                    [] | [0xEF] | [0xEF, 0xBB] => return None,
                     [byte, ..] if is_whitespace(*byte) => at += 1,
                     [0xEF, 0xBB, 0xBF, ..] => at += 3,
-                    [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => mode = Mode::Frame,
+                    [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n', ..] => self.mode = Mode::Frame,
                     _ => {
                         at += match rest {
                             [0xEF, 0xBB, ..] => 2,
@@ -112,51 +187,91 @@ impl Line {
                             _ => 0,
                         };
                         self.error(at, Fault::Noise);
-                        mode = Mode::Noise;
+                        self.mode = Mode::Noise;
                     }
                 },
-                Mode::Noise => match rest.iter().position(|byte| matches!(byte, b'{' | b'[')) {
-                    None => return false,
-                    Some(start) => (at, mode) = (at + start, Mode::Frame),
-                },
-                Mode::Dropped { closer } => match rest {
-                    [] => return false,
-                    [b'{', ..] if closer => mode = Mode::Frame,
-                    [byte, ..] => {
-                        let closer = is_closer(*byte) || closer && !is_printable(*byte);
-                        (at, mode) = (at + 1, Mode::Dropped { closer });
+                Mode::Noise | Mode::Prompt => {
+                    let ends: &[u8] = if matches!(self.mode, Mode::Noise) { b"{[" } else { b"{" };
+                    at += rest.iter().position(|byte| ends.contains(byte))?;
+                    self.mode = Mode::Frame;
+                }
+                Mode::Dropping { last, owed } => {
+                    let byte = *rest.first()?;
+                    self.mode = last.then(byte);
+                    if matches!(self.mode, Mode::Frame) {
+                        continue;
                     }
-                },
+                    if owed && is_printable(byte) {
+                        self.error(at, Fault::Lost);
+                    } else if let Mode::Dropping { owed: still, .. } = &mut self.mode {
+                        *still = owed;
+                    }
+                    at += 1;
+                }
                 Mode::Frame => match judge(rest) {
-                    Judgement::Open => return true,
+                    Judgement::Open => return Some(rest),
                     Judgement::Whole { length, due_at } => {
                         let text = without_whitespace(&rest[..length]);
                         let fits = text.len() <= self.capacity;
                         let due = if fits { Due::Frame(text) } else { Due::Error(Fault::Overflow) };
                         self.due.push((self.offset + at + due_at, due));
-                        (at, mode) = (at + length, Mode::Between);
+                        (at, self.mode) = (at + length, Mode::Between);
                     }
                     Judgement::Broken { at: broken, fault } => {
-                        let before = &rest[..broken];
-                        let fits = without_whitespace(before).len() <= self.capacity;
-                        self.error(at + broken, if fits { fault } else { Fault::Overflow });
+                        self.broken(&rest[..broken], at + broken, fault);
                         at += broken;
-                        mode = match scan(before) {
-                            Scan { depth: 0, .. } => Mode::Noise,
-                            Scan { in_string: true, .. } => Mode::Dropped { closer: false },
-                            _ => {
-                                let last = before.iter().rev().find(|byte| is_printable(**byte));
-                                Mode::Dropped { closer: last.is_some_and(|byte| is_closer(*byte)) }
-                            }
-                        };
                     }
                 },
             }
         }
     }
 
+    /// A frame that broke behind the bytes `before`. The byte at `at`, which broke it, is yet to be dropped.
+    fn broken(&mut self, before: &[u8], at: usize, fault: Fault) {
+        let fits = without_whitespace(before).len() <= self.capacity;
+        self.error(at, if fits { fault } else { Fault::Overflow });
+        let scan = scan(before);
+        let place = place(before, &scan);
+        // Where its first value should begin, or in a keyword.
+        let is_prompt = before[0] == b'['
+            && scan.depth == 1
+            && (place == Place::InKeyword || before[1..].iter().all(|byte| is_whitespace(*byte)));
+        self.mode = match place {
+            _ if scan.depth == 0 => Mode::Noise,
+            _ if is_prompt => Mode::Prompt,
+            Place::Between => Mode::Dropping { last: Last::Dropped, owed: false },
+            Place::AfterCloser => Mode::Dropping { last: Last::Closer, owed: false },
+            Place::InKeyword | Place::In => Mode::Dropping { last: Last::Word, owed: false },
+        };
+    }
+
     fn error(&mut self, at: usize, fault: Fault) {
         self.due.push((self.offset + at, Due::Error(fault)));
+    }
+}
+
+/// Where a frame broke.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Between,
+    AfterCloser,
+    InKeyword,
+    /// In a string or a number.
+    In,
+}
+
+fn place(before: &[u8], scan: &Scan) -> Place {
+    let text = before.trim_ascii_end();
+    let of_a_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let word = text.iter().rev().take_while(|byte| of_a_word(byte)).count();
+    match &text[text.len() - word..] {
+        _ if scan.in_string => Place::In,
+        [] if text.last().is_some_and(|last| is_closer(*last)) => Place::AfterCloser,
+        // A keyword is complete with its last letter, a number with what comes behind it.
+        [] | b"true" | b"false" | b"null" => Place::Between,
+        _ if text.len() < before.len() => Place::Between,
+        [b't' | b'f' | b'n', ..] => Place::InKeyword,
+        _ => Place::In,
     }
 }
 
@@ -284,6 +399,8 @@ struct Scan {
     in_string: bool,
     /// Where the first bracket too many opens.
     too_deep: Option<usize>,
+    /// Brackets, commas and colons.
+    marks: usize,
     whitespace: Vec<usize>,
 }
 
@@ -297,13 +414,18 @@ fn scan(text: &[u8]) -> Scan {
             b'\\' if scan.in_string => escaped = true,
             b'"' => scan.in_string = !scan.in_string,
             _ if scan.in_string => {}
+            b',' | b':' => scan.marks += 1,
             b'{' | b'[' => {
+                scan.marks += 1;
                 scan.depth += 1;
                 if scan.depth > MAX_DEPTH {
                     scan.too_deep.get_or_insert(at);
                 }
             }
-            b'}' | b']' => scan.depth = scan.depth.saturating_sub(1),
+            b'}' | b']' => {
+                scan.marks += 1;
+                scan.depth = scan.depth.saturating_sub(1);
+            }
             _ if is_whitespace(*byte) => scan.whitespace.push(at),
             _ => {}
         }
