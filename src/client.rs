@@ -148,7 +148,8 @@ pub enum Reply<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ClientError {
-    /// A response is longer than `RX`. The request is over, and the client stays in step.
+    /// A response is longer than `RX`. The request is over, and the client stays in step, unless it
+    /// [omits ids](Client::omit_ids) and the response is an error.
     ///
     /// Its `id` was not seen: it may answer an earlier request whose response was given up.
     ResponseTooLong,
@@ -623,6 +624,9 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             self.stay()
         } else if !self.has_left() {
             out_of_step(ClientError::Unexpected)
+        } else if self.last.is_none() && self.decoder.text().starts_with(b"{\"error\"") {
+            // It may answer noise, and the answer to the request may follow.
+            out_of_step(ClientError::ResponseTooLong)
         } else {
             (State::Ready, Verdict::Error(ClientError::ResponseTooLong))
         }

@@ -350,8 +350,8 @@ impl Lexer {
     pub(crate) fn lost(&mut self) -> Result<(), FrameError> {
         use State::*;
         let (result, state) = match self.state {
-            Start | BomBb | BomBf | Lost | Closer | CloserLine => (Ok(()), Lost),
-            Dropped | Word | Noise | Prompt | Line => (Ok(()), Dropped),
+            Dropped | Word | Line => (Ok(()), Dropped),
+            Start | BomBb | BomBf | Lost | Noise | Prompt | Closer | CloserLine => (Ok(()), Lost),
             _ => (Err(FrameError::Lost), Dropped),
         };
         *self = Self { state, ..Self::new() };
