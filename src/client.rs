@@ -181,6 +181,8 @@ pub enum ExecuteError {
     Waiting,
     /// The request is longer than `TX`.
     DoesNotFit,
+    /// An argument has no form in JSON, such as NaN, or its type refuses to be serialized: the reason.
+    Refused(&'static str),
 }
 
 /// A request to be sent, beside its arguments.
@@ -324,13 +326,13 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             _ => return Err(ExecuteError::OutOfStep),
         }
         let id = self.last.map(|last| last.wrapping_add(1) & LARGEST_ID);
+        let mut written = Ok(());
         self.transmit.replace(|transmit| {
             let mut encoder = Encoder::new(transmit);
-            write_request(&mut encoder, request.command, arguments, id).map_or(0, |()| encoder.as_bytes().len())
+            written = write_request(&mut encoder, request.command, arguments, id).map_err(|_| failure(&encoder));
+            written.map_or(0, |()| encoder.as_bytes().len())
         });
-        if self.transmit().is_empty() {
-            return Err(ExecuteError::DoesNotFit);
-        }
+        written?;
         self.last = id;
         self.state = State::AwaitReply { id, success_is_silent: request.success_is_silent };
         Ok(())
@@ -657,6 +659,16 @@ pub(crate) enum Verdict {
     Error(ClientError),
 }
 
+/// Why a request could not be written.
+fn failure(encoder: &Encoder<'_>) -> ExecuteError {
+    #[cfg(feature = "serde")]
+    if let Some(refusal) = encoder.refusal() {
+        return ExecuteError::Refused(refusal.text());
+    }
+    let _ = encoder;
+    ExecuteError::DoesNotFit
+}
+
 /// `{"execute": ..., "arguments": {...}, "id": ...}` LF. Some agents wait for the LF.
 fn write_request(
     encoder: &mut Encoder<'_>,
@@ -697,6 +709,7 @@ impl fmt::Display for ExecuteError {
             Self::OutOfStep => "out of step: synchronize first",
             Self::Waiting => "the response to the request before has not come",
             Self::DoesNotFit => "the request does not fit the transmit buffer",
+            Self::Refused(reason) => reason,
         })
     }
 }

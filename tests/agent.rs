@@ -711,13 +711,17 @@ mod back_pressure {
     }
 
     #[test]
-    fn lost_bytes_between_requests_are_not_answered() {
+    fn lost_bytes_between_requests_are_answered_with_what_is_dropped_for_them() {
         let mut agent = agent();
         agent.lost();
         assert_eq!(agent.transmit(), b"");
-        assert_eq!(exchange(&mut agent, b"{}\xFF{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
+        let lost = b"{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, bytes were lost\"}}\n";
+        let ping = b"{\"return\": {}}\n";
+        let answers = exchange(&mut agent, b"{}\xFF{\"execute\": \"guest-ping\"}");
+        assert_eq!(answers, [&lost[..], ping].concat());
         agent.lost();
         assert_eq!(agent.transmit(), b"");
+        assert_eq!(exchange(&mut agent, b"\xFF{\"execute\": \"guest-ping\"}"), ping, "nothing was dropped");
     }
 
     #[test]

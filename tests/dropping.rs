@@ -109,7 +109,7 @@ fn the_byte_that_breaks_a_frame_counts() {
         (b"{\"a", Word),
         (b"[0,\"\\", Word),
         (b"[0,1", Word),
-        (b"[0,tr", Word),
+        (b"{\"a\":tr", Word),
     ] {
         for byte in 0..0xFF {
             let mut decoder: Decoder<64> = Decoder::new();

@@ -430,7 +430,7 @@ fn a_client_on_every_port() {
         assert!(port.output.starts_with(b"\xFF{\"execute\": \"guest-sync-delimited\""));
 
         client.execute("guest-ping").unwrap();
-        let mut stream = Stream(Port::answering(b"\n{\"return\": {}}\n", blocks));
+        let mut stream = Stream(Port::answering(b"\n{\"return\": {}, \"id\": 78}\n", blocks));
         let reply = loop {
             match client.poll_io(&mut stream) {
                 Err(nb::Error::WouldBlock) => {}
@@ -438,13 +438,13 @@ fn a_client_on_every_port() {
             }
         };
         assert_eq!(reply, "Ok(Return({}))");
-        assert_eq!(stream.0.output, b"{\"execute\": \"guest-ping\"}\n");
+        assert_eq!(stream.0.output, b"{\"execute\": \"guest-ping\", \"id\": 78}\n");
 
         client.synchronize(77);
         let mut port = Port::answering(STEP, 0);
         assert_eq!(client.poll(&mut port), Ok(Reply::Synchronized));
         client.execute("guest-ping").unwrap();
-        let mut port = Port::answering(b"{\"return\": {}}", 0);
+        let mut port = Port::answering(b"{\"return\": {}, \"id\": 79}", 0);
         port.overruns = vec![5];
         let lost = ClientError::Broken(FrameError::Lost);
         assert_eq!(client.poll(&mut port), Err(nb::Error::Other(PollError::Protocol(lost))));

@@ -9,8 +9,8 @@ use std::fmt::Debug;
 
 use exchange::exchange;
 use guestwire::{
-    Agent, ArgumentError, Call, Client, Command, CommandResult, Decoder, DoesNotFit, Encoder, Event, Guest,
-    ObjectEncoder, Request, SerializeError, Text, ValueEncoder,
+    Agent, ArgumentError, Call, Client, Command, CommandResult, Decoder, DoesNotFit, Encoder, Event, ExecuteError,
+    Guest, ObjectEncoder, Request, SerializeError, Text, ValueEncoder,
 };
 use random::Random;
 use serde::de::DeserializeOwned;
@@ -551,7 +551,19 @@ fn an_optional_argument_that_is_none_is_sent_as_null() {
     client
         .execute_with("guest-exec", |arguments| Ok(arguments.member("m").serialize(&Shutdown { mode: None })?))
         .unwrap();
-    assert_eq!(client.transmit(), b"{\"execute\": \"guest-exec\", \"arguments\": {\"m\": {}}}\n");
+    assert_eq!(client.transmit(), b"{\"execute\": \"guest-exec\", \"arguments\": {\"m\": {}}, \"id\": 2}\n");
+}
+
+#[test]
+fn a_request_with_a_number_that_is_not_finite_is_said_not_to_fit() {
+    let mut client: Client<256, 256> = Client::new();
+    client.synchronize(1);
+    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    let refused = client.execute_with("x", |arguments| Ok(arguments.member("load").serialize(&f64::NAN)?));
+    assert_eq!(refused, Err(ExecuteError::Refused("A number that is not finite has no form in JSON")));
+    let too_long = client.execute_with("x", |arguments| arguments.member("text").string(&"x".repeat(300)));
+    assert_eq!(too_long, Err(ExecuteError::DoesNotFit));
+    assert_eq!(client.execute("x"), Ok(()));
 }
 
 /// Returns an object that a closure writes.

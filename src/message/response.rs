@@ -41,7 +41,7 @@ pub struct Response<'a> {
 /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
 /// # client.execute("guest-nope").expect("in step");
 /// # client.transmitted(usize::MAX);
-/// let mut received: &[u8] = br#"{"error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
+/// let mut received: &[u8] = br#"{"id": 8, "error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
 /// let Ok(Some(Reply::Error(error))) = client.push_slice(&mut received) else { panic!("it is an error") };
 /// assert_eq!(error.class, "CommandNotFound");
 /// assert_eq!(error.to_string(), "CommandNotFound: no guest-nope here");

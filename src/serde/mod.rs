@@ -88,7 +88,7 @@ impl<'a> Value<'a> {
     /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
     /// # client.execute("guest-get-host-name").expect("in step");
     /// # client.transmitted(usize::MAX);
-    /// let mut received: &[u8] = br#"{"return": {"host-name": "caf\u00e9"}}"#;
+    /// let mut received: &[u8] = br#"{"return": {"host-name": "caf\u00e9"}, "id": 8}"#;
     /// let Ok(Some(Reply::Return(value))) = client.push_slice(&mut received) else { panic!("it was answered") };
     /// let host: Host<'_> = value.deserialize().expect("a host name");
     /// assert_eq!(host.host_name, "café");
