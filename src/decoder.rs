@@ -10,7 +10,7 @@ use crate::value::Value;
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
 /// `N` is the longest frame in bytes, whitespace between tokens not counted, and at most 65535. The decoder takes
-/// `N` bytes and, on a 32-bit target, at most 20 more. The work of one [`push`](Self::push) does not depend on `N` or on
+/// `N` bytes and, on a 32-bit target, 15 or 16 more. The work of one [`push`](Self::push) does not depend on `N` or on
 /// what came before.
 ///
 /// ```
@@ -118,7 +118,7 @@ struct Parser<B: ?Sized> {
 
 /// What a decoder takes beside its `N` bytes, on the targets that it is made for.
 #[cfg(target_pointer_width = "32")]
-const _: () = assert!(size_of::<Decoder<64>>() <= 64 + 20 && size_of::<Decoder<65535>>() <= 65535 + 21);
+const _: () = assert!(size_of::<Decoder<64>>() == 64 + 16 && size_of::<Decoder<65535>>() == 65535 + 15);
 
 impl<const N: usize> Decoder<N> {
     /// An empty decoder. `N` from 1 to 65535, checked at compile time.
@@ -185,11 +185,12 @@ impl<const N: usize> Decoder<N> {
     /// # Errors
     /// As [`push`](Self::push). Call again while bytes are left.
     pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Event<'_>>, FrameError> {
-        let mut signal = Signal::Nothing;
-        while signal == Signal::Nothing && !bytes.is_empty() {
-            signal = self.step_slice(bytes);
+        loop {
+            let signal = self.step_slice(bytes);
+            if signal != Signal::Nothing || bytes.is_empty() {
+                return self.event(signal);
+            }
         }
-        self.event(signal)
     }
 
     /// For a port that was closed or opened: a new peer, a new decoder.
@@ -334,7 +335,7 @@ impl Parser<[u8]> {
     }
 
     /// The same for each byte, with a copy of the lexer (in registers, if there are many), and the frame's bytes stored a
-    /// run at a time. Returns after each byte that is dropped, too.
+    /// run at a time. It returns after each byte that is dropped, too.
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let mut lexer = self.lexer;
         let mut rest = *bytes;

@@ -42,6 +42,7 @@ mod noting {
             self.count as usize > N
         }
 
+        #[inline(always)]
         pub(crate) fn marks(&self) -> Marks<'_> {
             Marks(self.at.get(..usize::from(self.count)).unwrap_or_default())
         }
@@ -54,7 +55,7 @@ mod noting {
 
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
-        #[inline]
+        #[inline(always)]
         pub(crate) fn next(&mut self) -> Option<(usize, Option<usize>)> {
             match *self.0 {
                 [] => None,

@@ -75,7 +75,7 @@ impl Guest for Board {
         Command::new("end", |_, call| {
             black_box(call.arguments.deserialize::<Shapes<'_>>()?);
             call.arguments.end()?;
-            call.respond()?.value(|place| place.serialize(black_box(&[1_u8, 2][..])))
+            call.respond()?.value(|place| Ok(place.serialize(black_box(&[1_u8, 2][..]))?))
         }),
     ];
 
