@@ -200,7 +200,8 @@ pub fn draw() -> Outcome<Vec<(&'static str, String)>> {
 }
 
 /// Sets of bytes that lead the same way from each state.
-const COLUMNS: &[(&str, fn(u8) -> bool)] = &[
+type Column = (&'static str, fn(u8) -> bool);
+const COLUMNS: &[Column] = &[
     ("`{`", |byte| byte == b'{'),
     ("`[`", |byte| byte == b'['),
     ("`}` `]`", |byte| matches!(byte, b'}' | b']')),
