@@ -248,6 +248,20 @@ fn answer_once(listener: UnixListener, answer: &'static str) -> JoinHandle<()> {
     })
 }
 
+/// As qemu-ga before QEMU 3.0 does, but for its refusing ids.
+#[test]
+fn client_asks_an_agent_that_knows_no_ids() {
+    let folder = Folder::new();
+    let answered = |name: &str, options: &[&str]| {
+        let guest = answer_once(UnixListener::bind(folder.path(name)).unwrap(), "{\"return\": 5}\n");
+        let output = output(client(&folder.path(name)).args(options).arg("guest-get-time"));
+        guest.join().unwrap();
+        output
+    };
+    ends(&answered("without", &["--no-ids"]), 0, "5\n", "");
+    ends(&answered("with", &[]), 3, "", "a return value without the id of its request");
+}
+
 /// The line ends: that is the answer to a shutdown, and none to anything else.
 #[test]
 fn client_on_a_line_that_ends() {

@@ -98,19 +98,16 @@ impl<'i> Line<'i> {
             settings = Some(before);
         }
         ioctl_fionbio(&port, true)?;
-        Ok(Self {
-            port,
-            client: Box::new(Client::new()),
-            interrupts,
-            timeout: call.timeout,
-            trace: call.trace,
-            settings,
-        })
+        let mut client = Box::new(Client::new());
+        if call.no_ids {
+            client.omit_ids();
+        }
+        Ok(Self { port, client, interrupts, timeout: call.timeout, trace: call.trace, settings })
     }
 
     /// Gets in step, as long as the time-out says.
     pub fn synchronize(&mut self, form: Form) -> Result<(), Waited> {
-        // 63 random bits: the id of nobody else's, and of no earlier attempt.
+        // Random, so that nobody else has it, and no earlier attempt had.
         let id = (RandomState::new().hash_one(0) >> 1) as i64;
         match form {
             Form::Delimited => self.client.synchronize(id),
@@ -170,7 +167,9 @@ impl<'i> Line<'i> {
             while !bytes.is_empty() {
                 match self.client.push_slice(&mut bytes) {
                     // Noise on the line, or an agent that knows no ids. The answer may still come.
-                    Ok(Some(Reply::Unattributed(error))) => eprintln!("client: an error without id: {error}"),
+                    Ok(Some(Reply::Unattributed(error))) => {
+                        say(format_args!("an error without id, see --no-ids: {error}"));
+                    }
                     Ok(Some(reply)) => return Ok(done(reply)),
                     Ok(None) => {}
                     Err(error) => return Err(Waited::Client(error)),

@@ -33,6 +33,8 @@ and in messages, control characters are shown as \\u001b or the like.
   --timeout SECONDS   how long to wait for each answer (default 5)
   --retries N         how often to synchronize before giving up (default 3; for
                       ever without COMMAND)
+  --no-ids            send requests without id, for agents that do not know it (qemu-ga
+                      before QEMU 3.0)
   --trace             show the bytes both ways, on standard error
   -h, --help          this text
 
@@ -89,6 +91,7 @@ mod unix {
         pub arguments: Vec<String>,
         pub timeout: Duration,
         pub retries: Option<u32>,
+        pub no_ids: bool,
         pub trace: bool,
     }
 
@@ -126,12 +129,14 @@ mod unix {
     /// `None`: help was asked for.
     pub fn parse() -> Result<Option<Call>, lexopt::Error> {
         use lexopt::prelude::*;
-        let (mut positional, mut timeout, mut retries, mut trace) = (Vec::new(), 5.0, None, false);
+        let (mut positional, mut timeout, mut retries) = (Vec::new(), 5.0, None);
+        let (mut no_ids, mut trace) = (false, false);
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("timeout") => timeout = parser.value()?.parse::<f64>()?,
                 Long("retries") => retries = Some(parser.value()?.parse()?),
+                Long("no-ids") => no_ids = true,
                 Long("trace") => trace = true,
                 Short('h') | Long("help") => return Ok(None),
                 Value(value) => positional.push(value.string()?),
@@ -147,7 +152,7 @@ mod unix {
             (Some("push" | "pull"), 2) | (_, 0 | 1) => {}
             _ => return Err("too many words".into()),
         }
-        Ok(Some(Call { path, command, arguments, timeout, retries, trace }))
+        Ok(Some(Call { path, command, arguments, timeout, retries, no_ids, trace }))
     }
 
     pub fn run(call: &Call) -> Result<(), Failure> {
