@@ -263,7 +263,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.send_sync("guest-sync", id);
     }
 
-    /// Requests are numbered from `id` on, or from the last number if that is larger: none is used twice.
+    /// Requests are numbered from `id` on, or from the last number if that is larger.
     fn start_counting(&mut self, id: i64) -> i64 {
         let id = id & LARGEST_ID;
         self.last = self.last.map(|last| last.max(id));
@@ -379,7 +379,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
     ///
     /// # Errors
-    /// The port's own. That `write` would block is none.
+    /// The port's own, but for [`nb::Error::WouldBlock`].
     pub fn poll_write<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         self.transmit.poll(write)
     }

@@ -179,7 +179,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// is nothing left to do.
     ///
     /// # Errors
-    /// Whatever error `read` returns. That it would block is none.
+    /// Whatever error `read` returns, but for [`nb::Error::WouldBlock`].
     pub fn poll_read<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
         while !self.is_waiting() {
             match read() {
@@ -199,7 +199,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// A byte that `write` did not take is given again next time.
     ///
     /// # Errors
-    /// Whatever error `write` returns. That it would block is none.
+    /// Whatever error `write` returns, but for [`nb::Error::WouldBlock`].
     pub fn poll_write<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         while let [byte, ..] = *self.transmit() {
             match write(byte) {
