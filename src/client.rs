@@ -133,7 +133,7 @@ pub enum Reply<'a> {
     Unattributed(ErrorResponse<'a>),
 }
 
-/// Something came that is no answer to what was asked.
+/// Why there is no reply.
 ///
 /// ```
 /// use guestwire::{Client, ClientError};
@@ -153,7 +153,7 @@ pub enum ClientError {
     ///
     /// Its `id` was not seen: it may answer an earlier request whose response was given up.
     ResponseTooLong,
-    /// A broken frame. The client is out of step.
+    /// A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
     Broken(FrameError),
     /// A response that nobody waits for, or a sentinel. The client is out of step.
     Unexpected,
@@ -185,7 +185,7 @@ pub enum ExecuteError {
     Refused(&'static str),
 }
 
-/// A request to be sent, beside its arguments.
+/// A request without its arguments: the command, and whether its success is silent.
 ///
 /// ```
 /// use guestwire::{Client, Execute};
@@ -237,8 +237,8 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
 
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
     ///
-    /// Then any response counts as the answer to the request that is waiting, once that has left. An error may also have
-    /// been caused by noise, with the answer still to come, so the client is out of step after each `GenericError`.
+    /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
+    /// caused an error, with the answer still to come, so the client is out of step after each `GenericError`.
     pub const fn omit_ids(&mut self) {
         self.last = None;
     }
@@ -263,7 +263,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.send_sync("guest-sync", id);
     }
 
-    /// Requests are numbered from `id` on, but never with a number that was used before.
+    /// Requests are numbered from `id` on, or from the last number if that is larger.
     fn start_counting(&mut self, id: i64) -> i64 {
         let id = id & LARGEST_ID;
         self.last = self.last.map(|last| last.max(id));
@@ -341,7 +341,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Takes one byte.
     ///
     /// # Errors
-    /// [`ClientError`]: whether the client is still in step stands there.
+    /// [`ClientError`], which says whether the client is still in step.
     pub fn push(&mut self, byte: u8) -> Result<Option<Reply<'_>>, ClientError> {
         let verdict = self.step(byte);
         self.reply(verdict)
@@ -379,7 +379,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
     ///
     /// # Errors
-    /// The port's own. That `write` would block is none.
+    /// The port's own, but for [`nb::Error::WouldBlock`].
     pub fn poll_write<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         self.transmit.poll(write)
     }
@@ -466,33 +466,32 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     /// Whether silence, or the end of the line, is what success looks like: the request that waits is for a command
-    /// without success response, and has left. To be asked before [`timed_out`](Self::timed_out) and
-    /// [`reset`](Self::reset).
+    /// without success response, and has left. Ask before [`timed_out`](Self::timed_out) and [`reset`](Self::reset).
     pub fn success_is_silent(&self) -> bool {
         matches!(self.state, State::AwaitReply { success_is_silent: true, .. }) && self.has_left()
     }
 
-    /// Gives up: the link is dirty, and the next thing must be to synchronize. To be called when a reply is overdue.
+    /// Gives up a reply that is overdue. The client is out of step: synchronize next.
     ///
     /// The request that was waiting may have been run all the same.
     pub fn timed_out(&mut self) {
         self.reset();
     }
 
-    /// Forgets what was asked and what is not yet sent: the next thing must be to synchronize. To be called when the port
-    /// opens or closes.
+    /// Forgets what was asked and what is not yet sent. Call it when the port opens or closes, and synchronize next.
     pub fn reset(&mut self) {
         self.state = State::OutOfStep;
         self.transmit.clear();
     }
 
-    /// Takes note that bytes are missing here (an overrun, a full queue): a client in step no longer is, and one that
-    /// synchronizes drops what may be half a frame.
+    /// Takes note that bytes are missing here (an overrun, a full queue). A client that was in step is out of step; one
+    /// that synchronizes drops what may be half a frame, and waits on.
     pub fn lost(&mut self) {
         let _ = self.step_lost();
     }
 
-    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break. A client in step no longer is.
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break. A client that was in step is
+    /// out of step.
     pub fn corrupted(&mut self) {
         let _ = self.step_corrupted();
     }

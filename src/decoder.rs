@@ -203,8 +203,8 @@ impl<const N: usize> Decoder<N> {
     ///
     /// The next byte may be in the middle of a request, so everything is dropped up to the sentinel or the next place
     /// where a frame may begin, as after a broken frame; a line break directly after the missing bytes is no such place.
-    /// If no frame was open, the next byte that is dropped gives [`FrameError::Lost`], because a request may have begun
-    /// among the missing bytes. Once bytes are dropped, losing more of them gives no further error.
+    /// If no frame was open, the next printable byte that is dropped gives [`FrameError::Lost`], because a request may
+    /// have begun among the missing bytes. In the middle of a broken frame there is no further error.
     ///
     /// # Errors
     /// [`FrameError::Lost`] if a frame was open.
@@ -217,7 +217,8 @@ impl<const N: usize> Decoder<N> {
     /// It breaks an open frame and is noise between frames.
     ///
     /// # Errors
-    /// [`FrameError::Syntax`] if a frame was open, [`FrameError::Noise`] if a frame could have begun.
+    /// If a frame was open [`FrameError::Syntax`], or [`FrameError::Overflow`] if it did not fit. On an idle line
+    /// [`FrameError::Noise`]. There is none while noise or the rest of a broken frame is being dropped.
     pub fn corrupted(&mut self) -> Result<(), FrameError> {
         let result = self.parser.lexer.corrupted();
         result.map_err(|error| self.parser.outcome(error))

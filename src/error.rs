@@ -16,15 +16,16 @@ use core::fmt;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum FrameError {
-    /// Bytes between frames that cannot start a value. One error for the whole run, however long it is.
+    /// Bytes between frames that cannot start a value, or are `corrupted()`. One error for the whole run, however long.
     Noise,
-    /// The frame broke RFC 8259 or its UTF-8, at the first byte after which nothing valid could follow.
+    /// The frame broke RFC 8259 or its UTF-8, at the first byte after which nothing valid could follow; or a byte of it
+    /// was `corrupted()`.
     Syntax,
     /// The frame nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH) arrays and objects.
     TooDeep,
     /// The frame, whitespace between its tokens left out, is longer than the decoder's buffer.
     Overflow,
-    /// The caller said with `lost()` that bytes of the frame are missing.
+    /// The caller said with `lost()` that bytes are missing, of a frame or where one may have begun.
     Lost,
 }
 

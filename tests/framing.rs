@@ -209,6 +209,27 @@ fn rule_4_a_closer_then_a_brace_begins_the_next_frame() {
     ]);
 }
 
+/// What rules 3 and 4 cannot tell from a request.
+#[test]
+fn the_known_limit_an_object_inside_a_damaged_request() {
+    check(&[
+        // The head is lost, and nobody says so.
+        (&br#"guest-exec","arguments":{"execute":"x"}}"#[..], r#"Noise | {"execute":"x"} | Noise"#),
+        // A quote is lost, and a text holds `}{}`.
+        (
+            br#"{"execute":"a,"arguments":{"t":"}{}x","o":{"execute":"x"}}}"#,
+            r#"Syntax | {} | Noise | {"execute":"x"} | Noise"#,
+        ),
+        (
+            br#"{"execute":"a,"arguments":{"t":"}{}","o":{"execute":"x"}}}"#,
+            r#"Syntax | {} | "," | Noise | {"execute":"x"} | Noise"#,
+        ),
+        // Without the text, or with half of it, nothing of the request is served.
+        (br#"{"execute":"a,"arguments":{"t":"","o":{"execute":"x"}}}"#, "Syntax"),
+        (br#"{"execute":"a,"arguments":{"t":"}{x","o":{"execute":"x"}}}"#, "Syntax | Syntax"),
+    ]);
+}
+
 #[test]
 fn rule_4_strings() {
     for good in [

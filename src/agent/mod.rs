@@ -155,8 +155,8 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// Takes bytes from `read` until it has none, or a request waits for the response before it to go.
     ///
     /// `embedded_hal_nb::serial::Read` fits: `agent.poll_read(|| uart.read())`. Every byte that `read` gives is taken;
-    /// while a request waits, none is asked for. After an error that means that bytes are missing (an overrun, a framing
-    /// error), call [`lost`](Self::lost).
+    /// while a request waits, none is asked for. After an error that means that bytes are missing (an overrun), call
+    /// [`lost`](Self::lost); after one that means that a byte is wrong, [`corrupted`](Self::corrupted).
     ///
     /// ```
     /// # fn uart() -> impl FnMut() -> nb::Result<u8, ()> {
@@ -179,7 +179,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// is nothing left to do.
     ///
     /// # Errors
-    /// Whatever error `read` returns. That it would block is none.
+    /// Whatever error `read` returns, but for [`nb::Error::WouldBlock`].
     pub fn poll_read<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
         while !self.is_waiting() {
             match read() {
@@ -199,7 +199,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// A byte that `write` did not take is given again next time.
     ///
     /// # Errors
-    /// Whatever error `write` returns. That it would block is none.
+    /// Whatever error `write` returns, but for [`nb::Error::WouldBlock`].
     pub fn poll_write<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         while let [byte, ..] = *self.transmit() {
             match write(byte) {
@@ -263,8 +263,8 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         }
     }
 
-    /// Forgets everything received and everything not yet sent: it was another client's. To be called when the port
-    /// opens or closes.
+    /// Forgets everything received and everything not yet sent: it was another client's. Call it when the port opens or
+    /// closes.
     pub fn reset(&mut self) {
         self.decoder.reset();
         self.waiting = [Signal::Nothing; 2];
@@ -273,7 +273,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     /// Takes note that bytes are missing here: an overrun, a full queue, a time-out in mid-request.
     ///
-    /// One error response for the request that they belonged to, as [`Decoder::lost`] says.
+    /// What may be the rest of a request is dropped, with one error response at most: see [`Decoder::lost`].
     pub fn lost(&mut self) {
         if let Err(error) = self.decoder.lost() {
             self.take(Signal::Error(error));

@@ -32,7 +32,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///     loop {
     ///         match agent.run(port).await {
     ///             Err(IoError::Ended) => agent.reset(), // the host has closed the port
-    ///             Err(IoError::Port(_)) => agent.lost(), // bytes are missing
+    ///             Err(IoError::Port(_)) => agent.lost(), // bytes may be missing
     ///         }
     ///         pause().await;
     ///     }
