@@ -96,7 +96,7 @@ fn response(written: Written) -> String {
 }
 
 #[test]
-fn base64_with_line_breaks_is_refused() {
+fn line_breaks_are_skipped_and_groups_that_are_not_whole_refused() {
     let refused_here = REFUSED_HERE.iter().map(|(text, _)| (*text, None));
     for (text, due) in SAME.iter().copied().chain(refused_here) {
         let mut agent: Agent<File, 512, 512> = Agent::new(File::default());

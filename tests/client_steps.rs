@@ -133,6 +133,17 @@ fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
     }
 }
 
+/// Where members are is noted of the first few only.
+#[test]
+fn an_id_behind_more_members_than_are_noted_is_found() {
+    for others in 0..8 {
+        let mut client = in_step();
+        client.execute("guest-ping").unwrap();
+        let answer = format!("{{\"return\": 1{}{}}}\n", ", \"x\": 2".repeat(others), id(&client));
+        assert_eq!(received(&mut client, answer.as_bytes()), ["1"], "{answer}");
+    }
+}
+
 /// Of a frame that is too long only the start is known.
 #[test]
 fn what_is_too_long_and_starts_like_a_response_is_the_response() {

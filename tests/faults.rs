@@ -235,7 +235,7 @@ fn poll_does_not_return_while_a_port_reports_an_error() {
 
 /// A FIFO that overran once and holds a byte with an error in each place is read to its end.
 #[test]
-fn a_fifo_full_of_errors_stops_poll() {
+fn a_fifo_full_of_errors_does_not_stop_poll() {
     struct Fifo(VecDeque<nb::Result<u8, ErrorKind>>, Vec<u8>);
 
     impl serial::ErrorType for Fifo {
@@ -261,11 +261,17 @@ fn a_fifo_full_of_errors_stops_poll() {
 
     let errors = std::iter::repeat_n(Err(nb::Error::Other(ErrorKind::FrameFormat)), 256);
     let bytes = b"\xFF".iter().chain(PING).map(|byte| Ok(*byte));
-    let mut port = Fifo(errors.clone().chain(bytes.clone()).chain(errors).chain(bytes).collect(), vec![]);
+    let mut port = Fifo(errors.clone().chain(bytes.clone()).chain(errors.clone()).chain(bytes).collect(), vec![]);
     let mut agent = TestAgent::new(());
     assert_eq!(agent.poll(&mut port), Ok(()));
     assert!(port.0.is_empty());
     assert!(port.1.ends_with(PONG), "{}", port.1.escape_ascii());
+
+    let answer = b"\xFF{\"return\": 1}".iter().map(|byte| Ok(*byte));
+    let mut port = Fifo(errors.clone().chain([Ok(b'\n')]).chain(errors).chain(answer).collect(), vec![]);
+    let mut client = TestClient::new();
+    client.synchronize(1);
+    assert_eq!(client.poll(&mut port), Ok(Reply::Synchronized));
 }
 
 /// A port on a bad day, asynchronous: closed for as long as `Ok(0)` is next, or with an error of the line.
