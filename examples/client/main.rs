@@ -33,8 +33,8 @@ and in messages, control characters are shown as \\u001b or the like.
   --timeout SECONDS   how long to wait for each answer (default 5)
   --retries N         how often to synchronize before giving up (default 3; for
                       ever without COMMAND)
-  --no-ids            send requests without id, for agents that do not know it (qemu-ga
-                      before QEMU 3.0)
+  --no-ids            send requests without id, for agents that know none
+                      (qemu-ga before QEMU 3.0)
   --trace             show the bytes both ways, on standard error
   -h, --help          this text
 
