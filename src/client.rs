@@ -238,7 +238,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
     ///
     /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
-    /// caused an error, with the answer still to come, so the client is out of step after each `GenericError`.
+    /// caused an error, with the answer still to come, so the client is out of step after each error but `CommandNotFound`.
     pub const fn omit_ids(&mut self) {
         self.last = None;
     }
@@ -606,7 +606,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             Received::Response(Response { id: Some(_), .. }) | Received::NotAResponse => self.stay(),
             Received::Response(_) if !self.has_left() => out_of_step(ClientError::Unexpected),
             // It may answer noise, and the answer to the request may follow.
-            Received::Response(Response { outcome: Err(error), .. }) if error.class == "GenericError" => {
+            Received::Response(Response { outcome: Err(error), .. }) if error.class != "CommandNotFound" => {
                 (State::OutOfStep, Verdict::Response)
             }
             Received::Response(_) => (State::Ready, Verdict::Response),

@@ -859,3 +859,17 @@ mod field {
         assert_eq!(executing(PING).push(b'#'), Err(ClientError::Broken(FrameError::Noise)));
     }
 }
+
+/// qemu-ga before QEMU 1.2 answers noise with an error of class `JSONParsing`, and then the request.
+#[test]
+fn without_ids_an_error_of_another_class_is_not_followed_by_a_stale_answer() {
+    let mut client: Client<256, 128> = Client::new();
+    client.omit_ids();
+    client.synchronize(7);
+    assert_eq!(client.push_slice(&mut &b"\xFF{\"return\": 7}\n"[..]), Ok(Some(Reply::Synchronized)));
+    client.execute("guest-get-time").unwrap();
+    client.transmitted(usize::MAX);
+    let error = br#"{"error": {"class": "JSONParsing", "data": {}}}"#;
+    assert!(matches!(client.push_slice(&mut &error[..]), Ok(Some(Reply::Error(_)))));
+    assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
+}

@@ -52,7 +52,8 @@ Usage: guestwire-agent [--device PATH]  a virtio or serial port, if not said
   -h, --help               this text
   -V, --version            the version
 
-Exit status: 0 done, 1 something failed, 2 a bad call.
+Exit status: 0 done, 1 something failed, 2 a bad call, 141 nobody reads
+what it prints.
 ";
 
 enum Port {
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads standard output is gone: as if SIGPIPE had ended it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
             complain(format_args!("{error}"));
             ExitCode::FAILURE

@@ -115,6 +115,17 @@ fn a_log_that_nobody_reads_ends_nothing() {
     }
 }
 
+/// `guestwire-agent --help | head -1`
+#[test]
+fn a_reader_of_standard_output_that_goes_away_gets_no_complaint() {
+    for option in ["--help", "--commands", "--version"] {
+        let mut command = short_lived(&[option]);
+        command.stdout(pipe().unwrap().1);
+        let output = command.output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(141), &b""[..]), "{option}");
+    }
+}
+
 #[test]
 fn a_log_line_cannot_be_forged() {
     let folder = Folder::new();
