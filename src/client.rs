@@ -238,7 +238,8 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
     ///
     /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
-    /// caused an error, with the answer still to come, so the client is out of step after each error but `CommandNotFound`.
+    /// caused an error, with the answer still to come, so the client is out of step after each error but
+    /// `CommandNotFound`.
     pub const fn omit_ids(&mut self) {
         self.last = None;
     }

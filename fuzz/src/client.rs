@@ -221,7 +221,7 @@ impl Rules {
             (State::Waiting(None), Some(response), _) if self.unsent.len() <= 1 => {
                 self.state = State::InStep;
                 // Whether it is the request's, or what a broken frame drew, nobody can say.
-                if response.is_generic_error() {
+                if response.is_error() && !response.is_command_not_found() {
                     self.out_of_step();
                 }
                 Some(response.outcome)
@@ -330,8 +330,8 @@ impl Response {
         self.outcome.starts_with("error ")
     }
 
-    fn is_generic_error(&self) -> bool {
-        self.outcome.starts_with("error GenericError: ")
+    fn is_command_not_found(&self) -> bool {
+        self.outcome.starts_with("error CommandNotFound: ")
     }
 }
 
