@@ -78,6 +78,7 @@ const LIMITS: &[Shape] = &[
     ping("int main() {\n%\n"),
     ping("{\"a\":\n%\n"),
     ping("} else {\n%\n"),
+    ping("# %;\n"),
 ];
 
 impl Shape {
@@ -203,6 +204,31 @@ fn where_json_could_go_on_the_sentinel_or_a_reset_helps() {
             assert_eq!(frames(&mut decoder, PING.as_bytes()), 1, "{}", shape.name.escape_debug());
         }
     }
+}
+
+/// It may have been the comma between two objects of a broken request.
+#[test]
+fn a_corrupted_byte_in_front_of_each_request_keeps_a_broken_one_dropping_until_a_sentinel() {
+    let mut decoder = TestDecoder::new();
+    assert_eq!(frames(&mut decoder, b"{x\n"), 0);
+    for _ in 0..100 {
+        assert_eq!(decoder.corrupted(), Ok(()));
+        assert_eq!(frames(&mut decoder, format!("{PING}\n").as_bytes()), 0);
+    }
+    assert_eq!(decoder.push(0xFF), Ok(Some(Event::Sentinel)));
+    assert_eq!(frames(&mut decoder, PING.as_bytes()), 1);
+}
+
+/// A `{` begins a frame directly after a line break only.
+#[test]
+fn a_nul_in_front_of_each_request_keeps_a_broken_one_dropping_until_a_sentinel() {
+    let mut decoder = TestDecoder::new();
+    let broken_and_whole = format!("{{\"execute\":\"guest-ping}}\n\0{PING}\n");
+    for _ in 0..100 {
+        assert_eq!(frames(&mut decoder, broken_and_whole.as_bytes()), 0);
+    }
+    assert_eq!(decoder.push(0xFF), Ok(Some(Event::Sentinel)));
+    assert_eq!(frames(&mut decoder, PING.as_bytes()), 1);
 }
 
 /// What kept an agent silent for ever, in the field: a broken request, and then lines that are not all JSON.
