@@ -330,7 +330,8 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         let mut written = Ok(());
         self.transmit.replace(|transmit| {
             let mut encoder = Encoder::new(transmit);
-            written = write_request(&mut encoder, request.command, arguments, id).map_err(|_| failure(&encoder));
+            written = write_request(&mut encoder, request.command, arguments, id)
+                .map_err(|DoesNotFit| encoder.refusal_text().map_or(ExecuteError::DoesNotFit, ExecuteError::Refused));
             written.map_or(0, |()| encoder.as_bytes().len())
         });
         written?;
@@ -657,16 +658,6 @@ pub(crate) enum Verdict {
     Response,
     Unattributed,
     Error(ClientError),
-}
-
-/// Why a request could not be written.
-fn failure(encoder: &Encoder<'_>) -> ExecuteError {
-    #[cfg(feature = "serde")]
-    if let Some(refusal) = encoder.refusal() {
-        return ExecuteError::Refused(refusal.text());
-    }
-    let _ = encoder;
-    ExecuteError::DoesNotFit
 }
 
 /// `{"execute": ..., "arguments": {...}, "id": ...}` LF. Some agents wait for the LF.

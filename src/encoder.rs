@@ -130,6 +130,14 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// The text of [`refusal`](Self::refusal). Without serde nothing is refused.
+    pub(crate) fn refusal_text(&self) -> Option<&'static str> {
+        #[cfg(feature = "serde")]
+        return self.refusal().map(Refusal::text);
+        #[cfg(not(feature = "serde"))]
+        None
+    }
+
     /// Why nothing counts as written, if it is not that something did not fit.
     #[cfg(feature = "serde")]
     pub(crate) fn refusal(&self) -> Option<Refusal> {

@@ -1,16 +1,18 @@
 //! Typed arguments and return values through serde's traits, against serde_json, which reads and writes the same types.
 #![cfg(feature = "serde")]
 
+mod arguments;
 mod exchange;
 mod random;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
+use arguments::arguments;
 use exchange::exchange;
 use guestwire::{
     Agent, ArgumentError, Call, Client, Command, CommandResult, Decoder, DoesNotFit, Encoder, Event, ExecuteError,
-    Guest, ObjectEncoder, Request, SerializeError, Text, ValueEncoder,
+    Guest, ObjectEncoder, SerializeError, Text, ValueEncoder,
 };
 use random::Random;
 use serde::de::DeserializeOwned;
@@ -18,17 +20,6 @@ use serde::ser::{self, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
 const N: usize = 65535;
-
-/// Reads `json` as a command's arguments.
-fn arguments<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    let mut decoder: Box<Decoder<N>> = Box::default();
-    let request = format!("{{\"execute\": \"x\", \"arguments\": {json}}}");
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut request.as_bytes()) else { panic!("no frame: {json}") };
-    let mut request = Request::parse(&frame).unwrap();
-    let read = request.arguments.deserialize().map_err(|error| error.to_string())?;
-    request.arguments.end().map_err(|error| error.to_string())?;
-    Ok(read)
-}
 
 /// Reads `json` as a command's return value.
 fn returned<T: DeserializeOwned>(json: &str) -> Result<T, String> {

@@ -1,23 +1,14 @@
 //! Where serde's types end: ranges, lengths, variants, and which kind of number an untyped one is.
 #![cfg(feature = "serde")]
 
+mod arguments;
+
 use std::collections::HashMap;
 use std::fmt;
 
-use guestwire::{Decoder, Event, Request};
+use arguments::arguments;
 use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
-
-/// Reads `json` as a command's arguments.
-fn arguments<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    let mut decoder: Box<Decoder<65535>> = Box::default();
-    let request = format!("{{\"execute\": \"x\", \"arguments\": {json}}}");
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut request.as_bytes()) else { panic!("no frame: {json}") };
-    let mut request = Request::parse(&frame).unwrap();
-    let read = request.arguments.deserialize().map_err(|error| error.to_string())?;
-    request.arguments.end().map_err(|error| error.to_string())?;
-    Ok(read)
-}
 
 /// Reads one argument.
 fn argument<T: DeserializeOwned>(json: &str) -> Result<T, String> {

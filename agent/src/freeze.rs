@@ -14,9 +14,9 @@ use crate::guest::{Linux, failed};
 use crate::ioctl;
 use crate::mounts::{self, Mount};
 
-/// Whether file systems are frozen: a file says so too, because whoever freezes may not live to thaw.
+/// Whether file systems are frozen: a file says so too, because the agent that freezes may die before it thaws.
 ///
-/// Nothing is logged while they are: whoever writes the log down may have to wait for one of them.
+/// Nothing is logged while they are: writing the log may block on a frozen file system.
 pub struct Frozen {
     /// Named as qemu-ga names it, so that each of the two knows what the other froze.
     mark: PathBuf,

@@ -102,7 +102,7 @@ fn parse(line: &[u8]) -> Option<Mount> {
     Some(Mount { id, file_system, mountpoint, fs_type, source: unescaped(fields.next()?) })
 }
 
-/// A space, tab, LF or `\` stands there as `\` and three octal digits.
+/// There a space, tab, LF or `\` is written as `\` and three octal digits.
 fn unescaped(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

@@ -40,7 +40,7 @@ pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Wr
     }
 }
 
-/// The socket's file, once it is there, for whoever ends the program.
+/// The socket's file, once it is there, so that the program can remove it when it ends.
 #[derive(Clone, Default)]
 pub struct Socket(Arc<Mutex<Option<PathBuf>>>);
 

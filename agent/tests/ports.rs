@@ -98,7 +98,7 @@ fn an_opened_terminal_does_not_become_the_agents() {
     let handle = agent.returned("guest-file-open", json!({"path": path, "mode": "r+"}));
     assert_eq!(controlling_terminal(agent.pid()), "0");
     worst_moment();
-    // Nothing is there, and nobody waits for it.
+    // There is nothing to read, and the agent does not wait for it.
     let error = agent.error("guest-file-read", json!({"handle": handle})).1;
     assert_eq!(error, "failed to read file: Resource temporarily unavailable");
     drop(port);

@@ -81,7 +81,7 @@ impl<'q, 't> Draft<'q, 't> {
         if written.is_err() {
             self.encoder.fail();
         }
-        // What stands in front of a value ends in a space, and no value does.
+        // What comes before a value ends in a space, and no value does.
         if self.encoder.as_bytes().last() == Some(&b' ') {
             return Err(CommandError::Failed("The command returns no value"));
         }
@@ -95,17 +95,9 @@ impl<'q, 't> Draft<'q, 't> {
         }
         self.encoder.put(b"}\n");
         match self.encoder.as_bytes().len() {
-            0 => Err(self.failure()),
+            0 => Err(self.encoder.refusal_text().map_or(CommandError::DoesNotFit, CommandError::Failed)),
             length => Ok(Responded { length, is_error: false, transmit: PhantomData }),
         }
-    }
-
-    fn failure(&self) -> CommandError<'q> {
-        #[cfg(feature = "serde")]
-        if let Some(refusal) = self.encoder.refusal() {
-            return CommandError::Failed(refusal.text());
-        }
-        CommandError::DoesNotFit
     }
 }
 

@@ -9,22 +9,33 @@ use crate::error::PollError;
 /// How many errors in a row a port may report before that is an error itself: no FIFO holds as many.
 const MOST_ERRORS: u16 = 256;
 
-/// What an error of the line means for the bytes.
-#[derive(Clone, Copy)]
-enum Fault {
+/// Why there is no byte, other than that none has come yet.
+enum Fault<E> {
     /// Bytes are missing.
     Lost,
     /// A byte is wrong.
     Corrupted,
+    Port(E),
 }
 
-/// `None`: it is not the line's error.
-const fn fault(kind: ErrorKind) -> Option<Fault> {
-    match kind {
-        ErrorKind::Overrun => Some(Fault::Lost),
-        ErrorKind::FrameFormat | ErrorKind::Parity | ErrorKind::Noise => Some(Fault::Corrupted),
-        _ => None,
-    }
+/// One byte. `left` is how many more errors of the line in a row are taken for such.
+fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, Fault<U::Error>> {
+    let error = match uart.read() {
+        Ok(byte) => {
+            *left = MOST_ERRORS;
+            return Ok(byte);
+        }
+        Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
+        Err(nb::Error::Other(error)) => error,
+    };
+    let fault = match error.kind() {
+        _ if *left == 0 => Fault::Port(error),
+        ErrorKind::Overrun => Fault::Lost,
+        ErrorKind::FrameFormat | ErrorKind::Parity | ErrorKind::Noise => Fault::Corrupted,
+        _ => Fault::Port(error),
+    };
+    *left = left.saturating_sub(1);
+    Err(nb::Error::Other(fault))
 }
 
 impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
@@ -49,32 +60,14 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # Errors
     /// The port's error of another kind, or one that it reports 256 times in a row.
     pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
-        enum Stop<E> {
-            Line(Fault),
-            Port(E),
-        }
         let mut left = MOST_ERRORS;
-        let mut read = |uart: &mut U| match uart.read() {
-            Err(nb::Error::Other(error)) => Err(nb::Error::Other(match fault(error.kind()) {
-                Some(fault) if left > 0 => {
-                    left = left.saturating_sub(1);
-                    Stop::Line(fault)
-                }
-                _ => Stop::Port(error),
-            })),
-            Err(nb::Error::WouldBlock) => Err(nb::Error::WouldBlock),
-            Ok(byte) => {
-                left = MOST_ERRORS;
-                Ok(byte)
-            }
-        };
-        let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(Stop::Port));
+        let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(Fault::Port));
         loop {
-            match self.poll_with(uart, &mut read, write) {
+            match self.poll_with(uart, |uart| read(uart, &mut left), write) {
                 Ok(()) => return Ok(()),
-                Err(Stop::Line(Fault::Lost)) => self.lost(),
-                Err(Stop::Line(Fault::Corrupted)) => self.corrupted(),
-                Err(Stop::Port(error)) => return Err(error),
+                Err(Fault::Lost) => self.lost(),
+                Err(Fault::Corrupted) => self.corrupted(),
+                Err(Fault::Port(error)) => return Err(error),
             }
         }
     }
@@ -92,22 +85,12 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.poll_write(|byte| uart.write(byte)).map_err(PollError::Port)?;
         let mut left = MOST_ERRORS;
         let verdict = loop {
-            let verdict = match uart.read() {
-                Ok(byte) => {
-                    left = MOST_ERRORS;
-                    self.step(byte)
-                }
-                Err(nb::Error::Other(error)) => match fault(error.kind()) {
-                    Some(fault) if left > 0 => {
-                        left = left.saturating_sub(1);
-                        match fault {
-                            Fault::Lost => self.step_lost(),
-                            Fault::Corrupted => self.step_corrupted(),
-                        }
-                    }
-                    _ => return Err(nb::Error::Other(PollError::Port(error))),
-                },
+            let verdict = match read(uart, &mut left) {
+                Ok(byte) => self.step(byte),
                 Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
+                Err(nb::Error::Other(Fault::Lost)) => self.step_lost(),
+                Err(nb::Error::Other(Fault::Corrupted)) => self.step_corrupted(),
+                Err(nb::Error::Other(Fault::Port(error))) => return Err(nb::Error::Other(PollError::Port(error))),
             };
             if verdict != Verdict::GoOn {
                 break verdict;
