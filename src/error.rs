@@ -6,7 +6,7 @@ use core::fmt;
 /// Why a frame was not delivered: the one outcome of everything that went wrong with it.
 ///
 /// ```
-/// use guestwire::{Decoder, FrameError};
+/// use guestwire::{Decoder, frame::FrameError};
 ///
 /// let mut decoder: Decoder<8> = Decoder::new();
 /// assert!(decoder.push(b'{').is_ok());
@@ -21,7 +21,7 @@ pub enum FrameError {
     /// The frame broke RFC 8259 or its UTF-8, at the first byte after which nothing valid could follow; or a byte of it
     /// was `corrupted()`.
     Syntax,
-    /// The frame nests deeper than [`MAX_DEPTH`](crate::MAX_DEPTH) arrays and objects.
+    /// The frame nests deeper than [`MAX_DEPTH`](crate::frame::MAX_DEPTH) arrays and objects.
     TooDeep,
     /// The frame, whitespace between its tokens left out, is longer than the decoder's buffer.
     Overflow,
@@ -53,7 +53,7 @@ impl Error for FrameError {}
 /// What can go wrong where bytes come from a port: with the protocol, or with the port.
 ///
 /// ```
-/// use guestwire::{Decoder, FrameError, PollError};
+/// use guestwire::{Decoder, frame::FrameError, io::PollError};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
 /// let broken = decoder.poll(|| Ok::<u8, nb::Error<&str>>(b'?'));
@@ -91,7 +91,7 @@ impl<P: Error + 'static, E: Error + 'static> Error for PollError<P, E> {
 /// What was to be written does not fit the slice it was to be written to.
 ///
 /// ```
-/// use guestwire::{DoesNotFit, Encoder};
+/// use guestwire::json::{DoesNotFit, Encoder};
 ///
 /// let mut encoder = Encoder::new(&mut []);
 /// assert_eq!(encoder.line_feed(), Err(DoesNotFit));

@@ -4,9 +4,9 @@ use defmt::{Format, Formatter, write};
 
 use crate::agent::{Agent, Command, Guest};
 use crate::client::Client;
-use crate::decoder::Decoder;
-use crate::text::Text;
-use crate::value::Value;
+use crate::frame::Decoder;
+use crate::json::string::Text;
+use crate::json::value::Value;
 
 impl Format for Text<'_> {
     fn format(&self, f: Formatter<'_>) {

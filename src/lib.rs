@@ -12,45 +12,27 @@
 )]
 #![doc = include_str!("../README.md")]
 
-mod agent;
-mod base64;
-mod client;
+pub mod agent;
+pub mod client;
 pub mod commands;
-mod decimal;
-mod decoder;
-mod encoder;
 mod error;
 #[cfg(feature = "defmt")]
 mod format;
-mod io;
-mod lexer;
+pub mod frame;
+pub mod io;
+pub mod json;
 mod log;
-mod marks;
-mod message;
-mod nesting;
+pub mod message;
+mod sentinel;
 #[cfg(feature = "serde")]
-mod serde;
-mod text;
+pub mod serde;
 mod transmit;
-mod value;
 
-pub use agent::{
-    Agent, Call, Command, CommandError, CommandResult, Guest, Handler, Responded, Responder, guest_info_size,
-};
-pub use client::{Client, ClientError, Execute, ExecuteError, Reply};
-pub use decoder::{Decoder, Event, Frame};
-pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
-pub use error::{DoesNotFit, FrameError, PollError};
-#[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
-pub use io::IoError;
-pub use lexer::SENTINEL;
-pub use message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response};
+pub use agent::{Agent, Call, Command, CommandError, CommandResult, Guest};
+pub use client::{Client, Reply};
+pub use frame::{Decoder, Event};
 pub use nb;
-pub use nesting::MAX_DEPTH;
-#[cfg(feature = "serde")]
-pub use serde::SerializeError;
-pub use text::{Chars, Text};
-pub use value::{Elements, Kind, Members, Value};
+pub use sentinel::SENTINEL;
 
 /// What is beyond a limit does not compile. The same within it does, so that nothing else can be what is wrong.
 ///
@@ -75,27 +57,27 @@ pub use value::{Elements, Kind, Members, Value};
 /// An agent that can receive a synchronization, and say what it is:
 ///
 /// ```
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 74, { guest_info_size::<()>() }>::new(());
 /// ```
 ///
 /// ```compile_fail
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 73, { guest_info_size::<()>() }>::new(());
 /// ```
 ///
 /// ```compile_fail
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 74, { guest_info_size::<()>() - 1 }>::new(());
 /// ```
 ///
 /// ```
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 65535, { guest_info_size::<()>() }>::new(());
 /// ```
 ///
 /// ```compile_fail
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 65536, { guest_info_size::<()>() }>::new(());
 /// ```
 ///

@@ -4,7 +4,10 @@ mod exchange;
 
 use exchange::{error, error_with_id, exchange};
 use guestwire::{
-    Agent, ArgumentError, Arguments, Command, CommandError, Decoder, Event, Guest, Kind, Request, guest_info_size,
+    Agent, Command, CommandError, Decoder, Event, Guest,
+    agent::guest_info_size,
+    json::Kind,
+    message::{ArgumentError, Arguments, Request},
 };
 
 #[derive(Debug, Default)]

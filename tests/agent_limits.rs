@@ -4,7 +4,11 @@
 mod exchange;
 
 use exchange::{error, error_with_id, exchange};
-use guestwire::{Agent, Arguments, Command, Decoder, Event, Guest, Request, Response, guest_info_size};
+use guestwire::{
+    Agent, Command, Decoder, Event, Guest,
+    agent::guest_info_size,
+    message::{Arguments, Request, Response},
+};
 use serde_json::Value;
 
 /// Returns a string that takes all the room there is, and so many bytes more; and what room it was told.

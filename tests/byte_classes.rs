@@ -6,7 +6,7 @@ mod exchange;
 use std::convert::Infallible;
 
 use exchange::exchange;
-use guestwire::{Agent, Decoder, Event, FrameError};
+use guestwire::{Agent, Decoder, Event, frame::FrameError};
 use serde_json::Value;
 
 const WS: &[u8] = b" \t\n\r";
@@ -149,8 +149,8 @@ fn last_seen(before: &[u8], byte: u8) -> Seen {
     let by_poll = match polled.poll(|| once.take().ok_or(nb::Error::<Infallible>::WouldBlock)) {
         Ok(event) => seen(Ok(Some(event))),
         Err(nb::Error::WouldBlock) => Seen::Nothing,
-        Err(nb::Error::Other(guestwire::PollError::Protocol(error))) => Seen::Error(error),
-        Err(nb::Error::Other(guestwire::PollError::Port(never))) => match never {},
+        Err(nb::Error::Other(guestwire::io::PollError::Protocol(error))) => Seen::Error(error),
+        Err(nb::Error::Other(guestwire::io::PollError::Port(never))) => match never {},
     };
     assert_eq!(by_poll, due, "{} polled", before.escape_ascii());
     let whole = [before, &[byte]].concat();

@@ -4,7 +4,11 @@ mod exchange;
 
 use exchange::exchange;
 use guestwire::commands::GetTime;
-use guestwire::{Agent, Client, ClientError, Execute, ExecuteError, FrameError, Reply};
+use guestwire::{
+    Agent, Client, Reply,
+    client::{ClientError, Execute, ExecuteError},
+    frame::FrameError,
+};
 
 type TestClient = Client<256, 128>;
 

@@ -3,7 +3,7 @@
 //!
 //! What is answered has the `id` that was asked with, if there was one.
 
-use guestwire::{Client, ClientError, Reply};
+use guestwire::{Client, Reply, client::ClientError};
 use serde_json::Value;
 
 type TestClient = Client<64, 256>;

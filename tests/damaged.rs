@@ -3,7 +3,7 @@
 
 mod random;
 
-use guestwire::{Decoder, Event, FrameError};
+use guestwire::{Decoder, Event, frame::FrameError};
 use random::Random;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};

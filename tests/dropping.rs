@@ -2,7 +2,7 @@
 //! shows in what can begin a frame from there.
 
 use embedded_hal_nb::serial::{self, ErrorKind};
-use guestwire::{Agent, Decoder, FrameError};
+use guestwire::{Agent, Decoder, frame::FrameError};
 
 /// What came last while bytes are dropped, or what a dropped byte led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

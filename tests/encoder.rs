@@ -6,8 +6,10 @@ mod random;
 use exchange::{error, error_with_id, exchange};
 use guestwire::commands::Str;
 use guestwire::{
-    Agent, ArrayEncoder, Call, Client, Command, CommandError, CommandResult, Decoder, DoesNotFit, Encoder, Event,
-    ExecuteError, Guest, ObjectEncoder, ValueEncoder, guest_info_size,
+    Agent, Call, Client, Command, CommandError, CommandResult, Decoder, Event, Guest,
+    agent::guest_info_size,
+    client::ExecuteError,
+    json::{ArrayEncoder, DoesNotFit, Encoder, ObjectEncoder, ValueEncoder},
 };
 use random::Random;
 use serde_json::{Value, json};
@@ -230,13 +232,13 @@ impl Script {
     }
 }
 
-fn received<T>(read: impl FnOnce(guestwire::Value<'_>) -> T) -> T {
+fn received<T>(read: impl FnOnce(guestwire::json::Value<'_>) -> T) -> T {
     let mut decoder: Decoder<64> = Decoder::new();
     let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1, {\"a\": \"b\"}]"[..]) else { panic!("a frame") };
     read(frame.value())
 }
 
-fn received_members<T>(read: impl FnOnce(guestwire::Value<'_>) -> T) -> T {
+fn received_members<T>(read: impl FnOnce(guestwire::json::Value<'_>) -> T) -> T {
     let mut decoder: Decoder<64> = Decoder::new();
     let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"{\"r\": [true]}"[..]) else { panic!("a frame") };
     read(frame.value())

@@ -5,8 +5,12 @@ use std::fmt;
 
 use guestwire::commands::NotBase64;
 use guestwire::{
-    Agent, Arguments, ClientError, Command, CommandError, Decoder, DoesNotFit, ErrorResponse, Event, ExecuteError,
-    FrameError, Guest, IoError, PollError, Request, RequestError, RequestFault, Response,
+    Agent, Command, CommandError, Decoder, Event, Guest,
+    client::{ClientError, ExecuteError},
+    frame::FrameError,
+    io::{IoError, PollError},
+    json::DoesNotFit,
+    message::{Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
 
 /// What an error says, and its source.

@@ -7,7 +7,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use embedded_hal_nb::serial::{self, ErrorKind};
-use guestwire::{Agent, Client, Guest, IoError, PollError, Reply, nb};
+use guestwire::{
+    Agent, Client, Guest, Reply,
+    io::{IoError, PollError},
+    nb,
+};
 
 type TestAgent = Agent<(), 256, 512>;
 type TestClient = Client<256, 128>;

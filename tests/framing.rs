@@ -2,7 +2,10 @@
 
 mod reference;
 
-use guestwire::{Decoder, Event, FrameError, MAX_DEPTH};
+use guestwire::{
+    Decoder, Event,
+    frame::{FrameError, MAX_DEPTH},
+};
 use reference::{Due, Input};
 
 /// What becomes of `bytes` in a decoder of 64 bytes.

@@ -4,7 +4,7 @@
 mod exchange;
 
 use exchange::{error, exchange};
-use guestwire::{Agent, Client, Command, Decoder, Event, FrameError, Guest, Reply, guest_info_size};
+use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply, agent::guest_info_size, frame::FrameError};
 
 const LARGEST: usize = 65535;
 

@@ -18,7 +18,7 @@ use std::os::unix::net::UnixStream;
 
 use differences::{Tally, lines, show, why_different, why_different_response, zero_with_exponent};
 use exchange::{error, exchange};
-use guestwire::{Agent, Call, Command, CommandResult, Guest, Kind};
+use guestwire::{Agent, Call, Command, CommandResult, Guest, json::Kind};
 use mutations::{mutate, seeds};
 use programs::qemu_ga::QemuGa;
 use random::Random;

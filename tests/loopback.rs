@@ -10,7 +10,7 @@ mod random;
 use std::collections::VecDeque;
 
 use guestwire::commands::{FileSeek, Schema, Whence};
-use guestwire::{Agent, Client, Command, Decoder, Event, ExecuteError, Guest, Reply};
+use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply, client::ExecuteError};
 use random::Random;
 
 type TestAgent = Agent<Echo, 160, 480>;

@@ -143,7 +143,7 @@ impl Machine {
         }
     }
 
-    fn execute(&mut self, number: i64) -> Result<(), guestwire::ExecuteError> {
+    fn execute(&mut self, number: i64) -> Result<(), guestwire::client::ExecuteError> {
         self.client.execute_with("p", |arguments| arguments.member("n").integer(number))
     }
 

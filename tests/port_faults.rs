@@ -10,7 +10,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use embedded_hal_nb::serial::{self, ErrorKind};
-use guestwire::{Agent, Client, ClientError, FrameError, IoError, PollError, Reply};
+use guestwire::{
+    Agent, Client, Reply,
+    client::ClientError,
+    frame::FrameError,
+    io::{IoError, PollError},
+};
 
 type TestAgent = Agent<(), 256, 512>;
 type TestClient = Client<256, 128>;

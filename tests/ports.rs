@@ -15,7 +15,12 @@ use embedded_hal_nb::serial;
 use exchange::exchange;
 use futures::executor::block_on;
 use futures::future::select;
-use guestwire::{Agent, Client, ClientError, Command, FrameError, Guest, IoError, PollError, Reply};
+use guestwire::{
+    Agent, Client, Command, Guest, Reply,
+    client::ClientError,
+    frame::FrameError,
+    io::{IoError, PollError},
+};
 use random::Random;
 use recordings::recordings;
 

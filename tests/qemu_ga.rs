@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use guestwire::commands::{
     Bytes, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, List, Schema, Whence,
 };
-use guestwire::{Client, Execute, Reply};
+use guestwire::{Client, Reply, client::Execute};
 use programs::qemu_ga::QemuGa;
 use programs::wait_until;
 
@@ -114,7 +114,7 @@ fn sixty_kibibytes_come_back() {
     loop {
         let count = stream.read(&mut buffer).unwrap();
         if let Ok(Some(guestwire::Event::Frame(frame))) = decoder.push_slice(&mut &buffer[..count]) {
-            let response = guestwire::Response::parse(&frame).unwrap();
+            let response = guestwire::message::Response::parse(&frame).unwrap();
             assert!(response.id.unwrap().string().unwrap() == *long);
             break;
         }

@@ -9,7 +9,11 @@ use std::cmp::Reverse;
 
 use exchange::{error, exchange};
 use guestwire::commands::*;
-use guestwire::{Agent, Arguments, Client, Command, Decoder, Encoder, Event, Guest, Reply, Request};
+use guestwire::{
+    Agent, Client, Command, Decoder, Event, Guest, Reply,
+    json::Encoder,
+    message::{Arguments, Request},
+};
 use serde_json::Value;
 
 /// The arguments that `json` is, in memory that outlives every test.

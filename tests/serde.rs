@@ -11,8 +11,11 @@ use std::fmt::Debug;
 use arguments::arguments;
 use exchange::exchange;
 use guestwire::{
-    Agent, ArgumentError, Call, Client, Command, CommandResult, Decoder, DoesNotFit, Encoder, Event, ExecuteError,
-    Guest, ObjectEncoder, SerializeError, Text, ValueEncoder,
+    Agent, Call, Client, Command, CommandResult, Decoder, Event, Guest,
+    client::ExecuteError,
+    json::{DoesNotFit, Encoder, ObjectEncoder, Text, ValueEncoder},
+    message::ArgumentError,
+    serde::SerializeError,
 };
 use random::Random;
 use serde::de::DeserializeOwned;

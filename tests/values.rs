@@ -3,7 +3,10 @@
 
 mod random;
 
-use guestwire::{Decoder, DoesNotFit, Encoder, Event, Kind, Text, Value};
+use guestwire::{
+    Decoder, Event,
+    json::{DoesNotFit, Encoder, Kind, Text, Value},
+};
 use random::Random;
 
 /// Decodes one value and hands it on.

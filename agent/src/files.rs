@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use guestwire::commands::*;
-use guestwire::{Call, CommandResult, Responder};
+use guestwire::{Call, CommandResult, agent::Responder};
 use log::info;
 use nix::fcntl::OFlag;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use guestwire::commands::*;
-use guestwire::{Call, CommandResult, Responder};
+use guestwire::{Call, CommandResult, agent::Responder};
 use log::{LevelFilter, info, warn};
 use nix::errno::Errno;
 

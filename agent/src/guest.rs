@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use guestwire::commands::*;
-use guestwire::{CommandResult, Guest, Responder};
+use guestwire::{CommandResult, Guest, agent::Responder};
 
 use crate::files::Files;
 use crate::freeze::Frozen;

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use guestwire::commands::*;
-use guestwire::{ArrayEncoder, Call, CommandResult, DoesNotFit, ValueEncoder};
+use guestwire::{
+    Call, CommandResult,
+    json::{ArrayEncoder, DoesNotFit, ValueEncoder},
+};
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use procfs::net::DeviceStatus;

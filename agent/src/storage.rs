@@ -5,7 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use guestwire::commands::*;
-use guestwire::{Call, CommandResult, DoesNotFit, ValueEncoder};
+use guestwire::{
+    Call, CommandResult,
+    json::{DoesNotFit, ValueEncoder},
+};
 use log::warn;
 use nix::sys::statvfs::statvfs;
 

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use guestwire::{Agent, Client, Command, Decoder, Encoder, Event, Guest, Reply};
+use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply, json::Encoder};
 
 use crate::Tally;
 use crate::workloads::{FIRST_PID, FIRST_TIME, GUEST_INFO, READ, SYNC_ID};

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
 use guestwire::commands::{Bytes, FileClose, FileOpen, FileRead, FileWrite, Schema};
-use guestwire::{Client, ExecuteError, Reply, Value};
+use guestwire::{Client, Reply, client::ExecuteError, json::Value};
 
 use crate::line::{Form, Line};
 use crate::shown::say;

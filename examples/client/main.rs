@@ -79,7 +79,7 @@ mod unix {
     use std::io::{self, IsTerminal, Write, stdout};
     use std::time::Duration;
 
-    use guestwire::{Decoder, Event, Execute, Kind, Reply};
+    use guestwire::{Decoder, Event, Reply, client::Execute, json::Kind};
 
     use crate::files;
     use crate::line::{Interrupts, Line, Waited, synchronize};

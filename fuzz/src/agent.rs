@@ -1,6 +1,6 @@
 //! The agent: whatever comes, what it sends is one line of JSON for each outcome that is due, and no more.
 
-use guestwire::{Agent, Command, Guest, guest_info_size};
+use guestwire::{Agent, Command, Guest, agent::guest_info_size};
 
 use crate::line::{Op, ops};
 use crate::reference::{self, Due, Input};

@@ -1,6 +1,6 @@
 //! Typed access to arguments, against what serde_json reads: one list of reads, interpreted twice.
 
-use guestwire::{ArgumentError, Arguments, Decoder, Event, Request};
+use guestwire::{Decoder, Event, message::{ArgumentError, Arguments, Request}};
 
 use crate::tree::Tree;
 use crate::typed;

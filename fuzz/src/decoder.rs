@@ -1,6 +1,6 @@
 //! The decoder: what is due comes, and however the bytes are cut, the same comes.
 
-use guestwire::{Decoder, PollError};
+use guestwire::{Decoder, io::PollError};
 
 use crate::decoded::{decoded, fault, seen};
 use crate::line::{Op, ops};

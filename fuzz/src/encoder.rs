@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use guestwire::commands::Bytes;
-use guestwire::{ArrayEncoder, Decoder, DoesNotFit, Encoder, Event, ObjectEncoder, ValueEncoder};
+use guestwire::{Decoder, Event, json::{ArrayEncoder, DoesNotFit, Encoder, ObjectEncoder, ValueEncoder}};
 
 use crate::tree::Tree;
 

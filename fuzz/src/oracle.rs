@@ -1,6 +1,6 @@
 //! serde_json as oracle: what a text is, and what it says.
 
-use guestwire::{Decoder, Event, Kind, MAX_DEPTH, Value};
+use guestwire::{Decoder, Event, frame::MAX_DEPTH, json::{Kind, Value}};
 
 use crate::tree::Tree;
 

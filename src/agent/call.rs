@@ -5,12 +5,12 @@ use core::marker::PhantomData;
 
 use super::command::{CommandError, CommandResult};
 use super::error_response::{Describe, ErrorClass, error_response};
-use crate::decimal;
-use crate::encoder::{ArrayEncoder, Encoder, ObjectEncoder, TextEncoder, ValueEncoder};
 use crate::error::DoesNotFit;
-use crate::lexer::SENTINEL;
+use crate::json::encoder::{ArrayEncoder, Encoder, ObjectEncoder, TextEncoder, ValueEncoder};
+use crate::json::number;
+use crate::json::value::Value;
 use crate::message::Arguments;
-use crate::value::Value;
+use crate::sentinel::SENTINEL;
 
 /// A request that reached its command: arguments to read, then a response to give.
 ///
@@ -40,7 +40,7 @@ impl<'q, 't> Call<'q, 't> {
     /// Says that all arguments have been read. To be called before the command does anything.
     ///
     /// # Errors
-    /// [`ArgumentError`](crate::ArgumentError) if there is one that was not read, and [`CommandError::DoesNotFit`] if
+    /// [`ArgumentError`](crate::message::ArgumentError) if there is one that was not read, and [`CommandError::DoesNotFit`] if
     /// the request's `id` is so long that no response with it fits.
     pub fn respond(self) -> Result<Responder<'q, 't>, CommandError<'q>> {
         self.arguments.end()?;
@@ -129,13 +129,13 @@ pub struct Responder<'q, 't> {
 /// Nothing but a [`Responder`] makes one, so that a command's function cannot forget to respond.
 ///
 /// ```
-/// use guestwire::{Call, CommandResult, Responded};
+/// use guestwire::{Call, CommandResult, agent::Responded};
 ///
 /// fn version<'q, 't>(_: &mut (), call: Call<'q, 't>) -> CommandResult<'q, 't> {
 ///     let responded: Responded<'t> = call.respond()?.string("1.0.0")?;
 ///     Ok(responded)
 /// }
-/// # let _: guestwire::Handler<()> = version;
+/// # let _: guestwire::agent::Handler<()> = version;
 /// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -170,7 +170,7 @@ impl<'q, 't> Responder<'q, 't> {
 
     /// Returns a whole number.
     pub fn integer(self, value: i64) -> CommandResult<'q, 't> {
-        let _ = decimal::write_signed(&mut self.draft.encoder.text(), value);
+        let _ = number::write_signed(&mut self.draft.encoder.text(), value);
         self.draft.end()
     }
 

@@ -15,7 +15,7 @@ use crate::message::{ArgumentError, Description};
 /// fn ping<'q, 't>(_: &mut (), call: Call<'q, 't>) -> CommandResult<'q, 't> {
 ///     call.respond()?.done()
 /// }
-/// # let _: guestwire::Handler<()> = ping;
+/// # let _: guestwire::agent::Handler<()> = ping;
 /// ```
 pub type CommandResult<'q, 't> = Result<Responded<'t>, CommandError<'q>>;
 
@@ -25,7 +25,7 @@ pub type CommandResult<'q, 't> = Result<Responded<'t>, CommandError<'q>>;
 /// before had to go out first, [`transmitted`](crate::Agent::transmitted) and [`poll_write`](crate::Agent::poll_write).
 ///
 /// ```
-/// use guestwire::Handler;
+/// use guestwire::agent::Handler;
 ///
 /// const PING: Handler<()> = |_, call| call.respond()?.done();
 /// ```

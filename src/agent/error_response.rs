@@ -1,9 +1,9 @@
 //! Error responses.
 
 use super::command::DOES_NOT_FIT;
-use crate::encoder::{Encoder, TextEncoder};
+use crate::json::encoder::{Encoder, TextEncoder};
+use crate::json::value::Value;
 use crate::message::Description;
-use crate::value::Value;
 
 /// The reference agent's error classes. libvirt skips what it asked for, without complaint, on `CommandNotFound`.
 #[derive(Clone, Copy)]

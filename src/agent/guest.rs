@@ -6,10 +6,10 @@ use super::call::{Call, Draft, Form};
 use super::command::{Command, CommandError, CommandResult, Standing};
 use super::error_response::{ErrorClass, error_response};
 use crate::error::FrameError;
+use crate::json::string::Text;
+use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
 use crate::message::{Arguments, Description, Envelope};
-use crate::text::Text;
-use crate::value::Value;
 
 /// A guest: its commands, and the state that they work on.
 ///
@@ -211,7 +211,7 @@ const fn is_same(one: &str, other: &str) -> bool {
 /// The bytes of `TX` that the response to a guest's `guest-info` takes at most, with a number of 64 bits as `id`.
 ///
 /// ```
-/// use guestwire::{Agent, guest_info_size};
+/// use guestwire::{Agent, agent::guest_info_size};
 ///
 /// let agent: Agent<(), 256, { guest_info_size::<()>() }> = Agent::new(());
 /// assert_eq!(guest_info_size::<()>(), 363);

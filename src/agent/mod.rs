@@ -12,7 +12,7 @@ pub use call::{Call, Responded, Responder};
 pub use command::{Command, CommandError, CommandResult, Handler};
 pub use guest::{Guest, guest_info_size};
 
-use crate::decoder::{Decoder, Signal};
+use crate::frame::{Decoder, Signal};
 use crate::log::warn;
 use crate::message::Envelope;
 use crate::transmit::Transmit;

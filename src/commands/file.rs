@@ -3,10 +3,10 @@
 use super::schema::{Encode, Parse};
 use super::values::{Bytes, Done, Str};
 use crate::agent::{CommandResult, Responder};
-use crate::encoder::ValueEncoder;
 use crate::error::DoesNotFit;
+use crate::json::encoder::ValueEncoder;
+use crate::json::value::Kind;
 use crate::message::{Argument, ArgumentError};
-use crate::value::Kind;
 
 command! {
     /// opens a file. Returns a handle.

@@ -2,10 +2,10 @@
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
 use crate::client::{Client, Execute, ExecuteError};
-use crate::encoder::{ObjectEncoder, ValueEncoder};
 use crate::error::DoesNotFit;
+use crate::json::encoder::{ObjectEncoder, ValueEncoder};
+use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
-use crate::value::Value;
 
 /// What writes itself as a JSON value.
 pub trait Encode: Sized {
@@ -134,7 +134,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// let Ok(Some(Reply::Return(value))) = client.push_slice(&mut received) else { panic!("it was answered") };
     /// let content = FileRead::returned(value).expect("a file's content");
     /// assert!(content.buf_b64.decoded().expect("base64").eq(*b"hi"));
-    /// # Ok::<(), guestwire::ExecuteError>(())
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
     /// ```
     ///
     /// # Errors
@@ -165,7 +165,7 @@ macro_rules! object {
             #[allow(unused_variables, reason = "some have no members")]
             fn write_members(
                 self,
-                members: &mut $crate::encoder::ObjectEncoder<'_>,
+                members: &mut $crate::json::encoder::ObjectEncoder<'_>,
             ) -> Result<(), $crate::error::DoesNotFit> {
                 $($crate::commands::Encode::encode_member(self.$field, $wire, members)?;)*
                 Ok(())
@@ -180,7 +180,7 @@ macro_rules! object {
         }
 
         impl $(<$a>)? $crate::commands::Encode for $name $(<$a>)? {
-            fn encode(self, place: $crate::encoder::ValueEncoder<'_>) -> Result<(), $crate::error::DoesNotFit> {
+            fn encode(self, place: $crate::json::encoder::ValueEncoder<'_>) -> Result<(), $crate::error::DoesNotFit> {
                 place.object(|members| $crate::commands::schema::Members::write_members(self, members))
             }
         }
@@ -228,7 +228,7 @@ macro_rules! command {
 
             fn write(
                 self,
-                arguments: &mut $crate::encoder::ObjectEncoder<'_>,
+                arguments: &mut $crate::json::encoder::ObjectEncoder<'_>,
             ) -> Result<(), $crate::error::DoesNotFit> {
                 $crate::commands::schema::Members::write_members(self, arguments)
             }
@@ -262,7 +262,7 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name {
-            fn encode(self, place: $crate::encoder::ValueEncoder<'_>) -> Result<(), $crate::error::DoesNotFit> {
+            fn encode(self, place: $crate::json::encoder::ValueEncoder<'_>) -> Result<(), $crate::error::DoesNotFit> {
                 place.string(self.as_str())
             }
         }

@@ -5,12 +5,12 @@ use core::marker::PhantomData;
 
 use super::schema::{Encode, Parse};
 use crate::agent::CommandError;
-use crate::base64::{self, Decoded};
-use crate::encoder::{ArrayEncoder, ObjectEncoder, ValueEncoder};
 use crate::error::DoesNotFit;
+use crate::json::base64::{self, Decoded};
+use crate::json::encoder::{ArrayEncoder, ObjectEncoder, ValueEncoder};
+use crate::json::string::Text;
+use crate::json::value::Kind;
 use crate::message::{Argument, ArgumentError};
-use crate::text::Text;
-use crate::value::Kind;
 
 /// A string: one that is here, one that was received, or one that a closure writes.
 ///

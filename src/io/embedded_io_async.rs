@@ -24,7 +24,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///
     /// ```
     /// use embedded_io_async::{Read, Write};
-    /// use guestwire::{Agent, Guest, IoError};
+    /// use guestwire::{Agent, Guest, io::IoError};
     ///
     /// /// `pause` waits a little, or until the port has something new to tell.
     /// async fn task<G: Guest, P: Read + Write>(guest: G, port: &mut P, pause: impl AsyncFn()) {

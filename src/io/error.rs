@@ -6,7 +6,7 @@ use core::fmt;
 /// Why a stream gives or takes no more bytes.
 ///
 /// ```
-/// use guestwire::IoError;
+/// use guestwire::io::IoError;
 ///
 /// fn is_worth_another_try<E>(error: &IoError<E>) -> bool {
 ///     matches!(error, IoError::Ended)

@@ -3,9 +3,9 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
-use crate::marks::{Separators, separators_of};
-use crate::text::Text;
-use crate::value::{Kind, MemberIter, Value};
+use crate::json::marks::{Separators, separators_of};
+use crate::json::string::Text;
+use crate::json::value::{Kind, MemberIter, Value};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -14,7 +14,7 @@ use crate::value::{Kind, MemberIter, Value};
 /// behind the 32nd are unexpected.
 ///
 /// ```
-/// use guestwire::{ArgumentError, Arguments};
+/// use guestwire::message::{ArgumentError, Arguments};
 ///
 /// fn vcpu(arguments: &mut Arguments<'_>) -> Result<(i64, bool), String> {
 ///     let vcpu = arguments.object("vcpu", |vcpu| Ok((vcpu.integer("logical-id")?, vcpu.boolean("online")?)));
@@ -119,7 +119,7 @@ impl<'a> Arguments<'a> {
     /// A string that is one of a few: each with what it stands for.
     ///
     /// ```
-    /// use guestwire::{ArgumentError, Arguments};
+    /// use guestwire::message::{ArgumentError, Arguments};
     ///
     /// enum Mode { Powerdown, Halt, Reboot }
     ///
@@ -255,7 +255,7 @@ fn optional<'a, T>(argument: Result<T, ArgumentError<'a>>) -> Result<Option<T>, 
 /// All methods that read give [`ArgumentError`] if the argument is something else.
 ///
 /// ```
-/// use guestwire::{ArgumentError, Arguments};
+/// use guestwire::message::{ArgumentError, Arguments};
 ///
 /// /// The sum of `numbers`, an array of whole numbers.
 /// fn sum<'a>(arguments: &mut Arguments<'a>) -> Result<i64, ArgumentError<'a>> {
@@ -396,7 +396,7 @@ impl<'a> Argument<'a> {
 /// `vcpus[0].online`.
 ///
 /// ```
-/// use guestwire::Arguments;
+/// use guestwire::message::Arguments;
 ///
 /// let error = Arguments::none().integer("handle").expect_err("there are no arguments");
 /// assert_eq!(error.to_string(), "Parameter 'handle' is missing");

@@ -11,9 +11,9 @@ pub use response::{ErrorResponse, Response};
 
 use core::fmt;
 
-use crate::decoder::Frame;
-use crate::text::{NO_ESCAPES, WriteText};
-use crate::value::{MemberIter, write_path};
+use crate::frame::Frame;
+use crate::json::string::{NO_ESCAPES, WriteText};
+use crate::json::value::{MemberIter, write_path};
 
 /// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
 fn members<'a>(frame: &Frame<'a>) -> MemberIter<'a, 'a> {

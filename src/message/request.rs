@@ -4,14 +4,14 @@ use core::fmt;
 
 use super::arguments::Arguments;
 use super::{DUPLICATE_KEY, Description, members};
-use crate::decoder::Frame;
-use crate::text::Text;
-use crate::value::Value;
+use crate::frame::Frame;
+use crate::json::string::Text;
+use crate::json::value::Value;
 
 /// A frame that asks for a command to be run.
 ///
 /// ```
-/// use guestwire::{Decoder, Event, Request};
+/// use guestwire::{Decoder, Event, message::Request};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
 /// let mut bytes: &[u8] = br#"{"execute": "guest-sync", "arguments": {"id": 7}, "id": "a"}"#;
@@ -130,7 +130,7 @@ impl<'a> Envelope<'a> {
 /// Why a frame is no request, and the `id` to answer with.
 ///
 /// ```
-/// use guestwire::{Decoder, Event, Request, RequestFault};
+/// use guestwire::{Decoder, Event, message::{Request, RequestFault}};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
 /// let mut bytes: &[u8] = br#"{"execute": 1, "id": 7}"#;
@@ -152,7 +152,7 @@ pub struct RequestError<'a> {
 /// What is wrong with a frame that should be a request. Prints as the reference agent says it.
 ///
 /// ```
-/// assert_eq!(guestwire::RequestFault::LacksExecute.to_string(), "QMP input lacks member 'execute'");
+/// assert_eq!(guestwire::message::RequestFault::LacksExecute.to_string(), "QMP input lacks member 'execute'");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -3,14 +3,14 @@
 use core::fmt;
 
 use super::members;
-use crate::decoder::Frame;
-use crate::text::Text;
-use crate::value::Value;
+use crate::frame::Frame;
+use crate::json::string::Text;
+use crate::json::value::Value;
 
 /// A frame that says what came of a request: an object with `return` or `error`, and without `execute`.
 ///
 /// ```
-/// use guestwire::{Decoder, Event, Response};
+/// use guestwire::{Decoder, Event, message::Response};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
 /// let mut bytes: &[u8] = br#"{"id": 1, "error": {"class": "CommandNotFound", "desc": "no such thing"}}"#;

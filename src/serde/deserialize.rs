@@ -7,9 +7,9 @@ use serde_core::de::value::BorrowedStrDeserializer;
 use serde_core::de::{self, Deserialize, DeserializeSeed, Deserializer, Visitor};
 use serde_core::forward_to_deserialize_any;
 
+use crate::json::string::Text;
+use crate::json::value::{Kind, Members, Value};
 use crate::message::{Argument, ArgumentError, Arguments};
-use crate::text::Text;
-use crate::value::{Kind, Members, Value};
 
 pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Result<T, ArgumentError<'a>> {
     T::deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument))
@@ -465,7 +465,7 @@ impl<'a> de::VariantAccess<'a> for Variant<'a> {
 }
 
 /// The name under which a [`Text`] asks for the bytes between its quotes.
-const TEXT: &str = "$guestwire::Text";
+const TEXT: &str = "$guestwire::json::Text";
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -9,16 +9,16 @@ use core::fmt;
 use serde_core::{Deserialize, Serialize};
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
-use crate::encoder::ValueEncoder;
 use crate::error::DoesNotFit;
+use crate::json::encoder::ValueEncoder;
+use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
-use crate::value::Value;
 
 impl<'q, 't> Call<'q, 't> {
     /// Reads all of the command's arguments at once, and says that they have been read.
     ///
     /// ```
-    /// use guestwire::{Command, Text};
+    /// use guestwire::{Command, json::Text};
     /// use serde::{Deserialize, Serialize};
     ///
     /// #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl<'a> Arguments<'a> {
     /// Reads all members at once, as a struct or another type with [`Deserialize`].
     ///
     /// A field is an argument, an `Option` an optional one. Numbers are whole numbers of up to 64 bits, or floating
-    /// point. Strings are [`Text`](crate::Text) with
+    /// point. Strings are [`Text`](crate::json::Text) with
     /// `#[serde(borrow)]`, whatever is in them; or `&str`, which takes no escapes; or a type that
     /// holds its text, which takes up to 256 bytes where there are escapes. An `enum` is its variant's name, or an
     /// object with that name for its one member. Types that serde derives with `alloc` only (`flatten`, `untagged`,
@@ -73,7 +73,7 @@ impl<'a> Value<'a> {
     /// of a newer agent, and are ignored; `null` counts as absent.
     ///
     /// ```
-    /// use guestwire::{Client, Reply, Text};
+    /// use guestwire::{Client, Reply, json::Text};
     /// use serde::Deserialize;
     ///
     /// #[derive(Deserialize)]
@@ -116,7 +116,7 @@ impl ValueEncoder<'_> {
     /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
     /// let vcpus = [Vcpu { logical_id: 1, online: false }];
     /// client.execute_with("guest-set-vcpus", |arguments| Ok(arguments.member("vcpus").serialize(&vcpus)?))?;
-    /// # Ok::<(), guestwire::ExecuteError>(())
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
     /// ```
     ///
     /// A field of a struct that is `None` is left out, for agents refuse `null` for an optional argument. Where something
@@ -136,7 +136,7 @@ impl ValueEncoder<'_> {
 /// Why a value was not serialized.
 ///
 /// ```
-/// use guestwire::{Encoder, SerializeError};
+/// use guestwire::{json::Encoder, serde::SerializeError};
 ///
 /// let mut buffer = [0; 8];
 /// assert_eq!(Encoder::new(&mut buffer).value().serialize("a long one"), Err(SerializeError::DoesNotFit));

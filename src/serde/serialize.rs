@@ -4,9 +4,9 @@ use core::fmt;
 
 use serde_core::ser::{self, Serialize, Serializer};
 
-use crate::encoder::{ContainerEncoder, Refusal, ValueEncoder};
 use crate::error::DoesNotFit;
-use crate::text::Text;
+use crate::json::encoder::{ContainerEncoder, Refusal, ValueEncoder};
+use crate::json::string::Text;
 
 /// Writes a value. Where that fails, what is around it fails for the same reason, also if nobody looks at the error.
 pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! Arguments of a request, read through serde.
 
-use guestwire::{Decoder, Event, Request};
+use guestwire::{Decoder, Event, message::Request};
 use serde::de::DeserializeOwned;
 
 /// Reads `json` as a command's arguments.

@@ -1,7 +1,7 @@
 //! What a decoder gives, in the terms of `reference`.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use guestwire::{Decoder, Event, FrameError};
+use guestwire::{Decoder, Event, frame::FrameError};
 
 use crate::reference::{Due, Fault, Input};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use guestwire::{Client, Execute};
+use guestwire::{Client, client::Execute};
 
 use crate::Outcome;
 

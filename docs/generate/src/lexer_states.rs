@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use crate::Outcome;
 use crate::error::FrameError;
-use crate::lexer::{Lexer, SENTINEL, Step};
-use crate::nesting::MAX_DEPTH;
+use crate::frame::lexer::{Lexer, Step};
+use crate::frame::nesting::MAX_DEPTH;
 use crate::svg::{Graph, Node, Route};
+use guestwire::SENTINEL;
 
 /// What one byte did.
 struct Transition {

@@ -11,12 +11,12 @@ mod svg;
 #[path = "../../../src/error.rs"]
 #[allow(dead_code, reason = "it is the crate's")]
 mod error;
-#[path = "../../../src/lexer.rs"]
+#[path = "../../../src/frame"]
 #[allow(dead_code, reason = "it is the crate's")]
-mod lexer;
-#[path = "../../../src/nesting.rs"]
-#[allow(dead_code, reason = "it is the crate's")]
-mod nesting;
+mod frame {
+    pub mod lexer;
+    pub mod nesting;
+}
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

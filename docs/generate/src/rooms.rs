@@ -11,25 +11,21 @@ const FLOORS: &[&[(&str, f64)]] = &[
     &[("serde", 0.2), ("io", 0.45), ("commands", 0.7), ("format", 0.95)],
     &[("agent", 0.25), ("client", 0.75)],
     &[("message", 0.05)],
-    &[("decoder", 0.35), ("encoder", 0.6)],
-    &[("value", 0.92)],
-    &[("base64", 0.62), ("decimal", 0.92)],
-    &[("lexer", 0.25), ("text", 0.92)],
-    &[("transmit", 0.06), ("nesting", 0.21), ("error", 0.36), ("marks", 0.55), ("log", 0.74)],
+    &[("frame", 0.35)],
+    &[("json", 0.6)],
+    &[("transmit", 0.06), ("sentinel", 0.21), ("error", 0.36), ("log", 0.74)],
 ];
 
 /// The way of a received byte, and of the answer to it.
 const WAY: &[(&str, &str)] = &[
     ("io", "agent"),
     ("io", "client"),
-    ("agent", "decoder"),
-    ("client", "decoder"),
-    ("decoder", "lexer"),
-    ("lexer", "nesting"),
+    ("agent", "frame"),
+    ("client", "frame"),
     ("agent", "message"),
     ("client", "message"),
-    ("agent", "encoder"),
-    ("client", "encoder"),
+    ("agent", "json"),
+    ("client", "json"),
     ("agent", "transmit"),
     ("client", "transmit"),
 ];
@@ -210,17 +206,17 @@ mod tests {
 
     #[test]
     fn imports_run_down() {
-        assert_eq!(complaint("client", "use crate::error::{DoesNotFit, FrameError};\nuse crate::{text, value};"), "");
-        assert_eq!(complaint("lexer", "#[cfg(test)]\nmod tests {\n    use crate::agent::Agent;\n}"), "");
+        assert_eq!(complaint("client", "use crate::error::{DoesNotFit, FrameError};\nuse crate::json;"), "");
+        assert_eq!(complaint("json", "#[cfg(test)]\nmod tests {\n    use crate::agent::Agent;\n}"), "");
         assert_eq!(complaint("log", "mod format {\n    use crate::agent::Agent;\n}"), "");
     }
 
     #[test]
     fn what_runs_elsewhere_is_refused() {
-        assert!(complaint("lexer", "use crate::decoder::Event;").contains("lexer imports decoder"));
+        assert!(complaint("json", "use crate::frame::Event;").contains("json imports frame"));
         assert!(complaint("agent", "use crate::client::Client;").contains("agent imports client"));
-        assert!(complaint("client", "use crate::{\n    agent::Agent,\n    text,\n};").contains("client imports agent"));
-        assert!(complaint("text", "use crate::Frame;").contains("crate::Frame, which is no room"));
+        assert!(complaint("client", "use crate::{\n    agent::Agent,\n    json,\n};").contains("client imports agent"));
+        assert!(complaint("json", "use crate::Frame;").contains("crate::Frame, which is no room"));
         assert!(complaint("cellar", "").contains("has no floor"));
         assert!(Rooms(BTreeMap::new()).check().is_err(), "a byte's way has to be there");
     }

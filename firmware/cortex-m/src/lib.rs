@@ -14,7 +14,7 @@ use cortex_m::singleton;
 #[cfg(feature = "defmt")]
 use defmt_semihosting as _;
 use guest::Firmware;
-use guestwire::{Agent, guest_info_size};
+use guestwire::{Agent, agent::guest_info_size};
 use heapless::spsc::{Producer, Queue};
 
 pub use cmsdk::Cmsdk;

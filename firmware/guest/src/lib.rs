@@ -1,7 +1,7 @@
 //! The commands that libvirt and its users expect of a healthy guest, for any [`Board`].
 #![no_std]
 
-use guestwire::{ArgumentError, Arguments, Call, Command, CommandError, CommandResult, Guest};
+use guestwire::{Call, Command, CommandError, CommandResult, Guest, message::{ArgumentError, Arguments}};
 
 /// What the commands need of the hardware.
 pub trait Board {

@@ -8,7 +8,7 @@
 
 use core::convert::Infallible;
 
-use guestwire::{Agent, Client, Command, Decoder, Event, FrameError, Guest, MAX_DEPTH, Reply};
+use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply, frame::{FrameError, MAX_DEPTH}};
 use on_target::{Random, entry};
 use semihosting::{println, process};
 

@@ -6,7 +6,7 @@
 mod virt;
 
 use guest::Firmware;
-use guestwire::{Agent, guest_info_size};
+use guestwire::{Agent, agent::guest_info_size};
 use virt::{Virt, log, wait_for_interrupt};
 use virtio_serial::{Memory, Port, PortEvent};
 

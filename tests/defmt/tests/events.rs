@@ -1,7 +1,12 @@
 //! The feature `defmt` on the host: it links, everything public has a format, and what happens is logged.
 
 use guestwire::{
-    Agent, Client, Command, Decoder, Encoder, Event, Execute, Guest, PollError, Request, Response, guest_info_size,
+    Agent, Client, Command, Decoder, Event, Guest,
+    agent::guest_info_size,
+    client::Execute,
+    io::PollError,
+    json::Encoder,
+    message::{Request, Response},
 };
 use guestwire_defmt_tests::logged;
 
@@ -121,11 +126,11 @@ fn typed_values_print_what_they_mean() {
 
 #[test]
 fn errors_print_what_they_are() {
-    assert_eq!(shown(guestwire::FrameError::Overflow), "Overflow");
+    assert_eq!(shown(guestwire::frame::FrameError::Overflow), "Overflow");
     assert_eq!(shown(PollError::<(), u8>::Port(5)), "Port(5)");
-    assert_eq!(shown(guestwire::IoError::<u8>::Ended), "Ended");
-    assert_eq!(shown(guestwire::ExecuteError::Waiting), "Waiting");
-    assert_eq!(shown(guestwire::ClientError::Broken(guestwire::FrameError::Lost)), "Broken(Lost)");
+    assert_eq!(shown(guestwire::io::IoError::<u8>::Ended), "Ended");
+    assert_eq!(shown(guestwire::client::ExecuteError::Waiting), "Waiting");
+    assert_eq!(shown(guestwire::client::ClientError::Broken(guestwire::frame::FrameError::Lost)), "Broken(Lost)");
 }
 
 /// The compiler says whether each has a format.
@@ -155,7 +160,7 @@ fn everything_public_has_a_format() {
     shown(encoder);
     shown(Execute::new("guest-ping"));
     shown(PollError::<(), ()>::Port(()));
-    shown(guestwire::IoError::<()>::Ended);
+    shown(guestwire::io::IoError::<()>::Ended);
     shown(Agent::<Board, 80, 1024>::new(Board));
     let mut client: Client<64, 128> = Client::new();
     shown(client.execute("guest-ping").unwrap_err());

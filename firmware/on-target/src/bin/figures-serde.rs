@@ -5,7 +5,7 @@
 
 use core::hint::black_box;
 
-use guestwire::{Agent, Command, Guest, Text};
+use guestwire::{Agent, Command, Guest, json::Text};
 use heapless::Vec;
 use on_target::{entry, stack_of};
 use semihosting::{println, process};

@@ -15,11 +15,7 @@ use commands::Typed;
 use ports::Port;
 use shapes::Shapes;
 
-use guestwire::{
-    Agent, Argument, ArgumentError, Arguments, Client, Command, CommandError, CommandResult, Decoder, DoesNotFit,
-    Encoder, ErrorResponse, Event, Execute, Frame, FrameError, Guest, Kind, Reply, Request, RequestError, RequestFault,
-    Responder, Response, Text, Value, guest_info_size,
-};
+use guestwire::{Agent, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply, agent::{Responder, guest_info_size}, client::Execute, frame::{Frame, FrameError}, json::{DoesNotFit, Encoder, Kind, Text, Value}, message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response}};
 
 #[derive(Clone)]
 struct Board;

@@ -1,7 +1,7 @@
 //! A type of every shape that serde has without an allocator, read and written. But for `f32` and `f64`, which `core` itself
 //! reads and prints, with paths that panic.
 
-use guestwire::Text;
+use guestwire::json::Text;
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize, Serialize)]

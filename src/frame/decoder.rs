@@ -2,10 +2,11 @@
 
 use core::fmt;
 
+use super::lexer::{Lexer, Step, is_plain, skip_plain};
 use crate::error::{FrameError, PollError};
-use crate::lexer::{Lexer, SENTINEL, Step, is_plain, skip_plain};
-use crate::marks::{Marks, Separators, separators_of};
-use crate::value::Value;
+use crate::json::marks::{Marks, Separators, separators_of};
+use crate::json::value::Value;
+use crate::sentinel::SENTINEL;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///

@@ -5,12 +5,12 @@
 
 use core::fmt::{self, Write};
 
-use crate::base64;
-use crate::decimal;
+use super::base64;
+use super::number;
+use super::string::{Chars, END, ESCAPES, NO_ESCAPES, WriteText};
+use super::value::Value;
 use crate::error::DoesNotFit;
-use crate::lexer::SENTINEL;
-use crate::text::{Chars, END, ESCAPES, NO_ESCAPES, WriteText};
-use crate::value::Value;
+use crate::sentinel::SENTINEL;
 
 /// Writes a message into a slice.
 ///
@@ -18,7 +18,7 @@ use crate::value::Value;
 /// not: what an encoder gives is all that it was asked for, or empty.
 ///
 /// ```
-/// use guestwire::Encoder;
+/// use guestwire::json::Encoder;
 ///
 /// let mut buffer = [0; 64];
 /// let mut encoder = Encoder::new(&mut buffer);
@@ -29,7 +29,7 @@ use crate::value::Value;
 /// })?;
 /// encoder.line_feed()?;
 /// assert_eq!(encoder.as_bytes(), b"\xFF{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 7}}\n");
-/// # Ok::<(), guestwire::DoesNotFit>(())
+/// # Ok::<(), guestwire::json::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -223,7 +223,7 @@ impl<'b> Encoder<'b> {
 /// Every method gives [`DoesNotFit`] if the value does not fit.
 ///
 /// ```
-/// use guestwire::{DoesNotFit, Encoder, ValueEncoder};
+/// use guestwire::json::{DoesNotFit, Encoder, ValueEncoder};
 ///
 /// fn temperature(place: ValueEncoder<'_>, millidegrees: Option<i64>) -> Result<(), DoesNotFit> {
 ///     match millidegrees {
@@ -262,13 +262,13 @@ impl<'e> ValueEncoder<'e> {
 
     /// Writes a whole number.
     pub fn integer(mut self, value: i64) -> Result<(), DoesNotFit> {
-        let _ = decimal::write_signed(&mut self.encoder.text(), value);
+        let _ = number::write_signed(&mut self.encoder.text(), value);
         self.json(b"")
     }
 
     /// Writes a whole number that is not negative.
     pub fn unsigned(mut self, value: u64) -> Result<(), DoesNotFit> {
-        let _ = decimal::write(&mut self.encoder.text(), value);
+        let _ = number::write(&mut self.encoder.text(), value);
         self.json(b"")
     }
 
@@ -277,13 +277,13 @@ impl<'e> ValueEncoder<'e> {
         let magnitude = value.unsigned_abs();
         let (whole, fraction) = (magnitude / 1000, magnitude % 1000);
         self.encoder.put(if value < 0 { b"-" } else { b"" });
-        let _ = decimal::write(&mut self.encoder.text(), whole);
+        let _ = number::write(&mut self.encoder.text(), whole);
         self.encoder.put(match fraction {
             0..10 => b".00",
             10..100 => b".0",
             _ => b".",
         });
-        let _ = decimal::write(&mut self.encoder.text(), fraction);
+        let _ = number::write(&mut self.encoder.text(), fraction);
         self.json(b"")
     }
 
@@ -470,13 +470,13 @@ impl ObjectEncoder<'_> {
 /// The elements of an array being written.
 ///
 /// ```
-/// use guestwire::Encoder;
+/// use guestwire::json::Encoder;
 ///
 /// let mut buffer = [0; 16];
 /// let mut encoder = Encoder::new(&mut buffer);
 /// encoder.value().array(|list| (1..4).try_for_each(|number| list.element().integer(number)))?;
 /// assert_eq!(encoder.as_bytes(), b"[1, 2, 3]");
-/// # Ok::<(), guestwire::DoesNotFit>(())
+/// # Ok::<(), guestwire::json::DoesNotFit>(())
 /// ```
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::text::WriteText;
+use super::string::WriteText;
 
 /// Writes a number with its minus, if it has one.
 pub(crate) fn write_signed(to: &mut impl WriteText, value: i64) -> fmt::Result {

@@ -4,10 +4,10 @@
 ///
 /// RFC 8259 section 9 allows a parser to set such a limit; the reference agent's is 1024.
 ///
-/// [`FrameError::TooDeep`]: crate::FrameError::TooDeep
+/// [`FrameError::TooDeep`]: crate::frame::FrameError::TooDeep
 ///
 /// ```
-/// use guestwire::{Decoder, FrameError, MAX_DEPTH};
+/// use guestwire::{Decoder, frame::{FrameError, MAX_DEPTH}};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
 /// for _ in 0..MAX_DEPTH {

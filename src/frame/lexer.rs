@@ -3,21 +3,8 @@
 //! The lexer knows where a frame begins, ends and breaks, and where the next one may begin. It stores no byte: what
 //! to keep is the decoder's to say.
 
+use super::nesting::{Container, Nesting};
 use crate::error::FrameError;
-use crate::nesting::{Container, Nesting};
-
-/// The byte that drops whatever a parser holds: 0xFF, which no JSON text and no UTF-8 contains.
-///
-/// `guest-sync-delimited` is answered with one in front of the response (QEMU's `QGA_SENTINEL_BYTE`).
-///
-/// ```
-/// use guestwire::{Decoder, Event, SENTINEL};
-///
-/// let mut decoder: Decoder<64> = Decoder::new();
-/// assert_eq!(decoder.push_slice(&mut &b"{\"half"[..]), Ok(None));
-/// assert_eq!(decoder.push(SENTINEL), Ok(Some(Event::Sentinel)));
-/// ```
-pub const SENTINEL: u8 = 0xFF;
 
 /// What one byte meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

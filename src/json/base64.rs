@@ -1,6 +1,6 @@
 //! Base64 (RFC 4648 section 4), bytes to digits and back, without a buffer.
 
-use crate::text::{Chars, Text};
+use super::string::{Chars, Text};
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -2,11 +2,11 @@
 
 use core::fmt;
 
-use crate::decimal;
-use crate::marks::{Marks, Separators};
-use crate::text::{Text, WriteText};
+use super::marks::{Marks, Separators};
+use super::number;
+use super::string::{Text, WriteText};
 
-/// One JSON value of a [`Frame`](crate::Frame). Nothing is copied; what is inside is found when it is asked for.
+/// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
 ///
 /// Two values are equal if their text is. It prints as that text.
 ///
@@ -30,7 +30,7 @@ pub struct Value<'a> {
 /// What a [`Value`] is.
 ///
 /// ```
-/// use guestwire::{Decoder, Event, Kind};
+/// use guestwire::{Decoder, Event, json::Kind};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
 /// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1]"[..]) else { panic!("a frame was sent") };
@@ -106,7 +106,7 @@ impl<'a> Value<'a> {
             [b'-', digits @ ..] => (digits, true),
             digits => (digits, false),
         };
-        let magnitude = decimal::parse(digits)?;
+        let magnitude = number::parse(digits)?;
         if magnitude > i64::MAX.unsigned_abs().wrapping_add(is_negative.into()) {
             return None;
         }
@@ -118,7 +118,7 @@ impl<'a> Value<'a> {
     pub fn unsigned(&self) -> Option<u64> {
         match self.text {
             b"-0" => Some(0),
-            digits => decimal::parse(digits),
+            digits => number::parse(digits),
         }
     }
 
@@ -213,7 +213,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
             }
             None => {
                 to.write_char('[')?;
-                decimal::write(to, index.into())?;
+                number::write(to, index.into())?;
                 to.write_char(']')?;
             }
         }

@@ -3,14 +3,14 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::decoder::{Decoder, Signal};
-use crate::encoder::{Encoder, ObjectEncoder};
 use crate::error::{DoesNotFit, FrameError, PollError};
-use crate::lexer::SENTINEL;
+use crate::frame::{Decoder, Signal};
+use crate::json::encoder::{Encoder, ObjectEncoder};
+use crate::json::value::Value;
 use crate::log::{debug, warn};
 use crate::message::{ErrorResponse, Response};
+use crate::sentinel::SENTINEL;
 use crate::transmit::Transmit;
-use crate::value::Value;
 
 /// The host end of the wire.
 ///
@@ -48,7 +48,7 @@ use crate::value::Value;
 /// let mut received: &[u8] = b"{\"return\": 1795441277004000000, \"id\": 7212}\n";
 /// let Ok(Some(Reply::Return(time))) = client.push_slice(&mut received) else { panic!("it was answered") };
 /// assert_eq!(time.integer(), Some(1795441277004000000));
-/// # Ok::<(), guestwire::ExecuteError>(())
+/// # Ok::<(), guestwire::client::ExecuteError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Client<const RX: usize, const TX: usize> {
@@ -136,7 +136,7 @@ pub enum Reply<'a> {
 /// Why there is no reply.
 ///
 /// ```
-/// use guestwire::{Client, ClientError};
+/// use guestwire::{Client, client::ClientError};
 ///
 /// # let mut client: Client<1024, 256> = Client::new();
 /// # client.synchronize(7);
@@ -166,7 +166,7 @@ pub enum ClientError {
 /// Why a request was not sent.
 ///
 /// ```
-/// use guestwire::{Client, ExecuteError};
+/// use guestwire::{Client, client::ExecuteError};
 ///
 /// let mut client: Client<1024, 256> = Client::new();
 /// assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
@@ -188,14 +188,14 @@ pub enum ExecuteError {
 /// A request without its arguments: the command, and whether its success is silent.
 ///
 /// ```
-/// use guestwire::{Client, Execute};
+/// use guestwire::{Client, client::Execute};
 ///
 /// # let mut client: Client<1024, 256> = Client::new();
 /// # client.synchronize(7);
 /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
 /// let shutdown = Execute::new("guest-shutdown").no_success_response();
 /// client.execute_with(shutdown, |arguments| arguments.member("mode").string("reboot"))?;
-/// # Ok::<(), guestwire::ExecuteError>(())
+/// # Ok::<(), guestwire::client::ExecuteError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -298,7 +298,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// # client.synchronize(7);
     /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
     /// client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(812))?;
-    /// # Ok::<(), guestwire::ExecuteError>(())
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
     /// ```
     ///
     /// # Errors

@@ -1,0 +1,11 @@
+//! Bytes into frames: RFC 8259's grammar, the sentinel, and what to do when either is broken.
+
+mod decoder;
+mod lexer;
+mod nesting;
+
+pub(crate) use decoder::Signal;
+pub use decoder::{Decoder, Event, Frame};
+pub use nesting::MAX_DEPTH;
+
+pub use crate::error::FrameError;

@@ -1,0 +1,14 @@
+//! JSON values: read from a frame without copying, written into a slice.
+
+pub(crate) mod base64;
+pub(crate) mod encoder;
+pub(crate) mod marks;
+pub(crate) mod number;
+pub(crate) mod string;
+pub(crate) mod value;
+
+pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
+pub use string::{Chars, Text};
+pub use value::{Elements, Kind, Members, Value};
+
+pub use crate::error::DoesNotFit;
