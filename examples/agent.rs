@@ -138,8 +138,8 @@ fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) 
         };
         let mut bytes = &buffer[..count];
         while !bytes.is_empty() {
-            // WouldBlock: a request waits for the response before it to be written, which it is now.
-            let _ = agent.push_slice(&mut bytes);
+            // It stops where a request waits for the response before it to be written, which happens here.
+            bytes = &bytes[agent.push_slice(bytes)..];
             while !agent.transmit().is_empty() {
                 output.write_all(agent.transmit())?;
                 agent.transmitted(agent.transmit().len());

@@ -106,8 +106,7 @@ impl Line {
         let request = self.request();
         self.screen.verdict("nothing comes");
         self.host.timed_out();
-        let mut bytes = &request[..];
-        let _ = self.guest.push_slice(&mut bytes);
+        assert_eq!(self.guest.push_slice(&request), request.len(), "nothing waits");
         let late = self.guest.transmit().to_vec();
         self.guest.transmitted(late.len());
         late
@@ -123,8 +122,8 @@ impl Line {
     fn answer(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         while !bytes.is_empty() {
-            // WouldBlock: a request waits until the response before it has gone, which it does here.
-            let _ = self.guest.push_slice(&mut bytes);
+            // It stops where a request waits for the response before it to be sent, which happens here.
+            bytes = &bytes[self.guest.push_slice(bytes)..];
             while !self.guest.transmit().is_empty() {
                 self.screen.bytes('<', self.guest.transmit());
                 answer.extend_from_slice(self.guest.transmit());

@@ -56,9 +56,9 @@ impl Error for FrameError {}
 /// use guestwire::{Decoder, frame::FrameError, io::PollError};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let broken = decoder.poll(|| Ok::<u8, nb::Error<&str>>(b'?'));
+/// let broken = decoder.read_from(|| Ok::<u8, nb::Error<&str>>(b'?'));
 /// assert_eq!(broken, Err(nb::Error::Other(PollError::Protocol(FrameError::Noise))));
-/// let unplugged = decoder.poll(|| Err(nb::Error::Other("unplugged")));
+/// let unplugged = decoder.read_from(|| Err(nb::Error::Other("unplugged")));
 /// assert_eq!(unplugged, Err(nb::Error::Other(PollError::Port("unplugged"))));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 /// use guestwire::{Decoder, Event, SENTINEL};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// assert_eq!(decoder.push_slice(&mut &b"{\"half"[..]), Ok(None));
+/// assert_eq!(decoder.push_slice(b"{\"half").1, Ok(None));
 /// assert_eq!(decoder.push(SENTINEL), Ok(Some(Event::Sentinel)));
 /// ```
 pub const SENTINEL: u8 = 0xFF;

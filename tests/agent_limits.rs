@@ -66,7 +66,7 @@ fn unread(there: usize, read: impl Iterator<Item = usize>) -> Option<String> {
     let members: Vec<_> = NAMES[..there].iter().map(|name| format!("\"{name}\": 1")).collect();
     let mut decoder: Decoder<1024> = Decoder::new();
     let request = format!("{{\"execute\": \"x\", \"arguments\": {{{}}}}}", members.join(", "));
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut request.as_bytes()) else { panic!("a frame was sent") };
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(request.as_bytes()) else { panic!("a frame was sent") };
     let mut arguments: Arguments<'_> = Request::parse(&frame).unwrap().arguments;
     for index in read {
         assert_eq!(arguments.integer(NAMES[index]), Ok(1));
@@ -152,7 +152,7 @@ fn what_is_built_in_cannot_be_switched_off() {
 fn which_frames_are_responses() {
     let is_response = |json: &str| {
         let mut decoder: Decoder<256> = Decoder::new();
-        let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut json.as_bytes()) else {
+        let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(json.as_bytes()) else {
             panic!("no frame: {json}")
         };
         let is_response = Response::parse(&frame).is_some();

@@ -144,9 +144,9 @@ fn last_seen(before: &[u8], byte: u8) -> Seen {
     let mut sliced = decoder.clone();
     let mut polled = decoder.clone();
     let due = seen(decoder.push(byte));
-    assert_eq!(seen(sliced.push_slice(&mut &[byte][..])), due, "{} by slice", before.escape_ascii());
+    assert_eq!(seen(sliced.push_slice(&[byte]).1), due, "{} by slice", before.escape_ascii());
     let mut once = Some(byte);
-    let by_poll = match polled.poll(|| once.take().ok_or(nb::Error::<Infallible>::WouldBlock)) {
+    let by_poll = match polled.read_from(|| once.take().ok_or(nb::Error::<Infallible>::WouldBlock)) {
         Ok(event) => seen(Ok(Some(event))),
         Err(nb::Error::WouldBlock) => Seen::Nothing,
         Err(nb::Error::Other(guestwire::io::PollError::Protocol(error))) => Seen::Error(error),
@@ -158,7 +158,9 @@ fn last_seen(before: &[u8], byte: u8) -> Seen {
     let mut one_slice: Decoder<64> = Decoder::new();
     let mut last = Seen::Nothing;
     while !rest.is_empty() {
-        last = seen(one_slice.push_slice(&mut rest));
+        let (taken, event) = one_slice.push_slice(rest);
+        rest = &rest[taken..];
+        last = seen(event);
     }
     assert_eq!(last, due, "{} in one slice", whole.escape_ascii());
     due
@@ -268,16 +270,16 @@ fn every_byte_in_a_string_leads_an_agent_to_the_same_answer_by_every_way() {
         let mut pushed = TestAgent::new(());
         let mut by_byte = Vec::new();
         for byte in &request {
-            pushed.push(*byte).unwrap();
+            assert!(pushed.push(*byte));
             by_byte.extend_from_slice(pushed.transmit());
             pushed.transmitted(usize::MAX);
         }
         let mut polled = TestAgent::new(());
         let mut by_poll = Vec::new();
         let mut bytes = request.iter();
-        polled.poll_read(|| bytes.next().copied().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        polled.read_from(|| bytes.next().copied().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
         polled
-            .poll_write(|byte| {
+            .write_to(|byte| {
                 by_poll.push(byte);
                 nb::Result::<(), Infallible>::Ok(())
             })

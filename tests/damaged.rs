@@ -148,7 +148,9 @@ fn served(stream: &[u8], request: &[u8]) -> Served {
     let mut decoder = TestDecoder::new();
     let mut rest = stream;
     while !rest.is_empty() {
-        if let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut rest) {
+        let (taken, event) = decoder.push_slice(rest);
+        rest = &rest[taken..];
+        if let Ok(Some(Event::Frame(frame))) = event {
             served.count(frame.as_bytes(), request);
         }
     }
@@ -235,7 +237,7 @@ impl Counts {
 }
 
 fn without_blanks(request: &[u8]) -> Vec<u8> {
-    match TestDecoder::new().push_slice(&mut &request[..]) {
+    match TestDecoder::new().push_slice(&request).1 {
         Ok(Some(Event::Frame(frame))) => frame.as_bytes().to_vec(),
         other => panic!("{other:?}"),
     }

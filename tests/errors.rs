@@ -116,13 +116,13 @@ fn errors_of_what_is_written_and_read() {
     check(&CommandError::from(NotBase64), "Base64 data contains invalid characters", None);
     let missing = Arguments::none().integer("handle").unwrap_err();
     check(&missing, "Parameter 'handle' is missing", None);
-    check(&CommandError::from(missing), "Parameter 'handle' is missing", None);
+    check(&CommandError::from(missing), "an argument is missing or wrong", None);
 }
 
 /// Hands on the request that `json` is, or what is wrong with it.
 fn request<T>(json: &str, check: impl FnOnce(Result<Request<'_>, RequestError<'_>>) -> T) -> T {
     let mut decoder: Decoder<512> = Decoder::new();
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut format!("{json} ").as_bytes()) else {
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(format!("{json} ").as_bytes()) else {
         panic!("no frame: {json}")
     };
     check(Request::parse(&frame))
@@ -164,7 +164,6 @@ fn errors_in_arguments() {
             (arguments.integer("f").unwrap_err(), "Parameter 'f' is missing"),
         ] {
             check_borrowed(&error, text);
-            check_borrowed(&CommandError::from(error), text);
         }
         let element = arguments.array("a").unwrap().next().unwrap();
         for (error, text) in [
@@ -187,8 +186,8 @@ fn errors_in_arguments() {
 #[test]
 fn an_error_response_as_an_error() {
     let mut decoder: Decoder<128> = Decoder::new();
-    let mut bytes: &[u8] = br#"{"error": {"class": "Generic\u0045rror", "desc": "not \"here\""}}"#;
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+    let bytes = br#"{"error": {"class": "Generic\u0045rror", "desc": "not \"here\""}}"#;
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(bytes) else { panic!("a frame was sent") };
     let error: ErrorResponse<'_> = Response::parse(&frame).unwrap().outcome.unwrap_err();
     check_borrowed(&error, "GenericError: not \"here\"");
 }
@@ -196,21 +195,16 @@ fn an_error_response_as_an_error() {
 /// What a command gives as its error is what the host reads.
 #[test]
 fn an_error_says_the_same_to_the_host() {
-    struct Failing(CommandError<'static>);
+    struct Failing(CommandError);
 
     impl Guest for Failing {
         const VERSION: &'static str = "1.0.0";
         const COMMANDS: &'static [Command<Self>] = &[Command::new("fail", |guest: &mut Self, _| Err(guest.0))];
     }
 
-    for error in [
-        CommandError::Failed("no \u{e9}"),
-        CommandError::DoesNotFit,
-        NotBase64.into(),
-        Arguments::none().integer("handle").unwrap_err().into(),
-    ] {
+    for error in [CommandError::Failed("no \u{e9}"), CommandError::DoesNotFit, NotBase64.into()] {
         let mut agent: Agent<Failing, 256, 512> = Agent::new(Failing(error));
-        agent.push_slice(&mut &br#"{"execute": "fail"}"#[..]).unwrap();
+        assert_eq!(agent.push_slice(br#"{"execute": "fail"}"#), 19);
         let answer: serde_json::Value = serde_json::from_slice(agent.transmit()).unwrap();
         assert_eq!(answer["error"]["desc"], error.to_string());
     }

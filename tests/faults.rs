@@ -211,8 +211,8 @@ impl serial::Write for Stuck {
 fn poll_does_not_return_while_a_port_reports_an_error() {
     for error in [ErrorKind::Overrun, ErrorKind::FrameFormat, ErrorKind::Parity, ErrorKind::Noise] {
         let mut agent = TestAgent::new(());
-        assert_eq!(agent.poll(&mut Stuck::new(error)), Err(error));
-        assert_eq!(agent.poll(&mut Stuck::new(error)), Err(error), "{error:?}, again");
+        assert_eq!(agent.poll_nb(&mut Stuck::new(error)), Err(error));
+        assert_eq!(agent.poll_nb(&mut Stuck::new(error)), Err(error), "{error:?}, again");
 
         // In step, out of step, and while a response is expected.
         let mut client = TestClient::new();
@@ -267,7 +267,7 @@ fn a_fifo_full_of_errors_does_not_stop_poll() {
     let bytes = b"\xFF".iter().chain(PING).map(|byte| Ok(*byte));
     let mut port = Fifo(errors.clone().chain(bytes.clone()).chain(errors.clone()).chain(bytes).collect(), vec![]);
     let mut agent = TestAgent::new(());
-    assert_eq!(agent.poll(&mut port), Ok(()));
+    assert_eq!(agent.poll_nb(&mut port), Ok(()));
     assert!(port.0.is_empty());
     assert!(port.1.ends_with(PONG), "{}", port.1.escape_ascii());
 

@@ -33,7 +33,7 @@ struct Disk {
 
 struct Files(Arc<Mutex<Disk>>);
 
-const NOT_OPEN: CommandError<'static> = CommandError::Failed("handle has not been found");
+const NOT_OPEN: CommandError = CommandError::Failed("handle has not been found");
 
 impl Guest for Files {
     const VERSION: &'static str = "1.0.0";
@@ -117,7 +117,7 @@ impl FileGuest {
                 while let Ok(count @ 1..) = host.read(&mut buffer) {
                     let mut bytes = &buffer[..count];
                     while !bytes.is_empty() {
-                        let _ = agent.push_slice(&mut bytes);
+                        bytes = &bytes[agent.push_slice(bytes)..];
                         while !agent.transmit().is_empty() {
                             let _ = host.write_all(agent.transmit());
                             agent.transmitted(usize::MAX);

@@ -124,7 +124,7 @@ impl Guest for Harmless {
     }
 }
 
-fn no_such_handle<'q, 't>(handle: i64, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn no_such_handle(handle: i64, call: Call<'_>) -> CommandResult {
     call.respond()?.error(format_args!("handle '{handle}' has not been found"))
 }
 

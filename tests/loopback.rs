@@ -137,7 +137,7 @@ impl Peer for TestAgent {
     fn give(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut answers = Vec::new();
         while !bytes.is_empty() {
-            let _ = self.push_slice(&mut bytes);
+            bytes = &bytes[self.push_slice(bytes)..];
             while !self.transmit().is_empty() {
                 answers.extend_from_slice(self.transmit());
                 self.transmitted(self.transmit().len());

@@ -149,7 +149,7 @@ impl Machine {
 
     fn deliver_to_agent(&mut self) -> bool {
         let Some(&byte) = self.to_agent.front() else { return false };
-        let taken = self.agent.push(byte).is_ok();
+        let taken = self.agent.push(byte);
         if taken {
             self.to_agent.pop_front();
         }

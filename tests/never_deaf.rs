@@ -95,7 +95,9 @@ impl Shape {
             let bytes = self.bytes();
             let mut rest = bytes.as_slice();
             while !rest.is_empty() {
-                if let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut rest) {
+                let (taken, event) = decoder.push_slice(rest);
+                rest = &rest[taken..];
+                if let Ok(Some(Event::Frame(frame))) = event {
                     let is_request = frame.as_bytes() == request;
                     (served, others) = (served + usize::from(is_request), others + usize::from(!is_request));
                 }

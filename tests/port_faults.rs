@@ -78,7 +78,7 @@ fn an_error_of_the_line_costs_an_agent_one_request() {
             let (before, after) = PING.split_at(cut);
             let mut uart = Uart::new(before, error, &[after, PING].concat());
             let mut agent = TestAgent::new(());
-            assert_eq!(agent.poll(&mut uart), Ok(()), "{error:?}");
+            assert_eq!(agent.poll_nb(&mut uart), Ok(()), "{error:?}");
             assert!(uart.input.is_empty(), "{error:?}: nothing is left to do");
             let answers = String::from_utf8(uart.output).unwrap();
             let is_due = answers.starts_with("{\"error\": ") && answers.ends_with("}}\n{\"return\": {}}\n");
@@ -90,7 +90,7 @@ fn an_error_of_the_line_costs_an_agent_one_request() {
 #[test]
 fn bytes_that_a_uart_has_lost_are_named_so() {
     let mut uart = Uart::new(b"{\"execute\": \"gue", ErrorKind::Overrun, b"");
-    TestAgent::new(()).poll(&mut uart).unwrap();
+    TestAgent::new(()).poll_nb(&mut uart).unwrap();
     let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
     assert_eq!(String::from_utf8(uart.output).unwrap(), lost);
 }
@@ -125,8 +125,8 @@ fn an_error_of_the_line_does_not_end_a_synchronization() {
 fn an_error_of_the_uart_itself_goes_to_the_caller() {
     let mut uart = Uart::new(PING, ErrorKind::Other, b"");
     let mut agent = TestAgent::new(());
-    assert_eq!(agent.poll(&mut uart), Err(ErrorKind::Other));
-    assert_eq!(agent.poll(&mut uart), Ok(()));
+    assert_eq!(agent.poll_nb(&mut uart), Err(ErrorKind::Other));
+    assert_eq!(agent.poll_nb(&mut uart), Ok(()));
     assert_eq!(uart.output, PONG, "the request before it is answered");
     let mut uart = Uart::new(b"", ErrorKind::Other, SYNCHRONIZED);
     let mut client = synchronizing();

@@ -233,7 +233,7 @@ impl embedded_io_async::BufRead for Stream {
 fn by_byte(agent: &mut TestAgent, input: &[u8]) -> Vec<u8> {
     let mut output = Vec::new();
     for byte in input {
-        while agent.push(*byte).is_err() {
+        while !agent.push(*byte) {
             output.push(agent.transmit()[0]);
             agent.transmitted(1);
         }
@@ -270,15 +270,15 @@ fn every_recorded_exchange_is_the_same_through_every_port() {
             agent.reset();
             let mut port = Port::new(input, blocks);
             while !port.input.is_empty() || !agent.transmit().is_empty() {
-                agent.poll_read(|| port.read()).unwrap();
-                agent.poll_write(|byte| port.write(byte)).unwrap();
+                agent.read_from(|| port.read()).unwrap();
+                agent.write_to(|byte| port.write(byte)).unwrap();
             }
             check("poll_read, poll_write", port.output);
 
             agent.reset();
             let mut port = Port::new(input, blocks);
             while !port.input.is_empty() || !agent.transmit().is_empty() {
-                agent.poll(&mut port).unwrap();
+                agent.poll_nb(&mut port).unwrap();
             }
             check("embedded-hal-nb", port.output);
 
@@ -352,7 +352,7 @@ fn nothing_is_left_to_do_behind_poll() {
     for requests in 1..5 {
         let mut agent = agent();
         let mut port = Port::new(&ping.repeat(requests), 0);
-        agent.poll(&mut port).unwrap();
+        agent.poll_nb(&mut port).unwrap();
         assert_eq!(port.output, b"{\"return\": {}}\n".repeat(requests));
         assert!(port.input.is_empty() && agent.transmit().is_empty());
     }
@@ -363,7 +363,7 @@ fn an_overrun_is_lost_bytes() {
     let mut agent = agent();
     let mut port = Port::new(b"{\"execute\": {\"execute\": \"guest-ping\"}}\n", 0);
     port.overruns = vec![27];
-    agent.poll(&mut port).unwrap();
+    agent.poll_nb(&mut port).unwrap();
     assert!(port.input.is_empty() && agent.transmit().is_empty(), "nothing is left to do behind poll");
     let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
     assert_eq!(String::from_utf8(port.output).unwrap(), lost, "and nothing is run");
@@ -394,7 +394,7 @@ fn another_error_of_a_uart_goes_through() {
         }
     }
 
-    assert_eq!(agent().poll(&mut Broken), Err(serial::ErrorKind::Other));
+    assert_eq!(agent().poll_nb(&mut Broken), Err(serial::ErrorKind::Other));
     let mut client: TestClient = Client::new();
     client.synchronize(1);
     assert_eq!(client.poll(&mut Broken), Err(nb::Error::Other(PollError::Port(serial::ErrorKind::Other))));
@@ -406,12 +406,12 @@ fn another_error_of_the_port_is_its_own() {
     let mut agent = agent();
     let ping: &[u8] = b"{\"execute\": \"guest-ping\"}";
     for (index, byte) in ping.iter().enumerate() {
-        assert_eq!(agent.poll_read(|| Err(nb::Error::Other(index))), Err(index));
+        assert_eq!(agent.read_from(|| Err(nb::Error::Other(index))), Err(index));
         let mut given = false;
         let read = || if std::mem::replace(&mut given, true) { Err(nb::Error::WouldBlock) } else { Ok(*byte) };
-        assert_eq!(agent.poll_read::<usize>(read), Ok(()));
+        assert_eq!(agent.read_from::<usize>(read), Ok(()));
     }
-    assert_eq!(agent.poll_write(|_| Err(nb::Error::Other("full"))), Err("full"));
+    assert_eq!(agent.write_to(|_| Err(nb::Error::Other("full"))), Err("full"));
     assert_eq!(agent.transmit(), b"{\"return\": {}}\n");
 }
 
@@ -502,7 +502,7 @@ fn a_response_survives_a_host_that_reads_slowly() {
     let mut output = Vec::new();
     let mut seconds = 0;
     while !input.is_empty() || !agent.transmit().is_empty() {
-        agent.poll_read(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        agent.read_from(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
         assert!(
             agent.guest().0 <= output.iter().filter(|byte| **byte == b'\n').count() + 1,
             "run only when it can answer"
@@ -515,7 +515,7 @@ fn a_response_survives_a_host_that_reads_slowly() {
             output.push(byte);
             Ok(())
         };
-        agent.poll_write(write).unwrap();
+        agent.write_to(write).unwrap();
         seconds += 1;
         assert!(seconds < PATIENCE, "no more comes: {}", output.escape_ascii());
     }
@@ -530,8 +530,8 @@ fn a_host_that_never_reads_until_it_reconnects() {
     let mut agent: Agent<Counter, 256, 512> = Agent::new(Counter(0));
     let mut input: VecDeque<u8> = b"{\"execute\": \"count\"}\n".repeat(5).into();
     for _ in 0..100_000 {
-        agent.poll_read(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
-        agent.poll_write(|_| Err(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        agent.read_from(|| input.pop_front().ok_or(nb::Error::<Infallible>::WouldBlock)).unwrap();
+        agent.write_to(|_| Err(nb::Error::<Infallible>::WouldBlock)).unwrap();
     }
     assert_eq!(agent.guest().0, 1, "the second request waits");
     assert_eq!(input.len(), 1 + 3 * 21, "its LF, and what comes behind it, is not taken");

@@ -113,7 +113,7 @@ fn sixty_kibibytes_come_back() {
     let mut buffer = [0; 4096];
     loop {
         let count = stream.read(&mut buffer).unwrap();
-        if let Ok(Some(guestwire::Event::Frame(frame))) = decoder.push_slice(&mut &buffer[..count]) {
+        if let (_, Ok(Some(guestwire::Event::Frame(frame)))) = decoder.push_slice(&buffer[..count]) {
             let response = guestwire::message::Response::parse(&frame).unwrap();
             assert!(response.id.unwrap().string().unwrap() == *long);
             break;

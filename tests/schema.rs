@@ -21,7 +21,7 @@ use serde_json::Value;
 fn arguments(json: &str) -> Arguments<'static> {
     let decoder: &'static mut Decoder<4096> = Box::leak(Box::default());
     let request = format!("{{\"execute\": \"x\", \"arguments\": {json}}}");
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut request.as_bytes()) else { panic!("no frame: {json}") };
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(request.as_bytes()) else { panic!("no frame: {json}") };
     Request::parse(&frame).unwrap().arguments
 }
 

@@ -13,7 +13,7 @@ use random::Random;
 #[track_caller]
 fn read<T>(json: &str, check: impl FnOnce(Value<'_>) -> T) -> T {
     let mut decoder: Decoder<512> = Decoder::new();
-    match decoder.push_slice(&mut format!("{json}\n").as_bytes()) {
+    match decoder.push_slice(format!("{json}\n").as_bytes()).1 {
         Ok(Some(Event::Frame(frame))) => check(frame.value()),
         other => panic!("{json}: {other:?}"),
     }

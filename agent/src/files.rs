@@ -46,7 +46,7 @@ fn options(mode: &str) -> Option<OpenOptions> {
     Some(options)
 }
 
-pub fn open<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn open(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FileOpen { path, mode }, response) = call.parse()?;
     let (path, mode) = (path.to_string(), mode.map_or("r".into(), |mode| mode.to_string()));
     let Some(options) = options(&mode) else {
@@ -64,12 +64,12 @@ pub fn open<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
     }
 }
 
-fn not_found<'q, 't>(response: Responder<'q, 't>, handle: i64) -> CommandResult<'q, 't> {
+fn not_found(response: Responder<'_>, handle: i64) -> CommandResult {
     response.error(format_args!("handle '{handle}' has not been found"))
 }
 
 /// What fits a response: fewer than asked for is no error.
-pub fn read<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn read(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (request, response): (FileRead, _) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&request.handle) else { return not_found(response, request.handle) };
     let Some(wanted) = request.wanted() else {
@@ -94,7 +94,7 @@ pub fn read<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
     content.respond(count, opened.eof)
 }
 
-pub fn write<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn write(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FileWrite { handle, buf_b64, count }, response) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&handle) else { return not_found(response, handle) };
     let bytes: Vec<u8> = buf_b64.decoded()?.collect();
@@ -118,7 +118,7 @@ pub fn write<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q,
     response.encode(FileWritten { count: count as i64, eof: opened.eof })
 }
 
-pub fn seek<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn seek(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FileSeek { handle, offset, whence }, response) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&handle) else { return not_found(response, handle) };
     let position = match whence {
@@ -136,7 +136,7 @@ pub fn seek<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
     }
 }
 
-pub fn flush<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn flush(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FileFlush { handle }, response) = call.parse()?;
     // Nothing is buffered here.
     match guest.files.open.contains_key(&handle) {
@@ -145,7 +145,7 @@ pub fn flush<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q,
     }
 }
 
-pub fn close<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn close(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FileClose { handle }, response) = call.parse()?;
     match guest.files.open.remove(&handle) {
         Some(_) => response.done(),

@@ -174,40 +174,36 @@ fn open(wanted: Option<List<'_, Str<'_>>>) -> Result<Vec<Opened>, Failure> {
     Ok(opened.into_values().collect())
 }
 
-pub fn status<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let state = if guest.frozen.any() { FsfreezeState::Frozen } else { FsfreezeState::Thawed };
     call.respond()?.encode(state)
 }
 
-pub fn freeze_all<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn freeze_all(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FsfreezeFreeze {}, response) = call.parse()?;
     freeze(guest, response, None)
 }
 
-pub fn freeze_list<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn freeze_list(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FsfreezeFreezeList { mountpoints }, response) = call.parse()?;
     freeze(guest, response, mountpoints)
 }
 
-fn freeze<'q, 't>(
-    guest: &mut Linux,
-    response: Responder<'q, 't>,
-    wanted: Option<List<'_, Str<'_>>>,
-) -> CommandResult<'q, 't> {
+fn freeze(guest: &mut Linux, response: Responder<'_>, wanted: Option<List<'_, Str<'_>>>) -> CommandResult {
     info!("freezing file systems");
     let are_all = wanted.is_none();
     let frozen = open(wanted).and_then(|file_systems| guest.frozen.freeze(file_systems, are_all));
     respond(response, frozen)
 }
 
-pub fn thaw<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn thaw(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FsfreezeThaw {}, response) = call.parse()?;
     let thawed = guest.frozen.thaw();
     info!("{} file systems thawed", thawed.as_ref().unwrap_or(&0));
     respond(response, thawed)
 }
 
-fn respond<'q, 't>(response: Responder<'q, 't>, outcome: Result<i64, Failure>) -> CommandResult<'q, 't> {
+fn respond(response: Responder<'_>, outcome: Result<i64, Failure>) -> CommandResult {
     match outcome {
         Ok(count) => response.integer(count),
         Err(Failure { what, place, error }) => failed(response, &format!("{what} {}", place.display()), error),

@@ -129,6 +129,6 @@ pub fn reason(error: &io::Error) -> String {
 }
 
 /// Says what failed, and why.
-pub fn failed<'q, 't>(response: Responder<'q, 't>, what: &str, error: impl Into<io::Error>) -> CommandResult<'q, 't> {
+pub fn failed(response: Responder<'_>, what: &str, error: impl Into<io::Error>) -> CommandResult {
     response.error(format_args!("{what}: {}", reason(&error.into())))
 }

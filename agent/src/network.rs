@@ -21,7 +21,7 @@ struct Interface {
     addresses: Vec<(IpAddr, u32)>,
 }
 
-pub fn get_interfaces<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_interfaces(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let interfaces = match interfaces() {
         Ok(interfaces) => interfaces,

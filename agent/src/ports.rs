@@ -28,8 +28,8 @@ pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Wr
         let mut bytes = &buffer[..count];
         debug!("received {}", bytes.escape_ascii());
         while !bytes.is_empty() {
-            // WouldBlock: a request waits for the response before it to be written, which it is now.
-            let _ = agent.push_slice(&mut bytes);
+            // It stops where a request waits for the response before it to be written, which happens here.
+            bytes = &bytes[agent.push_slice(bytes)..];
             while !agent.transmit().is_empty() {
                 debug!("sent {}", agent.transmit().escape_ascii());
                 output.write_all(agent.transmit())?;

@@ -11,7 +11,7 @@ use log::{info, warn};
 
 use crate::guest::Linux;
 
-pub fn shutdown<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn shutdown(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
     let mode = shutdown.mode()?;
     info!("{} was asked for", mode.as_str());
@@ -60,7 +60,7 @@ fn run(commands: &[(&Path, &[&str])]) -> Result<(), &'static str> {
 }
 
 /// `kind` is what suspending to disk ends in, where that is what is done.
-pub fn suspend<'q, 't>(call: Call<'q, 't>, kind: &str, state: &str) -> CommandResult<'q, 't> {
+pub fn suspend(call: Call<'_>, kind: &str, state: &str) -> CommandResult {
     let response = call.respond()?;
     info!("suspending: {state} {kind}");
     let kind_set = if kind.is_empty() { Ok(()) } else { fs::write("/sys/power/disk", kind) };

@@ -117,7 +117,7 @@ fn feed(input: Option<Vec<u8>>) -> io::Result<Stdio> {
     Ok(reader.into())
 }
 
-pub fn exec<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn exec(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (exec, response): (Exec<'_>, _) = call.parse()?;
     let input: Option<Vec<u8>> = exec.input_data.map(|input| input.decoded()).transpose()?.map(Iterator::collect);
     let path = exec.path.to_string();
@@ -160,7 +160,7 @@ pub fn exec<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
     response.encode(ExecPid { pid })
 }
 
-pub fn status<'q, 't>(guest: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (ExecStatus { pid }, response) = call.parse()?;
     let mut known = guest.programs.known();
     let Some(index) = known.iter().position(|program| program.pid() == pid) else {

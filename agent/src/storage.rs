@@ -17,7 +17,7 @@ use crate::ioctl;
 use crate::mounts::{self, Mount, file_name};
 use crate::system::read_number;
 
-pub fn get_fsinfo<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_fsinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     match mounts::all() {
         Ok(mounts) => response.array(|list| mounts.iter().try_for_each(|mount| encode_mount(list.element(), mount))),
@@ -108,7 +108,7 @@ fn pci_address(text: &str) -> Option<PciAddress> {
     Some(PciAddress { bus, slot, domain, function })
 }
 
-pub fn get_disks<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_disks(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     match disks() {
         Ok(disks) => response.array(|list| disks.iter().try_for_each(|disk| encode_disk(list.element(), disk))),
@@ -154,7 +154,7 @@ fn encode_disk(place: ValueEncoder<'_>, disk: &Path) -> Result<(), DoesNotFit> {
     if is_partition || is_virtual(disk) { encode(None) } else { with_address(disk, |address| encode(Some(address))) }
 }
 
-pub fn fstrim<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn fstrim(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FsTrim { minimum }, response) = call.parse()?;
     let mounts = match mounts::all() {
         Ok(mounts) => mounts,

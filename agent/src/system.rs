@@ -16,7 +16,7 @@ use utmp_rs::UtmpEntry;
 
 use crate::guest::{Linux, failed};
 
-pub fn get_time<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     match UNIX_EPOCH.elapsed() {
         Ok(since_1970) => response.integer(since_1970.as_nanos() as i64),
@@ -25,7 +25,7 @@ pub fn get_time<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
 }
 
 /// Sets the system's clock; the kernel or a time service sets the hardware's after it.
-pub fn set_time<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn set_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let (SetTime { time }, response) = call.parse()?;
     let time = match time {
         Some(nanoseconds) if nanoseconds < 0 => return response.error(format_args!("Invalid time {nanoseconds}")),
@@ -44,7 +44,7 @@ pub fn set_time<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 
     }
 }
 
-pub fn get_osinfo<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_osinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let kernel = match nix::sys::utsname::uname() {
         Ok(kernel) => kernel,
@@ -66,7 +66,7 @@ pub fn get_osinfo<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q
     })
 }
 
-pub fn get_host_name<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_host_name(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     match nix::sys::utsname::uname() {
         Ok(kernel) => response.encode(HostName { host_name: (&*kernel.nodename().to_string_lossy()).into() }),
@@ -74,7 +74,7 @@ pub fn get_host_name<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult
     }
 }
 
-pub fn get_timezone<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_timezone(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let zone = jiff::tz::TimeZone::system();
     let now = zone.to_offset_info(jiff::Timestamp::now());
@@ -83,7 +83,7 @@ pub fn get_timezone<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<
 }
 
 /// From the first login of each. There may be no record of logins: then nobody is logged in.
-pub fn get_users<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_users(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let mut logins = BTreeMap::new();
     for entry in utmp_rs::parse_from_path("/run/utmp").unwrap_or_default() {
@@ -100,7 +100,7 @@ pub fn get_users<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q,
     })
 }
 
-pub fn get_load<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_load(_: &mut Linux, call: Call<'_>) -> CommandResult {
     use procfs::Current;
     let response = call.respond()?;
     match procfs::LoadAverage::current() {
@@ -131,7 +131,7 @@ fn processor(logical_id: i64) -> io::Result<LogicalProcessor> {
     }
 }
 
-pub fn get_vcpus<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn get_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let processors = || -> io::Result<Vec<_>> {
         let mut ids = Vec::new();
@@ -152,7 +152,7 @@ pub fn get_vcpus<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q,
 }
 
 /// Up to the first that fails, which is an error only where it is the first of all.
-pub fn set_vcpus<'q, 't>(_: &mut Linux, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+pub fn set_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let (SetVcpus { vcpus }, response) = call.parse()?;
     let mut done = 0;
     for wanted in vcpus.iter() {

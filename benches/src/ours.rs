@@ -27,7 +27,9 @@ pub fn decoder_by_slice<const N: usize>(wire: &[u8]) -> Tally {
     let mut tally = Tally::default();
     for mut bytes in wire.chunks(READ) {
         while !bytes.is_empty() {
-            if let Some(Event::Frame(frame)) = decoder.push_slice(&mut bytes).expect("the workload is valid") {
+            let (taken, event) = decoder.push_slice(bytes);
+            bytes = &bytes[taken..];
+            if let Some(Event::Frame(frame)) = event.expect("the workload is valid") {
                 tally.count(frame.as_bytes());
             }
         }
@@ -76,7 +78,7 @@ pub const fn agent() -> BoardAgent {
 /// Puts all responses into `sent`, which has room for them.
 pub fn agent_by_byte(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     for &byte in wire {
-        agent.push(byte).expect("every response is taken before the next byte");
+        assert!(agent.push(byte), "every response is taken before the next byte");
         if !agent.transmit().is_empty() {
             send(agent, sent);
         }
@@ -86,14 +88,10 @@ pub fn agent_by_byte(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
 /// The same.
 pub fn agent_by_slice(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     for mut bytes in wire.chunks(READ) {
-        loop {
-            let taken = agent.push_slice(&mut bytes);
+        while !bytes.is_empty() {
+            bytes = &bytes[agent.push_slice(bytes)..];
             send(agent, sent);
-            if taken.is_ok() {
-                break;
-            }
         }
-        send(agent, sent);
     }
 }
 

@@ -169,9 +169,12 @@ mod unix {
     fn ask(call: &Call, interrupts: &Interrupts, command: &str, arguments: Option<&str>) -> Result<(), Failure> {
         // Before anything is sent: what was typed must be a JSON object.
         let mut decoder = Box::new(Decoder::<65535>::new());
-        let mut typed = arguments.unwrap_or("{}").as_bytes();
-        let object = match decoder.push_slice(&mut typed) {
-            Ok(Some(Event::Frame(frame))) if frame.value().kind() == Kind::Object && typed.trim_ascii().is_empty() => {
+        let typed = arguments.unwrap_or("{}").as_bytes();
+        let (taken, event) = decoder.push_slice(typed);
+        let object = match event {
+            Ok(Some(Event::Frame(frame)))
+                if frame.value().kind() == Kind::Object && typed[taken..].trim_ascii().is_empty() =>
+            {
                 frame.value()
             }
             Err(error) => return Err(Failure::BadCall(format!("ARGUMENTS-JSON: {error}. Try --help."))),

@@ -52,8 +52,7 @@ pub fn agent(bytes: &[u8]) {
 fn serve<const RX: usize, const TX: usize>(session: &[Op<'_>], at_once: usize) {
     let mut agent: Agent<Board, RX, TX> = Agent::new(Board { runs: 0 });
     // A session before this one leaves nothing behind.
-    let _ = agent
-        .push_slice(&mut &b"{\"execute\":\"q\"}{\"execute\":\"guest-ping\"}{\"execute\":\"guest-ping\"}{\"a\":[{"[..]);
+    let _ = agent.push_slice(b"{\"execute\":\"q\"}{\"execute\":\"guest-ping\"}{\"execute\":\"guest-ping\"}{\"a\":[{");
     agent.reset();
     agent.guest_mut().runs = 0;
     let mut inputs = Vec::new();
@@ -73,11 +72,11 @@ fn serve<const RX: usize, const TX: usize>(session: &[Op<'_>], at_once: usize) {
                 while !bytes.is_empty() {
                     let before = bytes.len();
                     if at_once == 1 {
-                        if agent.push(bytes[0]).is_ok() {
+                        if agent.push(bytes[0]) {
                             bytes = &bytes[1..];
                         }
                     } else {
-                        let _ = agent.push_slice(&mut bytes);
+                        bytes = &bytes[agent.push_slice(bytes)..];
                     }
                     let transmitted = transmit(&mut agent, at_once, &mut sent);
                     assert!(bytes.len() < before || transmitted, "neither end can go on");

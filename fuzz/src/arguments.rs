@@ -1,6 +1,9 @@
 //! Typed access to arguments, against what serde_json reads: one list of reads, interpreted twice.
 
-use guestwire::{Decoder, Event, message::{ArgumentError, Arguments, Request}};
+use guestwire::{
+    Decoder, Event,
+    message::{ArgumentError, Arguments, Request},
+};
 
 use crate::tree::Tree;
 use crate::typed;
@@ -25,7 +28,7 @@ pub fn arguments(bytes: &[u8]) {
     let Some(tree) = Tree::parse(text) else { return };
     let frame = format!("{{\"execute\":\"x\",\"arguments\":{text}}}");
     let mut decoder = Decoder::<2048>::new();
-    let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut frame.as_bytes()) else { return };
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(frame.as_bytes()) else { return };
     let Tree::Object(members) = tree else {
         return assert!(Request::parse(&frame).is_err(), "arguments are an object");
     };

@@ -1,6 +1,9 @@
 //! The client: what it takes for an answer, against the rules written down a second time, on top of `reference`.
 
-use guestwire::{Client, Reply, client::{ClientError, ExecuteError}};
+use guestwire::{
+    Client, Reply,
+    client::{ClientError, ExecuteError},
+};
 
 use crate::line::{Op, ops};
 use crate::reference::{self, Due, Fault, Input};

@@ -52,8 +52,9 @@ fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {
     for index in 0.. {
         let (mut now, later) = rest.split_at(rest.len().min(cut(index)));
         while !now.is_empty() {
-            let outcome = seen(by_slice.push_slice(&mut now));
-            sliced.extend(outcome.map(|due| (stream.len() - later.len() - now.len() - 1, due)));
+            let (taken, event) = by_slice.push_slice(now);
+            now = &now[taken..];
+            sliced.extend(seen(event).map(|due| (stream.len() - later.len() - now.len() - 1, due)));
         }
         rest = later;
         if rest.is_empty() || index > 2 * stream.len() {
@@ -69,7 +70,7 @@ fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {
     let mut polled = Vec::new();
     let (mut at, mut asked) = (0, 0);
     while at < stream.len() {
-        let event = by_poll.poll(|| {
+        let event = by_poll.read_from(|| {
             asked += 1;
             if asked % 2 == 0 && cut(asked) < 8 {
                 return Err(nb_error());

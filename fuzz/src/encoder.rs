@@ -3,7 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use guestwire::commands::Bytes;
-use guestwire::{Decoder, Event, json::{ArrayEncoder, DoesNotFit, Encoder, ObjectEncoder, ValueEncoder}};
+use guestwire::{
+    Decoder, Event,
+    json::{ArrayEncoder, DoesNotFit, Encoder, ObjectEncoder, ValueEncoder},
+};
 
 use crate::tree::Tree;
 
@@ -32,7 +35,7 @@ pub fn encoder(bytes: &[u8]) {
     assert!(text.bytes().all(|byte| matches!(byte, b' '..=b'~')), "printable ASCII: {text}");
     assert!(same(&Tree::parse(text).expect("it is JSON"), &value), "{text}");
     let mut decoder = Box::new(Decoder::<65535>::new());
-    let outcome = decoder.push_slice(&mut format!("{text}\n").as_bytes());
+    let outcome = decoder.push_slice(format!("{text}\n").as_bytes()).1;
     assert!(matches!(outcome, Ok(Some(Event::Frame(_)))), "our own decoder takes it: {text}");
 
     // In a smaller buffer it stands as a whole, between what was written before and after it, or there is nothing.

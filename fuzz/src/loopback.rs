@@ -113,7 +113,7 @@ impl Line {
     fn deliver(&mut self, count: usize) -> Option<Heard> {
         for _ in 0..count {
             let mut moved = false;
-            if self.to_agent.front().is_some_and(|byte| self.agent.push(*byte).is_ok()) {
+            if self.to_agent.front().is_some_and(|byte| self.agent.push(*byte)) {
                 self.to_agent.pop_front();
                 moved = true;
             }

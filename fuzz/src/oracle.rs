@@ -1,6 +1,10 @@
 //! serde_json as oracle: what a text is, and what it says.
 
-use guestwire::{Decoder, Event, frame::MAX_DEPTH, json::{Kind, Value}};
+use guestwire::{
+    Decoder, Event,
+    frame::MAX_DEPTH,
+    json::{Kind, Value},
+};
 
 use crate::tree::Tree;
 

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use guestwire::commands::{Exec, FileOpen, FileWrite, FsTrim, Schema, SetTime, SetVcpus, Shutdown};
-use guestwire::{frame::Frame, json::Encoder, message::{ArgumentError, Arguments, Request}};
+use guestwire::{
+    frame::Frame,
+    json::Encoder,
+    message::{ArgumentError, Arguments, Request},
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

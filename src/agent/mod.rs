@@ -2,15 +2,17 @@
 
 mod call;
 mod command;
-mod error_response;
+mod dispatch;
+mod error;
 mod guest;
 
-use core::convert::Infallible;
 use core::fmt;
 
-pub use call::{Call, Responded, Responder};
-pub use command::{Command, CommandError, CommandResult, Handler};
-pub use guest::{Guest, guest_info_size};
+pub use call::{Call, CommandResult, Responded, Responder};
+pub use command::{Command, Handler};
+pub use dispatch::guest_info_size;
+pub use error::CommandError;
+pub use guest::Guest;
 
 use crate::frame::{Decoder, Signal};
 use crate::log::warn;
@@ -25,7 +27,7 @@ use crate::transmit::Transmit;
 ///
 /// The agent answers `guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` itself, and serves the guest's
 /// [`Command`]s. All I/O is the caller's: bytes go in through [`push`](Self::push), [`push_slice`](Self::push_slice) or
-/// [`poll_read`](Self::poll_read), those of [`transmit`](Self::transmit) go out. Commands run inside these calls.
+/// [`read_from`](Self::read_from), those of [`transmit`](Self::transmit) go out. Commands run inside these calls.
 ///
 /// It can be a `static`, in memory that starts as zeros.
 ///
@@ -35,7 +37,8 @@ use crate::transmit::Transmit;
 /// let mut agent: Agent<(), 256, 512> = Agent::new(());
 /// let mut received: &[u8] = br#"{"execute": "guest-sync-delimited", "arguments": {"id": 7}}"#;
 /// while !received.is_empty() {
-///     let _ = agent.push_slice(&mut received); // stops where a response has to be transmitted first
+///     let taken = agent.push_slice(received); // stops where a response has to be transmitted first
+///     received = &received[taken..];
 ///     assert_eq!(agent.transmit(), b"\xFF{\"return\": 7}\n");
 ///     agent.transmitted(15);
 /// }
@@ -64,8 +67,8 @@ use crate::transmit::Transmit;
 ///         while queue.dequeue().is_some() {} // the gap is somewhere among these
 ///         agent.lost();
 ///     }
-///     let Ok(()) = agent.poll_read(|| queue.dequeue().ok_or(nb::Error::<core::convert::Infallible>::WouldBlock));
-///     // agent.poll_write(|byte| uart.write(byte))
+///     let Ok(()) = agent.read_from(|| queue.dequeue().ok_or(nb::Error::<core::convert::Infallible>::WouldBlock));
+///     // agent.write_to(|byte| uart.write(byte))
 /// }
 /// # let mut queue = heapless::spsc::Queue::<u8, 8>::new();
 /// # let (mut producer, mut consumer) = queue.split();
@@ -104,7 +107,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         const {
             assert!(RX >= SMALLEST_RX, "RX is too small for an agent: it must hold guest-sync-delimited, 74 bytes");
             assert!(TX >= guest_info_size::<G>(), "TX is too small for guest-info: see guest_info_size");
-            assert!(guest::names_are_unique::<G>(), "a command's name is there twice, or is one of the agent's own");
+            assert!(dispatch::names_are_unique::<G>(), "a command's name is there twice, or is one of the agent's own");
         };
         Self { guest, decoder: Decoder::new(), waiting: [Signal::Nothing; 2], transmit: Transmit::new() }
     }
@@ -119,42 +122,40 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         &mut self.guest
     }
 
-    /// Takes one byte, and runs the command that it completes.
+    /// Takes one byte, and runs the command that it completes. Returns whether it was taken.
     ///
-    /// # Errors
-    /// [`nb::Error::WouldBlock`], and the byte is not taken, while a request waits for the response before it to be
-    /// [`transmitted`](Self::transmitted). There is no other error: what is wrong with a request is answered.
-    pub fn push(&mut self, byte: u8) -> nb::Result<(), Infallible> {
+    /// It is not while a request waits for the response before it to be [`transmitted`](Self::transmitted). There are no
+    /// errors: what is wrong with a request is answered.
+    #[must_use = "a byte that was not taken has to be pushed again"]
+    pub fn push(&mut self, byte: u8) -> bool {
         if self.is_waiting() {
-            return Err(nb::Error::WouldBlock);
+            return false;
         }
         // Where flash is short it costs 84 bytes of it.
-        let is_taken = cfg!(target_pointer_width = "64") && self.decoder.takes_plain(byte);
-        if !is_taken {
-            let signal = self.decoder.step(byte);
-            self.take(signal);
+        let is_plain = cfg!(target_pointer_width = "64") && self.decoder.takes_plain(byte);
+        if !is_plain {
+            self.step(byte);
         }
-        Ok(())
+        true
     }
 
-    /// Takes as many bytes as it can, runs the commands that they complete, and moves the start of the slice past them.
+    /// Takes bytes from the start of a slice, and runs the commands that they complete. Returns how many it has taken.
     ///
-    /// # Errors
-    /// [`nb::Error::WouldBlock`] if bytes are left in the slice, as [`push`](Self::push).
-    pub fn push_slice(&mut self, bytes: &mut &[u8]) -> nb::Result<(), Infallible> {
-        while !bytes.is_empty() {
-            if self.is_waiting() {
-                return Err(nb::Error::WouldBlock);
-            }
-            let signal = self.decoder.step_slice(bytes);
+    /// It takes all of them, unless a request waits for the response before it to be
+    /// [`transmitted`](Self::transmitted).
+    #[must_use = "bytes that were not taken have to be pushed again"]
+    pub fn push_slice(&mut self, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.is_waiting() {
+            let signal = self.decoder.step_slice(&mut rest);
             self.take(signal);
         }
-        Ok(())
+        bytes.len().saturating_sub(rest.len())
     }
 
-    /// Takes bytes from `read` until it has none, or a request waits for the response before it to go.
+    /// Takes bytes from `read` until it has none, or a request waits for the response before it to be transmitted.
     ///
-    /// `embedded_hal_nb::serial::Read` fits: `agent.poll_read(|| uart.read())`. Every byte that `read` gives is taken;
+    /// `embedded_hal_nb::serial::Read` fits: `agent.read_from(|| uart.read())`. Every byte that `read` gives is taken;
     /// while a request waits, none is asked for. After an error that means that bytes are missing (an overrun), call
     /// [`lost`](Self::lost); after one that means that a byte is wrong, [`corrupted`](Self::corrupted).
     ///
@@ -168,25 +169,22 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # let mut write = |byte| { sent.push(byte); nb::Result::<(), ()>::Ok(()) };
     /// # let mut agent: guestwire::Agent<(), 256, 512> = guestwire::Agent::new(());
     /// # for _ in 0..2 {
-    /// agent.poll_read(|| read())?;
-    /// agent.poll_write(|byte| write(byte))?;
+    /// agent.read_from(|| read())?;
+    /// agent.write_to(|byte| write(byte))?;
     /// # }
     /// # assert_eq!(sent, b"{\"return\": {}}\n");
     /// # Ok::<(), ()>(())
     /// ```
     ///
-    /// Firmware that sleeps until its port interrupts wants [`poll_with`](Self::poll_with), which does both until there
-    /// is nothing left to do.
+    /// Firmware that sleeps until its port interrupts wants [`poll`](Self::poll), which does both until there is nothing
+    /// left to do.
     ///
     /// # Errors
     /// Whatever error `read` returns, but for [`nb::Error::WouldBlock`].
-    pub fn poll_read<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
+    pub fn read_from<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
         while !self.is_waiting() {
             match read() {
-                Ok(byte) => {
-                    let signal = self.decoder.step(byte);
-                    self.take(signal);
-                }
+                Ok(byte) => self.step(byte),
                 Err(nb::Error::WouldBlock) => break,
                 Err(nb::Error::Other(error)) => return Err(error),
             }
@@ -200,7 +198,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///
     /// # Errors
     /// Whatever error `write` returns, but for [`nb::Error::WouldBlock`].
-    pub fn poll_write<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+    pub fn write_to<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         while let [byte, ..] = *self.transmit() {
             match write(byte) {
                 Ok(()) => self.transmitted(1),
@@ -211,8 +209,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         Ok(())
     }
 
-    /// [`poll_read`](Self::poll_read) and [`poll_write`](Self::poll_write) until neither can go on before the port is
-    /// ready again.
+    /// Reads and writes until neither can go on before the port is ready again.
     ///
     /// ```
     /// # struct Uart<'a>(core::slice::Iter<'a, u8>, Vec<u8>);
@@ -222,7 +219,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # }
     /// # let mut uart = Uart(br#"{"execute": "guest-ping"}{"execute": "guest-ping"}"#.iter(), Vec::new());
     /// # let mut agent: guestwire::Agent<(), 256, 512> = guestwire::Agent::new(());
-    /// agent.poll_with(&mut uart, |uart| uart.read(), |uart, byte| uart.write(byte))?;
+    /// agent.poll(&mut uart, |uart| uart.read(), |uart, byte| uart.write(byte))?;
     /// // Here it is safe to sleep until the UART interrupts.
     /// # assert_eq!(uart.1, b"{\"return\": {}}\n{\"return\": {}}\n");
     /// # Ok::<(), ()>(())
@@ -230,16 +227,16 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///
     /// # Errors
     /// Whatever error `read` or `write` returns.
-    pub fn poll_with<P, E>(
+    pub fn poll<P, E>(
         &mut self,
         port: &mut P,
         mut read: impl FnMut(&mut P) -> nb::Result<u8, E>,
         mut write: impl FnMut(&mut P, u8) -> nb::Result<(), E>,
     ) -> Result<(), E> {
         loop {
-            self.poll_read(|| read(port))?;
+            self.read_from(|| read(port))?;
             let stopped_reading = self.is_waiting();
-            self.poll_write(|byte| write(port, byte))?;
+            self.write_to(|byte| write(port, byte))?;
             if !stopped_reading || !self.transmit().is_empty() {
                 return Ok(());
             }
@@ -298,6 +295,12 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         !matches!(self.waiting, [Signal::Nothing, _])
     }
 
+    /// Takes one byte. Nothing may wait.
+    pub(crate) fn step(&mut self, byte: u8) {
+        let signal = self.decoder.step(byte);
+        self.take(signal);
+    }
+
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
         if matches!(signal, Signal::Nothing | Signal::Sentinel) || self.serve(signal) {
@@ -329,7 +332,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         };
         let is_free = transmit.pending().is_empty();
         if is_free {
-            transmit.replace(|transmit| guest::answer(guest, &envelope, error, transmit));
+            transmit.replace(|transmit| dispatch::answer(guest, &envelope, error, transmit));
         }
         is_free
     }

@@ -55,7 +55,7 @@ object! {
 /// What stands around the digits.
 const AROUND_CONTENT: usize = r#"{"count": 2147483647, "buf-b64": "", "eof": false}"#.len();
 
-impl<'q, 't> Responder<'q, 't> {
+impl<'c> Responder<'c> {
     /// To return a [`FileContent`] of up to `wanted` bytes, or of as many as fit the response.
     ///
     /// ```
@@ -75,7 +75,7 @@ impl<'q, 't> Responder<'q, 't> {
     ///     content.respond(count, board.log.is_empty())
     /// })];
     /// ```
-    pub fn file_content(mut self, wanted: usize) -> ContentResponder<'q, 't> {
+    pub fn file_content(mut self, wanted: usize) -> ContentResponder<'c> {
         // They stand at the end of the buffer: what is written has room for all digits before it comes to the last.
         let room = self.content_room();
         let start = self.buffer().len().saturating_sub(room);
@@ -93,14 +93,14 @@ impl<'q, 't> Responder<'q, 't> {
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a request wants its response"]
-pub struct ContentResponder<'q, 't> {
+pub struct ContentResponder<'c> {
     /// For another response, where the file cannot be read.
-    pub response: Responder<'q, 't>,
+    pub response: Responder<'c>,
     start: usize,
     space: usize,
 }
 
-impl<'q, 't> ContentResponder<'q, 't> {
+impl ContentResponder<'_> {
     /// Where to put what is read. It holds whatever was there.
     pub fn space(&mut self) -> &mut [u8] {
         let Self { response, start, space } = self;
@@ -111,7 +111,7 @@ impl<'q, 't> ContentResponder<'q, 't> {
     ///
     /// # Errors
     /// [`CommandError::DoesNotFit`](crate::CommandError::DoesNotFit) if there are not as many.
-    pub fn respond(self, count: usize, eof: bool) -> CommandResult<'q, 't> {
+    pub fn respond(self, count: usize, eof: bool) -> CommandResult {
         if count > self.space {
             return Err(DoesNotFit.into());
         }

@@ -74,23 +74,23 @@ pub(super) trait Members<'a>: Sized {
     fn read_members(members: &mut Arguments<'a>) -> Result<Self, ArgumentError<'a>>;
 }
 
-impl<'q, 't> Call<'q, 't> {
+impl<'c> Call<'c> {
     /// Reads a command's arguments, and says that they have been read. See [`commands`](crate::commands).
     ///
     /// # Errors
     /// [`CommandError::Argument`], and those of [`respond`](Self::respond).
-    pub fn parse<C: Schema<'q>>(self) -> Result<(C, Responder<'q, 't>), CommandError<'q>> {
+    pub fn parse<C: Schema<'c>>(self) -> Result<(C, Responder<'c>), CommandError> {
         let command = C::read(self.arguments)?;
         Ok((command, self.respond()?))
     }
 }
 
-impl<'q, 't> Responder<'q, 't> {
+impl<'c> Responder<'c> {
     /// Returns a value of the schema. See [`commands`](crate::commands).
     ///
     /// # Errors
     /// [`CommandError::DoesNotFit`].
-    pub fn encode(self, value: impl Encode) -> CommandResult<'q, 't> {
+    pub fn encode(self, value: impl Encode) -> CommandResult {
         self.value(|place| value.encode(place))
     }
 }

@@ -38,7 +38,7 @@ impl Shutdown<'_> {
     ///
     /// # Errors
     /// [`CommandError::Failed`] with the reference agent's description of another mode.
-    pub fn mode(&self) -> Result<ShutdownMode, CommandError<'static>> {
+    pub fn mode(&self) -> Result<ShutdownMode, CommandError> {
         let Some(mode) = self.mode else { return Ok(ShutdownMode::Powerdown) };
         let choice = ShutdownMode::CHOICES.iter().find(|(name, _)| mode == *name);
         // Without its bracket, as the reference agent has it.

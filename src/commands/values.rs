@@ -223,7 +223,7 @@ impl fmt::Display for NotBase64 {
 
 impl core::error::Error for NotBase64 {}
 
-impl From<NotBase64> for CommandError<'_> {
+impl From<NotBase64> for CommandError {
     fn from(_: NotBase64) -> Self {
         Self::Failed("Base64 data contains invalid characters")
     }

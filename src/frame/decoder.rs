@@ -18,9 +18,10 @@ use crate::sentinel::SENTINEL;
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let mut bytes: &[u8] = b"{\"stale\": \"half\xFF { \"execute\": \"guest-ping\" }\n";
-/// assert_eq!(decoder.push_slice(&mut bytes), Ok(Some(Event::Sentinel)));
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let bytes = b"{\"stale\": \"half\xFF { \"execute\": \"guest-ping\" }\n";
+/// let (taken, event) = decoder.push_slice(bytes);
+/// assert_eq!(event, Ok(Some(Event::Sentinel)));
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(&bytes[taken..]) else { panic!("a frame was sent") };
 /// assert_eq!(frame.as_bytes(), b"{\"execute\":\"guest-ping\"}");
 /// ```
 #[derive(Clone)]
@@ -53,7 +54,7 @@ pub enum Event<'a> {
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// if let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1, 2]"[..]) {
+/// if let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(b"[1, 2]") {
 ///     assert_eq!(frame.as_bytes(), b"[1,2]");
 /// }
 /// ```
@@ -150,7 +151,7 @@ impl<const N: usize> Decoder<N> {
 
     /// Takes bytes from `read` until one of them leads to an event or an error, or there are none.
     ///
-    /// `embedded_hal_nb::serial::Read` fits: `decoder.poll(|| uart.read())`. Every byte that `read` gives is taken.
+    /// `embedded_hal_nb::serial::Read` fits: `decoder.read_from(|| uart.read())`. Every byte that `read` gives is taken.
     ///
     /// ```
     /// use guestwire::{Decoder, Event};
@@ -158,13 +159,13 @@ impl<const N: usize> Decoder<N> {
     /// let mut decoder: Decoder<64> = Decoder::new();
     /// let mut uart = b"{} ".iter();
     /// let mut read = || uart.next().copied().ok_or(nb::Error::<()>::WouldBlock);
-    /// assert!(matches!(decoder.poll(&mut read), Ok(Event::Frame(_))));
-    /// assert_eq!(decoder.poll(&mut read), Err(nb::Error::WouldBlock));
+    /// assert!(matches!(decoder.read_from(&mut read), Ok(Event::Frame(_))));
+    /// assert_eq!(decoder.read_from(&mut read), Err(nb::Error::WouldBlock));
     /// ```
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or that of a frame: just go on after those.
-    pub fn poll<E>(
+    pub fn read_from<E>(
         &mut self,
         mut read: impl FnMut() -> nb::Result<u8, E>,
     ) -> nb::Result<Event<'_>, PollError<FrameError, E>> {
@@ -181,17 +182,37 @@ impl<const N: usize> Decoder<N> {
         }
     }
 
-    /// Takes bytes until one of them leads to an event or an error, and moves the start of the slice past it.
+    /// Takes bytes from the start of a slice until one of them leads to an event or an error. Returns how many it has
+    /// taken, and what they led to: all of them if that is `Ok(None)`.
+    ///
+    /// ```
+    /// use guestwire::{Decoder, Event};
+    ///
+    /// let mut decoder: Decoder<64> = Decoder::new();
+    /// let mut bytes: &[u8] = b"[1] [2] [3";
+    /// let mut frames = 0;
+    /// while !bytes.is_empty() {
+    ///     let (taken, event) = decoder.push_slice(bytes);
+    ///     bytes = &bytes[taken..];
+    ///     if let Ok(Some(Event::Frame(_))) = event {
+    ///         frames += 1;
+    ///     }
+    /// }
+    /// assert_eq!(frames, 2);
+    /// ```
     ///
     /// # Errors
-    /// As [`push`](Self::push). Call again while bytes are left.
-    pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Event<'_>>, FrameError> {
-        loop {
-            let signal = self.step_slice(bytes);
-            if signal != Signal::Nothing || bytes.is_empty() {
-                return self.event(signal);
+    /// As [`push`](Self::push). Call again with the bytes that are left.
+    #[must_use = "bytes that were not taken have to be pushed again"]
+    pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Event<'_>>, FrameError>) {
+        let mut rest = bytes;
+        let signal = loop {
+            let signal = self.step_slice(&mut rest);
+            if signal != Signal::Nothing || rest.is_empty() {
+                break signal;
             }
-        }
+        };
+        (bytes.len().saturating_sub(rest.len()), self.event(signal))
     }
 
     /// For a port that was closed or opened: a new peer, a new decoder.

@@ -51,7 +51,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// fn serve<G: Guest, U: serial::Read + serial::Write>(guest: G, uart: &mut U) -> Result<(), U::Error> {
     ///     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
     ///     loop {
-    ///         agent.poll(uart)?;
+    ///         agent.poll_nb(uart)?;
     ///         // ...what else the firmware does, or wfi.
     ///     }
     /// }
@@ -59,11 +59,11 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///
     /// # Errors
     /// The port's error of another kind, or one that it reports 256 times in a row.
-    pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
+    pub fn poll_nb<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
         let mut left = MOST_ERRORS;
         let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(Fault::Port));
         loop {
-            match self.poll_with(uart, |uart| read(uart, &mut left), write) {
+            match self.poll(uart, |uart| read(uart, &mut left), write) {
                 Ok(()) => return Ok(()),
                 Err(Fault::Lost) => self.lost(),
                 Err(Fault::Corrupted) => self.corrupted(),

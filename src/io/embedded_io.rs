@@ -31,8 +31,8 @@ fn write<P: Write + WriteReady>(port: &mut P, byte: u8) -> nb::Result<(), IoErro
 impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// Reads and writes until neither can go on before the port is ready again. Feature `embedded-io`.
     ///
-    /// For a port that hands out its own buffer (`BufRead`), give that to [`push_slice`](Self::push_slice), and what it
-    /// has taken of it to `consume`.
+    /// For a port that hands out its own buffer (`BufRead`), give that to [`push_slice`](Self::push_slice), and the number
+    /// of bytes that it took to `consume`.
     ///
     /// # Errors
     /// [`IoError::Ended`] when the stream has ended: [`reset`](Self::reset) when it begins again. The port's error.
@@ -40,7 +40,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     where
         P: Read + ReadReady + Write + WriteReady,
     {
-        self.poll_with(port, read, write)
+        self.poll(port, read, write)
     }
 }
 

@@ -42,13 +42,14 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// # Errors
     /// [`IoError::Ended`] when the stream has ended: [`reset`](Self::reset) when it begins again. The port's error.
     pub async fn run<P: Read + Write>(&mut self, port: &mut P) -> Result<Infallible, IoError<P::Error>> {
-        let mut byte = [0];
+        let mut buffer = [0];
         let mut is_flushed = false;
         loop {
             self.send(port, &mut is_flushed).await?;
-            some(port.read(&mut byte).await)?;
-            // Nothing waits: all has been sent.
-            let _ = self.push_slice(&mut &byte[..]);
+            some(port.read(&mut buffer).await)?;
+            // Nothing waits, for all has been sent.
+            let [byte] = buffer;
+            self.step(byte);
         }
     }
 
@@ -60,11 +61,10 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         let mut is_flushed = false;
         loop {
             self.send(port, &mut is_flushed).await?;
-            let mut bytes = port.fill_buf().await.map_err(IoError::Port)?;
-            let there = some(Ok(bytes.len()))?;
-            let _ = self.push_slice(&mut bytes);
-            let left = bytes.len();
-            port.consume(there.saturating_sub(left));
+            let bytes = port.fill_buf().await.map_err(IoError::Port)?;
+            some(Ok(bytes.len()))?;
+            let taken = self.push_slice(bytes);
+            port.consume(taken);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::DoesNotFit;
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#""caf\u00e9 \ud83d\ude00""#[..]) else {
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(br#""caf\u00e9 \ud83d\ude00""#) else {
 ///     panic!("a frame was sent")
 /// };
 /// let text = frame.value().string().expect("it is a string");
@@ -163,7 +163,7 @@ pub(crate) const NO_ESCAPES: u8 = 0xFF;
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#""a\tb""#[..]) else { panic!("a frame was sent") };
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(br#""a\tb""#) else { panic!("a frame was sent") };
 /// let text = frame.value().string().expect("it is a string");
 /// assert!(text.chars().eq(['a', '\t', 'b']));
 /// ```

@@ -14,7 +14,7 @@ use super::string::{Text, WriteText};
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#"{"pid": 7, "args": [true]}"#[..]) else {
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(br#"{"pid": 7, "args": [true]}"#) else {
 ///     panic!("a frame was sent")
 /// };
 /// let value = frame.value();
@@ -33,7 +33,7 @@ pub struct Value<'a> {
 /// use guestwire::{Decoder, Event, json::Kind};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1]"[..]) else { panic!("a frame was sent") };
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(b"[1]") else { panic!("a frame was sent") };
 /// assert_eq!(frame.value().kind(), Kind::Array);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -228,7 +228,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &b"[1, 2, 3]"[..]) else { panic!("a frame was sent") };
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(b"[1, 2, 3]") else { panic!("a frame was sent") };
 /// let elements = frame.value().elements().expect("it is an array");
 /// assert_eq!(elements.filter_map(|element| element.integer()).sum::<i64>(), 6);
 /// ```
@@ -256,7 +256,7 @@ impl<'a> Iterator for Elements<'a> {
 /// use guestwire::{Decoder, Event};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &br#"{"a": 1, "b": 2}"#[..]) else {
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(br#"{"a": 1, "b": 2}"#) else {
 ///     panic!("a frame was sent")
 /// };
 /// let (name, value) = frame.value().members().and_then(|members| members.last()).expect("it has members");
@@ -321,6 +321,13 @@ fn string_end(text: &[u8], mut at: usize) -> usize {
             Some(_) => at = at.wrapping_add(1),
         }
     }
+}
+
+/// The string that a text begins with, or the name of the first member of the object that it begins with.
+pub(crate) fn first_string(text: &[u8]) -> Text<'_> {
+    let start = if text.first() == Some(&b'{') { 2 } else { 1 };
+    let (end, _) = member_end(text, start);
+    Text::new(text.get(start..end.wrapping_sub(1)).unwrap_or_default())
 }
 
 /// The index after the value that starts at `at`: that of the comma or closing bracket behind it, or of the text's end.

@@ -5,7 +5,7 @@ use core::fmt;
 use super::{DUPLICATE_KEY, Description};
 use crate::json::marks::{Separators, separators_of};
 use crate::json::string::Text;
-use crate::json::value::{Kind, MemberIter, Value};
+use crate::json::value::{Kind, MemberIter, Value, first_string};
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -203,8 +203,8 @@ impl<'a> Arguments<'a> {
         while let Some((name, value)) = members.next() {
             if self.read & bit == 0 {
                 let is_double = members.any(|(other, _)| other == name);
-                let fault = if is_double { Fault::DuplicateKey } else { Fault::Unexpected };
-                return Err(Argument { value, ..self.object }.error(fault, b""));
+                let kind = if is_double { FaultKind::DuplicateKey } else { FaultKind::Unexpected };
+                return Err(Argument { value, ..self.object }.error(kind, ""));
             }
             bit <<= 1;
         }
@@ -212,18 +212,18 @@ impl<'a> Arguments<'a> {
     }
 
     pub(crate) fn missing(&self, name: &'static str) -> ArgumentError<'a> {
-        self.object.error(Fault::Missing, name.as_bytes())
+        self.object.error(FaultKind::Missing, name)
     }
 
     fn required(&mut self, name: &'static str) -> Result<Argument<'a>, ArgumentError<'a>> {
         let mut found = None;
-        let mut fault = Fault::Missing;
+        let mut kind = FaultKind::Missing;
         let mut read = self.read;
         let mut bit = 1; // 0 behind the 32nd
         for (candidate, value) in self.members() {
             if candidate == name {
                 if found.is_some() {
-                    fault = Fault::DuplicateKey;
+                    kind = FaultKind::DuplicateKey;
                     found = None;
                     break;
                 }
@@ -235,7 +235,7 @@ impl<'a> Arguments<'a> {
         self.read = read;
         match found {
             Some(value) => Ok(Argument { value, ..self.object }),
-            None => Err(self.object.error(fault, name.as_bytes())),
+            None => Err(self.object.error(kind, name)),
         }
     }
 }
@@ -244,7 +244,7 @@ impl<'a> Arguments<'a> {
 fn optional<'a, T>(argument: Result<T, ArgumentError<'a>>) -> Result<Option<T>, ArgumentError<'a>> {
     match argument {
         Ok(argument) => Ok(Some(argument)),
-        Err(error) if error.fault == Fault::Missing => Ok(None),
+        Err(error) if error.fault.kind == FaultKind::Missing => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -330,7 +330,7 @@ impl<'a> Argument<'a> {
         choices: impl IntoIterator<Item = (&'static str, T)>,
     ) -> Result<T, ArgumentError<'a>> {
         let choice = choices.into_iter().find(|(name, _)| text == *name);
-        choice.map(|(_, choice)| choice).ok_or_else(|| self.error(Fault::Choice, text.as_escaped_bytes()))
+        choice.map(|(_, choice)| choice).ok_or_else(|| self.error(FaultKind::Choice, ""))
     }
 
     /// An object, whose members the closure reads. One that it does not read is unexpected.
@@ -361,22 +361,22 @@ impl<'a> Argument<'a> {
 
     /// The error to give for an argument of none of the types that a command takes: `expected` is QAPI's name for them.
     pub fn type_error(&self, expected: &'static str) -> ArgumentError<'a> {
-        self.error(Fault::Type, expected.as_bytes())
+        self.error(FaultKind::Type, expected)
     }
 
     /// The error to give for a number outside of the range of `expected`, such as `uint8_t`.
     pub fn range_error(&self, expected: &'static str) -> ArgumentError<'a> {
-        self.error(Fault::Range, expected.as_bytes())
+        self.error(FaultKind::Range, expected)
     }
 
     /// The error to give for a value of the right type that means nothing.
     pub fn invalid(&self) -> ArgumentError<'a> {
-        self.error(Fault::Invalid, b"")
+        self.error(FaultKind::Invalid, "")
     }
 
     #[cfg(feature = "serde")]
     pub(crate) fn duplicate_key(&self) -> ArgumentError<'a> {
-        self.error(Fault::DuplicateKey, b"")
+        self.error(FaultKind::DuplicateKey, "")
     }
 
     /// Whether members that nobody reads are ignored: those of a newer agent.
@@ -385,12 +385,13 @@ impl<'a> Argument<'a> {
         self.others == Others::Ignored
     }
 
-    fn error(&self, fault: Fault, word: &'a [u8]) -> ArgumentError<'a> {
-        ArgumentError { before: self.root.before(self.value), word, fault }
+    fn error(&self, kind: FaultKind, word: &'static str) -> ArgumentError<'a> {
+        let at = self.root.before(self.value).len() as u32;
+        ArgumentError { arguments: self.root, fault: ArgumentFault { kind, at, word } }
     }
 }
 
-/// What is wrong with a command's arguments: one that is missing, unexpected, there twice, of another type or range.
+/// What is wrong with a command's arguments: one is missing, unexpected, there twice, of another type or out of range.
 ///
 /// Prints as the reference agent says it (QEMU 7.2, qapi/qobject-input-visitor.c), with the place of the argument:
 /// `vcpus[0].online`.
@@ -404,17 +405,25 @@ impl<'a> Argument<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ArgumentError<'a> {
-    /// What stands in front of the wrong argument, or of the object that lacks it.
-    before: &'a [u8],
-    /// The name of what is missing, the type that is expected, or the choice that there is not, with its escapes.
-    word: &'a [u8],
-    fault: Fault,
+    arguments: Value<'a>,
+    fault: ArgumentFault,
+}
+
+/// An [`ArgumentError`] without the arguments: it borrows nothing. The agent, which has them, prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ArgumentFault {
+    kind: FaultKind,
+    /// Where in the arguments' text the wrong one starts, or the object that lacks it.
+    at: u32,
+    /// The name of what is missing, or the type that is expected.
+    word: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)] // so that an error is five whole words, which move at once
+#[repr(u32)] // whole words move at once
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-enum Fault {
+enum FaultKind {
     Missing,
     Type,
     Range,
@@ -424,28 +433,45 @@ enum Fault {
     DuplicateKey,
 }
 
-impl<'a> ArgumentError<'a> {
+impl FaultKind {
+    const fn template(self) -> &'static str {
+        match self {
+            Self::Missing => "Parameter '%&$' is missing",
+            Self::Type => "Invalid parameter type for '%', expected: $",
+            Self::Range => "Parameter '%' expects $",
+            Self::Invalid => "Invalid parameter '%'",
+            Self::Choice => "Parameter '%' does not accept value '#'",
+            Self::Unexpected => "Parameter '%' is unexpected",
+            Self::DuplicateKey => DUPLICATE_KEY,
+        }
+    }
+}
+
+impl ArgumentFault {
     pub(crate) fn is_duplicate_key(&self) -> bool {
-        self.fault == Fault::DuplicateKey
+        self.kind == FaultKind::DuplicateKey
     }
 
-    pub(crate) const fn description(&self) -> Description<'a> {
-        let template = match self.fault {
-            Fault::Missing => "Parameter '%&$' is missing",
-            Fault::Type => "Invalid parameter type for '%', expected: $",
-            Fault::Range => "Parameter '%' expects $",
-            Fault::Invalid => "Invalid parameter '%'",
-            Fault::Choice => "Parameter '%' does not accept value '#'",
-            Fault::Unexpected => "Parameter '%' is unexpected",
-            Fault::DuplicateKey => DUPLICATE_KEY,
+    /// What to answer, given the arguments in which it was found.
+    pub(crate) fn description<'a>(&self, arguments: Value<'a>) -> Description<'a> {
+        let (path, rest) = arguments.as_bytes().split_at_checked(self.at as usize).unwrap_or_default();
+        let word = match self.kind {
+            FaultKind::Choice => first_string(rest).as_escaped_bytes(),
+            _ => self.word.as_bytes(),
         };
-        Description { template, path: self.before, word: self.word }
+        Description { template: self.kind.template(), path, word }
+    }
+}
+
+impl<'a> ArgumentError<'a> {
+    pub(crate) const fn fault(self) -> ArgumentFault {
+        self.fault
     }
 }
 
 impl fmt::Display for ArgumentError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.description().write(f)
+        self.fault.description(self.arguments).write(f)
     }
 }
 

@@ -4,7 +4,7 @@ mod arguments;
 mod request;
 mod response;
 
-pub use arguments::{Argument, ArgumentError, Arguments};
+pub use arguments::{Argument, ArgumentError, ArgumentFault, Arguments};
 pub(crate) use request::Envelope;
 pub use request::{Request, RequestError, RequestFault};
 pub use response::{ErrorResponse, Response};

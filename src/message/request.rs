@@ -14,8 +14,8 @@ use crate::json::value::Value;
 /// use guestwire::{Decoder, Event, message::Request};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
-/// let mut bytes: &[u8] = br#"{"execute": "guest-sync", "arguments": {"id": 7}, "id": "a"}"#;
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let bytes = br#"{"execute": "guest-sync", "arguments": {"id": 7}, "id": "a"}"#;
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(bytes) else { panic!("a frame was sent") };
 /// let mut request = Request::parse(&frame).expect("it is a request");
 /// assert_eq!(request.command, "guest-sync");
 /// assert_eq!(request.arguments.integer("id"), Ok(7));
@@ -83,8 +83,13 @@ impl<'a> Envelope<'a> {
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
+        Arguments::of(self.argument_value())
+    }
+
+    /// The arguments as they were received.
+    pub(crate) fn argument_value(&self) -> Value<'a> {
         let [_, arguments, _] = self.members;
-        arguments.map_or(Arguments::none(), Arguments::of)
+        arguments.unwrap_or(Value::new(b"{}"))
     }
 
     fn note(&mut self, name: Text<'a>, value: Value<'a>) {
@@ -133,8 +138,8 @@ impl<'a> Envelope<'a> {
 /// use guestwire::{Decoder, Event, message::{Request, RequestFault}};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
-/// let mut bytes: &[u8] = br#"{"execute": 1, "id": 7}"#;
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let bytes = br#"{"execute": 1, "id": 7}"#;
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(bytes) else { panic!("a frame was sent") };
 /// let error = Request::parse(&frame).expect_err("execute is a number");
 /// assert_eq!(error.fault, RequestFault::ExecuteType);
 /// assert_eq!(error.id.and_then(|id| id.integer()), Some(7));

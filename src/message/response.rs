@@ -13,8 +13,8 @@ use crate::json::value::Value;
 /// use guestwire::{Decoder, Event, message::Response};
 ///
 /// let mut decoder: Decoder<128> = Decoder::new();
-/// let mut bytes: &[u8] = br#"{"id": 1, "error": {"class": "CommandNotFound", "desc": "no such thing"}}"#;
-/// let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut bytes) else { panic!("a frame was sent") };
+/// let bytes = br#"{"id": 1, "error": {"class": "CommandNotFound", "desc": "no such thing"}}"#;
+/// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(bytes) else { panic!("a frame was sent") };
 /// let response = Response::parse(&frame).expect("it is a response");
 /// assert_eq!(response.id.and_then(|id| id.integer()), Some(1));
 /// let error = response.outcome.expect_err("it is an error");

@@ -14,7 +14,7 @@ use crate::json::encoder::ValueEncoder;
 use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
 
-impl<'q, 't> Call<'q, 't> {
+impl<'c> Call<'c> {
     /// Reads all of the command's arguments at once, and says that they have been read.
     ///
     /// ```
@@ -43,7 +43,7 @@ impl<'q, 't> Call<'q, 't> {
     ///
     /// # Errors
     /// As [`Arguments::deserialize`] and [`respond`](Self::respond).
-    pub fn deserialize<T: Deserialize<'q>>(self) -> Result<(T, Responder<'q, 't>), CommandError<'q>> {
+    pub fn deserialize<T: Deserialize<'c>>(self) -> Result<(T, Responder<'c>), CommandError> {
         let arguments = self.arguments.deserialize()?;
         Ok((arguments, self.respond()?))
     }
@@ -171,13 +171,13 @@ impl From<SerializeError> for DoesNotFit {
     }
 }
 
-impl<'q, 't> Responder<'q, 't> {
+impl<'c> Responder<'c> {
     /// Returns any type with [`Serialize`]. What becomes of `None` stands at [`ValueEncoder::serialize`].
     ///
     /// # Errors
     /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what has no form in JSON: numbers that are not
     /// finite or need more than 64 bits, bytes, maps whose keys are not strings, and what the type itself refuses.
-    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult<'q, 't> {
+    pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult {
         self.value(|place| Ok(place.serialize(value)?))
     }
 }

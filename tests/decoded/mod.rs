@@ -46,15 +46,10 @@ pub fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> us
                     let length = chunk(offset).clamp(1, bytes.len());
                     let (mut now, later) = bytes.split_at(length);
                     while !now.is_empty() {
-                        let before = now.len();
-                        let outcome = if length == 1 {
-                            let byte = now[0];
-                            now = &now[1..];
-                            decoder.push(byte)
-                        } else {
-                            decoder.push_slice(&mut now)
-                        };
-                        offset += before - now.len();
+                        let (taken, outcome) =
+                            if length == 1 { (1, decoder.push(now[0])) } else { decoder.push_slice(now) };
+                        now = &now[taken..];
+                        offset += taken;
                         events.extend(seen(outcome).map(|due| (offset - 1, due)));
                     }
                     bytes = later;

@@ -8,7 +8,7 @@ pub fn exchange<G: Guest, const RX: usize, const TX: usize>(agent: &mut Agent<G,
     let mut out = Vec::new();
     while !bytes.is_empty() {
         let before = bytes.len();
-        let _ = agent.push_slice(&mut bytes);
+        bytes = &bytes[agent.push_slice(bytes)..];
         assert!(bytes.len() < before || !agent.transmit().is_empty(), "nothing is taken and nothing is answered");
         while !agent.transmit().is_empty() {
             out.extend_from_slice(agent.transmit());

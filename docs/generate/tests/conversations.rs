@@ -53,7 +53,7 @@ fn shown(bytes: &[u8]) -> Vec<String> {
 fn answers(agent: &mut Agent<Board, 256, 640>, mut sent: &[u8]) -> Vec<u8> {
     let mut answers = Vec::new();
     while !sent.is_empty() {
-        let _ = agent.push_slice(&mut sent);
+        sent = &sent[agent.push_slice(sent)..];
         while !agent.transmit().is_empty() {
             answers.extend_from_slice(agent.transmit());
             agent.transmitted(usize::MAX);

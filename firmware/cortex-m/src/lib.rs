@@ -71,11 +71,11 @@ pub fn serve(uart: impl Uart, interrupt: u16, log_uart: impl Uart, nanoseconds_p
     log("the agent is ready\n");
     loop {
         let read = || received.dequeue().ok_or(nb::Error::WouldBlock)?.map_err(nb::Error::Other);
-        if let Err(Lost) = agent.poll_read(read) {
+        if let Err(Lost) = agent.read_from(read) {
             log("bytes are missing\n");
             agent.lost();
         }
-        let Ok(()) = agent.poll_write(|byte| uart.transmit(byte));
+        let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
         // An interrupt ends the sleep even where it is not yet served, or one just before would be slept through.
         interrupt::free(|_| {
             if agent.transmit().is_empty() && !received.ready() {

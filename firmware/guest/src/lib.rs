@@ -1,7 +1,10 @@
 //! The commands that libvirt and its users expect of a healthy guest, for any [`Board`].
 #![no_std]
 
-use guestwire::{Call, Command, CommandError, CommandResult, Guest, message::{ArgumentError, Arguments}};
+use guestwire::{
+    Call, Command, CommandError, CommandResult, Guest,
+    message::{ArgumentError, Arguments},
+};
 
 /// What the commands need of the hardware.
 pub trait Board {
@@ -108,19 +111,19 @@ impl<B: Board + 'static> Guest for Firmware<B> {
 }
 
 /// The list of what a board does not have.
-fn nothing<'q, 't, B>(_: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn nothing<B>(_: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     call.respond()?.array(|_| Ok(()))
 }
 
 /// There is no file system to freeze, but a client that freezes finds the agent frozen until it thaws.
-fn freeze<'q, 't, B>(guest: &mut Firmware<B>, call: Call<'q, 't>, frozen: bool) -> CommandResult<'q, 't> {
+fn freeze<B>(guest: &mut Firmware<B>, call: Call<'_>, frozen: bool) -> CommandResult {
     let response = call.respond()?;
     guest.frozen = frozen;
     response.integer(0)
 }
 
 /// Without a time, the real-time clock's is taken.
-fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn set_time<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     let time = call.arguments.optional_integer("time")?;
     let response = call.respond()?;
     let time = match time {
@@ -134,7 +137,7 @@ fn set_time<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> Co
     response.done()
 }
 
-fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn shutdown<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     let mode = call.arguments.optional_string("mode")?;
     let _responder = call.respond()?;
     let how = match mode {
@@ -148,7 +151,7 @@ fn shutdown<'q, 't, B: Board>(guest: &mut Firmware<B>, call: Call<'q, 't>) -> Co
 }
 
 /// Returns how many were done as asked, as the reference agent does: an error only if that is none.
-fn set_vcpus<'q, 't, B>(_: &mut Firmware<B>, call: Call<'q, 't>) -> CommandResult<'q, 't> {
+fn set_vcpus<B>(_: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     let vcpus = call.arguments.array("vcpus")?.map(|vcpu| vcpu.object(Vcpu::read));
     vcpus.clone().try_for_each(|vcpu| vcpu.map(drop))?;
     let response = call.respond()?;

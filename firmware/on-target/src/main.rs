@@ -8,7 +8,10 @@
 
 use core::convert::Infallible;
 
-use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply, frame::{FrameError, MAX_DEPTH}};
+use guestwire::{
+    Agent, Client, Command, Decoder, Event, Guest, Reply,
+    frame::{FrameError, MAX_DEPTH},
+};
 use on_target::{Random, entry};
 use semihosting::{println, process};
 
@@ -83,14 +86,17 @@ fn answer(bytes: &[u8]) -> Said {
 }
 
 fn tell(agent: &mut TestAgent, mut bytes: &[u8], said: &mut Said) {
-    while agent.push_slice(&mut bytes).is_err() || !agent.transmit().is_empty() {
-        transmit(agent, said);
+    while !bytes.is_empty() {
+        bytes = &bytes[agent.push_slice(bytes)..];
+        while !agent.transmit().is_empty() {
+            transmit(agent, said);
+        }
     }
 }
 
 fn push_each(agent: &mut TestAgent, bytes: &[u8], said: &mut Said) {
     for byte in bytes {
-        while agent.push(*byte).is_err() {
+        while !agent.push(*byte) {
             transmit(agent, said);
         }
     }
@@ -189,9 +195,9 @@ fn chunks() {
     let mut ends = 0;
     while ends < 2 {
         let mut read = || bytes.next().copied().ok_or(nb::Error::<Infallible>::WouldBlock);
-        let Ok(()) = agent.poll_read(&mut read);
+        let Ok(()) = agent.read_from(&mut read);
         ends += usize::from(bytes.len() == 0);
-        let Ok(()) = agent.poll_write(|byte| {
+        let Ok(()) = agent.write_to(|byte| {
             say(&mut said, &[byte]);
             nb::Result::<(), Infallible>::Ok(())
         });
@@ -254,10 +260,11 @@ fn conversation() {
         let mut sent = 0;
         while sent < due {
             let count = (1 + random.below(16)).min(due - sent);
-            let _ = match client.transmit()[..count] {
-                [byte] => agent.push(byte),
-                ref bytes => agent.push_slice(&mut &*bytes),
+            let taken = match client.transmit()[..count] {
+                [byte] => usize::from(agent.push(byte)),
+                ref bytes => agent.push_slice(bytes),
             };
+            assert_eq!(taken, count, "nothing waits");
             client.transmitted(count);
             sent += count;
         }

@@ -50,8 +50,8 @@ macro_rules! agent {
             // SAFETY: the only mention of it.
             let agent = unsafe { &mut *agent };
             loop {
-                let _ = agent.poll_read($crate::read);
-                let _ = agent.poll_write($crate::write);
+                let _ = agent.read_from($crate::read);
+                let _ = agent.write_to($crate::write);
             }
         }
     };

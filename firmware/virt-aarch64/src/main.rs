@@ -35,11 +35,8 @@ extern "C" fn main() -> ! {
             });
             agent.reset();
         }
-        let received = port.received();
-        let mut left = received;
-        // WouldBlock: a response has to go first. What is left is given again.
-        let _ = agent.push_slice(&mut left);
-        let taken = received.len() - left.len();
+        // Not all is taken where a response has to go first. The rest is given again.
+        let taken = agent.push_slice(port.received());
         port.consumed(taken);
         let sent = port.send(agent.transmit());
         agent.transmitted(sent);

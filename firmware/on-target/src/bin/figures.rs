@@ -115,7 +115,9 @@ fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
     let mut decoder = Decoder::<4000>::new();
     clock.instructions(|| {
         while !bytes.is_empty() {
-            let _ = black_box(decoder.push_slice(&mut bytes));
+            let (taken, event) = decoder.push_slice(bytes);
+            let _ = black_box(event);
+            bytes = &bytes[taken..];
         }
     })
 }

@@ -19,13 +19,13 @@ extern "C" fn _start() -> ! {
         {
             let _ = probe::write(frame.as_bytes().len() as u8);
         }
-        if let Ok(Event::Frame(frame)) = decoder.poll(probe::read) {
+        if let Ok(Event::Frame(frame)) = decoder.read_from(probe::read) {
             let _ = probe::write(frame.as_bytes().len() as u8);
         }
         if let Ok(byte) = probe::read() {
             bytes[usize::from(byte) % 8] = byte;
         }
-        if let Ok(Some(Event::Frame(frame))) = decoder.push_slice(&mut &bytes[..]) {
+        if let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(&bytes) {
             let _ = probe::write(frame.as_bytes().len() as u8);
         }
     }

@@ -18,7 +18,7 @@ extern "C" fn _start() -> ! {
         {
             let _ = probe::write(frame.as_bytes().len() as u8);
         }
-        if let Ok(Event::Frame(frame)) = decoder.poll(probe::read) {
+        if let Ok(Event::Frame(frame)) = decoder.read_from(probe::read) {
             let _ = probe::write(frame.as_bytes().len() as u8);
         }
     }

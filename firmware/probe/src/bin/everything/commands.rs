@@ -8,7 +8,11 @@ use guestwire::commands::{
     GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, IpAddressType, List, NetworkGetInterfaces, PciAddress, Schema,
     SetTime, SetVcpus, Shutdown, Str, SuspendDisk, SuspendHybrid, SuspendRam,
 };
-use guestwire::{Client, Command, Guest, json::{Encoder, Text, Value}, message::Arguments};
+use guestwire::{
+    Client, Command, Guest,
+    json::{Encoder, Text, Value},
+    message::Arguments,
+};
 
 #[derive(Clone)]
 pub struct Typed;

@@ -15,7 +15,14 @@ use commands::Typed;
 use ports::Port;
 use shapes::Shapes;
 
-use guestwire::{Agent, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply, agent::{Responder, guest_info_size}, client::Execute, frame::{Frame, FrameError}, json::{DoesNotFit, Encoder, Kind, Text, Value}, message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response}};
+use guestwire::{
+    Agent, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply,
+    agent::{Responder, guest_info_size},
+    client::Execute,
+    frame::{Frame, FrameError},
+    json::{DoesNotFit, Encoder, Kind, Text, Value},
+    message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
+};
 
 #[derive(Clone)]
 struct Board;
@@ -96,7 +103,7 @@ fn argument(element: Argument<'_>) -> Result<(), ArgumentError<'_>> {
     }
 }
 
-fn error<'q, 't>(response: Responder<'q, 't>) -> CommandResult<'q, 't> {
+fn error(response: Responder<'_>) -> CommandResult {
     if black_box(true) {
         response.error("something that had to be put together")
     } else {
@@ -104,19 +111,19 @@ fn error<'q, 't>(response: Responder<'q, 't>) -> CommandResult<'q, 't> {
     }
 }
 
-fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &mut &[u8]) {
+fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[u8]) {
     let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
     loop {
         if let Ok(byte) = probe::read() {
-            let _ = agent.push(byte);
+            black_box(agent.push(byte));
         }
-        let _ = agent.push_slice(bytes);
-        let _ = agent.poll_read(probe::read);
-        let _ = agent.poll_write(probe::write);
-        let _ = agent.poll_with(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
-        let _ = agent.poll(&mut Port);
+        black_box(agent.push_slice(bytes));
+        let _ = agent.read_from(probe::read);
+        let _ = agent.write_to(probe::write);
+        let _ = agent.poll(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
+        let _ = agent.poll_nb(&mut Port);
         let _ = agent.poll_io(&mut Port);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
@@ -172,14 +179,16 @@ fn reply(reply: Option<Reply<'_>>) {
     }
 }
 
-fn decoder<const N: usize>(bytes: &mut &[u8]) {
+fn decoder<const N: usize>(bytes: &[u8]) {
     let mut decoder = Decoder::<N>::new();
     loop {
         if let Ok(byte) = probe::read() {
             event(decoder.push(byte));
         }
-        event(decoder.push_slice(bytes));
-        let _ = decoder.poll(probe::read).map(|polled| event(Ok(Some(polled))));
+        let (taken, outcome) = decoder.push_slice(bytes);
+        event(outcome);
+        black_box(taken);
+        let _ = decoder.read_from(probe::read).map(|polled| event(Ok(Some(polled))));
         match black_box(0) {
             0 => decoder.reset(),
             1 => drop(black_box(decoder.lost())),

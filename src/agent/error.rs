@@ -1,0 +1,131 @@
+//! Why a command failed, and the error response that says so.
+
+use core::fmt;
+
+use crate::error::DoesNotFit;
+use crate::json::encoder::{Encoder, TextEncoder};
+use crate::json::value::Value;
+use crate::message::{ArgumentError, ArgumentFault, Description};
+
+/// Why a command failed. The agent answers with it, class `GenericError`.
+///
+/// ```
+/// use guestwire::{Command, CommandError};
+///
+/// struct Board { has_clock: bool }
+///
+/// const COMMANDS: &[Command<Board>] = &[Command::new("guest-get-time", |board: &mut Board, call| {
+///     let response = call.respond()?;
+///     if !board.has_clock {
+///         return Err(CommandError::Failed("This board has no clock"));
+///     }
+///     response.integer(0)
+/// })];
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum CommandError {
+    /// Its arguments are wrong. The response says which one, and how.
+    Argument(ArgumentFault),
+    /// The command itself failed: the description to answer with. For one that has to be put together, see
+    /// [`Responder::error`](super::Responder::error).
+    Failed(&'static str),
+    /// The response does not fit the agent's `TX` bytes.
+    DoesNotFit,
+}
+
+impl CommandError {
+    /// What to answer, given the command's arguments.
+    pub(super) fn description<'a>(&self, arguments: Value<'a>) -> Description<'a> {
+        match self {
+            Self::Argument(fault) => fault.description(arguments),
+            Self::Failed(description) => Description { template: "$", path: b"", word: description.as_bytes() },
+            Self::DoesNotFit => Description::fixed(DOES_NOT_FIT),
+        }
+    }
+}
+
+const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
+
+/// Without the arguments, so without the place of a wrong one.
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Argument(_) => "an argument is missing or wrong",
+            Self::Failed(description) => description,
+            Self::DoesNotFit => DOES_NOT_FIT,
+        })
+    }
+}
+
+impl core::error::Error for CommandError {}
+
+impl From<ArgumentError<'_>> for CommandError {
+    fn from(error: ArgumentError<'_>) -> Self {
+        Self::Argument(error.fault())
+    }
+}
+
+impl From<DoesNotFit> for CommandError {
+    fn from(_: DoesNotFit) -> Self {
+        Self::DoesNotFit
+    }
+}
+
+/// The reference agent's error classes. libvirt skips what it asked for, without complaint, on `CommandNotFound`.
+#[derive(Clone, Copy)]
+pub(super) enum ErrorClass {
+    GenericError,
+    CommandNotFound,
+}
+
+/// What writes a description. By reference, so that there is one copy of what uses it.
+pub(super) trait Describe {
+    fn write(&self, to: &mut TextEncoder<'_, '_>);
+}
+
+impl Describe for Description<'_> {
+    fn write(&self, to: &mut TextEncoder<'_, '_>) {
+        let _ = Description::write(self, to);
+    }
+}
+
+/// Writes an error response and returns its length: as it should be, or as much of it as fits, the `id` first.
+pub(super) fn error_response(
+    transmit: &mut [u8],
+    mut id: Option<Value<'_>>,
+    class: ErrorClass,
+    description: &dyn Describe,
+) -> usize {
+    loop {
+        let mut length = write_error(transmit, id, class, description);
+        if length == 0 {
+            length = write_error(transmit, id, class, const { &Description::fixed(DOES_NOT_FIT) });
+        }
+        if length > 0 || id.is_none() {
+            return length;
+        }
+        id = None;
+    }
+}
+
+/// 0 if it does not fit.
+fn write_error(transmit: &mut [u8], id: Option<Value<'_>>, class: ErrorClass, description: &dyn Describe) -> usize {
+    let mut encoder = Encoder::new(transmit);
+    encoder.put(b"{");
+    if let Some(id) = id {
+        encoder.put(b"\"id\": ");
+        encoder.put(id.as_bytes());
+        encoder.put(b", ");
+    }
+    encoder.put(b"\"error\": {\"class\": \"");
+    encoder.put(match class {
+        ErrorClass::GenericError => b"GenericError",
+        ErrorClass::CommandNotFound => b"CommandNotFound",
+    });
+    encoder.put(b"\", \"desc\": \"");
+    description.write(&mut encoder.text());
+    encoder.put(b"\"}}\n");
+    encoder.as_bytes().len()
+}
