@@ -237,7 +237,7 @@ impl Counts {
 }
 
 fn without_blanks(request: &[u8]) -> Vec<u8> {
-    match TestDecoder::new().push_slice(&request).1 {
+    match TestDecoder::new().push_slice(request).1 {
         Ok(Some(Event::Frame(frame))) => frame.as_bytes().to_vec(),
         other => panic!("{other:?}"),
     }
