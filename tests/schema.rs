@@ -583,3 +583,25 @@ fn while_frozen_a_guest_can_be_thawed_and_asked_whether_it_is() {
         }
     }
 }
+
+/// A thread may build what another sends.
+#[test]
+fn types_of_the_schema_go_from_thread_to_thread() {
+    fn check<T: Send + Sync + Default>() {}
+    check::<Str<'_>>();
+    check::<Bytes<'_>>();
+    check::<Exec<'_>>();
+    check::<ExecStatusReturn<'_>>();
+    check::<FileContent<'_>>();
+    check::<FileSeek>();
+    check::<FsTrimmed<'_>>();
+    check::<List<'_, FileSystem<'_>>>();
+    check::<List<'_, Disk<'_>>>();
+    check::<List<'_, NetworkInterface<'_>>>();
+    check::<List<'_, LogicalProcessor>>();
+    check::<List<'_, User<'_>>>();
+    check::<Load>();
+    check::<OsInfo<'_>>();
+    check::<Shutdown<'_>>();
+    check::<Timezone<'_>>();
+}

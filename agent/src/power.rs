@@ -31,6 +31,7 @@ fn guests_own(mode: ShutdownMode) -> Result<(), &'static str> {
         ShutdownMode::Powerdown => ("-P", "poweroff"),
         ShutdownMode::Halt => ("-H", "halt"),
         ShutdownMode::Reboot => ("-r", "reboot"),
+        _ => return Err("this way to shut down is unknown here"),
     };
     run(&[
         ("shutdown".as_ref(), &["-h", option, "+0", "asked for by the hypervisor"]),

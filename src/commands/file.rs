@@ -162,10 +162,11 @@ object! {
 }
 
 /// What an offset counts from: on the wire `set`, `cur` or `end`, or 0, 1 or 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Whence {
     /// The file's start.
+    #[default]
     Set,
     /// The current position.
     Cur,

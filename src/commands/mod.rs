@@ -48,6 +48,19 @@
 //! While file systems are frozen only [`FsfreezeStatus`] and [`FsfreezeThaw`] are served, and what is built in.
 //! [`Guest::is_disabled`](crate::Guest::is_disabled) is the place for an allow or a block list.
 //!
+//! QEMU adds optional members and choices, and so will minor versions of this crate. Write out the members that a command
+//! always has and end with `..Default::default()`; end patterns with `..`, and a `match` of choices with `_`:
+//!
+//! ```
+//! use guestwire::commands::{NetworkInterface, OsInfo};
+//!
+//! let interface = NetworkInterface { name: "lo".into(), ..Default::default() };
+//! let OsInfo { id, .. } = OsInfo { id: Some("debian".into()), ..Default::default() };
+//! # assert!(interface.name == "lo" && id.expect("it was said") == "debian");
+//! ```
+//!
+//! All of them are `Send` and `Sync`, so a closure in a [`Str`] or a [`List`] has to be `Sync`.
+//!
 //! Members of what is returned stand in the order in which the reference agent's hash table holds them, so that the same
 //! values make the same bytes.
 

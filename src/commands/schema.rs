@@ -144,14 +144,15 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 }
 
-/// An object of the schema: for each member the field, its type, and its name on the wire.
+/// An object of the schema: for each member the field, its type, and its name on the wire. QEMU adds optional members, so
+/// it has a `Default`: see the policy in this folder's `mod.rs`.
 macro_rules! object {
     (
         $(#[$meta:meta])*
         $name:ident $(<$a:lifetime>)? { $($(#[$doc:meta])* $field:ident: $type:ty = $wire:literal,)* }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug)]
+        #[derive(Clone, Copy, Debug, Default)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         pub struct $name $(<$a>)? {
             $(
@@ -236,26 +237,30 @@ macro_rules! command {
     };
 }
 
-/// A string of the schema that is one of a few.
+/// A string of the schema that is one of a few. The first is the default.
 macro_rules! choices {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $choice:ident = $wire:literal,)* }) => {
+    ($(#[$meta:meta])* $name:ident { $first:ident = $first_wire:literal, $($choice:ident = $wire:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
         pub enum $name {
+            #[doc = concat!("`", $first_wire, "`")]
+            #[default]
+            $first,
             $(
                 #[doc = concat!("`", $wire, "`")]
-                $(#[$doc])*
                 $choice,
             )*
         }
 
         impl $name {
-            const CHOICES: &'static [(&'static str, Self)] = &[$(($wire, Self::$choice)),*];
+            const CHOICES: &'static [(&'static str, Self)] = &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
 
             /// The name on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self {
+                    Self::$first => $first_wire,
                     $(Self::$choice => $wire,)*
                 }
             }

@@ -70,7 +70,6 @@ command! {
 
 object! {
     /// An operating system. The members but for `kernel-*` and `machine` are those of os-release(5).
-    #[derive(Default)]
     OsInfo<'a> {
         name: Option<Str<'a>> = "name",
         kernel_release: Option<Str<'a>> = "kernel-release",

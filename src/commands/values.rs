@@ -22,13 +22,14 @@ use crate::message::{Argument, ArgumentError};
 /// assert!(plain == "toaster" && written == "toaster");
 /// ```
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Str<'a> {
     /// A string that is here.
     Plain(&'a str),
     /// One that was received.
     Received(Text<'a>),
     /// One that the closure writes.
-    Written(&'a dyn Fn(&mut dyn Write) -> fmt::Result),
+    Written(&'a (dyn Fn(&mut dyn Write) -> fmt::Result + Sync)),
 }
 
 impl<'a> Str<'a> {
@@ -50,6 +51,13 @@ impl<'a> Str<'a> {
     }
 }
 
+/// Empty.
+impl Default for Str<'_> {
+    fn default() -> Self {
+        Self::Plain("")
+    }
+}
+
 impl<'a> From<&'a str> for Str<'a> {
     fn from(plain: &'a str) -> Self {
         Self::Plain(plain)
@@ -62,7 +70,7 @@ impl<'a> From<Text<'a>> for Str<'a> {
     }
 }
 
-impl<'a, F: Fn(&mut dyn Write) -> fmt::Result> From<&'a F> for Str<'a> {
+impl<'a, F: Fn(&mut dyn Write) -> fmt::Result + Sync> From<&'a F> for Str<'a> {
     fn from(write: &'a F) -> Self {
         Self::Written(write)
     }
@@ -136,15 +144,22 @@ pub struct List<'a, T> {
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Received(Argument<'a>),
-    Written(&'a dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>),
+    Written(&'a (dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit> + Sync)),
 }
 
 impl<'a, T> List<'a, T> {
     /// The list whose elements the closure writes. It should write elements of `T`.
     ///
     /// A closure that borrows is written where the list is used up, in one expression, or has a name of its own.
-    pub const fn of(write: &'a dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>) -> Self {
+    pub const fn of(write: &'a (dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit> + Sync)) -> Self {
         Self { source: Source::Written(write), element: PhantomData }
+    }
+}
+
+/// Empty.
+impl<T> Default for List<'_, T> {
+    fn default() -> Self {
+        Self::of(&|_| Ok(()))
     }
 }
 
@@ -187,6 +202,7 @@ impl<'a, T: Parse<'a>> Parse<'a> for List<'a, T> {
 /// Bytes, which travel as base64: some that are here, or some that were received.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Bytes<'a> {
     /// Bytes that are here.
     Plain(&'a [u8]),
@@ -212,6 +228,13 @@ impl<'a> Bytes<'a> {
             Self::Received(_) => return Err(NotBase64),
         };
         Ok(plain.iter().copied().chain(Decoded::new(received)))
+    }
+}
+
+/// None.
+impl Default for Bytes<'_> {
+    fn default() -> Self {
+        Self::Plain(&[])
     }
 }
 
@@ -247,7 +270,7 @@ impl<'a> Parse<'a> for Bytes<'a> {
 }
 
 /// So many thousandths: a number with a fraction, without floating point. What is less than one is cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Thousandths(pub i64);
 
