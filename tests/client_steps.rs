@@ -3,7 +3,7 @@
 //!
 //! What is answered has the `id` that was asked with, if there was one.
 
-use guestwire::{Client, Reply, client::ClientError};
+use guestwire::{Client, Reply, client::ClientError, frame::FrameError};
 use serde_json::Value;
 
 type TestClient = Client<64, 256>;
@@ -72,11 +72,11 @@ fn bytes_lost_behind_the_sentinel_take_another_sentinel() {
         let mut client = TestClient::new();
         client.synchronize(77);
         assert_eq!(received(&mut client, &[b"\xFF", half].concat()), [""; 0]);
-        client.lost();
+        assert_eq!(client.lost(), Ok(()));
         // A frame that begins where one may begin after a gap.
         let late = b"x}\n}\n{\"return\": 77}\n";
         assert_eq!(received(&mut client, late), [""; 0], "{}", half.escape_ascii());
-        assert!(!client.is_in_step());
+        assert!(!client.is_ready());
         assert_eq!(received(&mut client, b"\xFF{\"return\": 77}\n"), ["Synchronized"]);
     }
 }
@@ -87,7 +87,7 @@ fn bytes_lost_in_a_plain_synchronization_take_another_answer() {
     let mut client = TestClient::new();
     client.synchronize_plain(77);
     assert_eq!(received(&mut client, b"{\"return\": 7"), [""; 0]);
-    client.lost();
+    assert_eq!(client.lost(), Ok(()));
     assert_eq!(received(&mut client, b"7}\n"), [""; 0]);
     assert_eq!(received(&mut client, b"{\"return\": 77}\n"), ["Synchronized"]);
 }
@@ -99,10 +99,10 @@ fn bytes_lost_leave_step() {
     waiting.execute("guest-ping").unwrap();
     let answer = format!("{{\"return\": {{}}{}}}\n", id(&waiting));
     for mut client in [in_step(), waiting] {
-        client.lost();
+        assert_eq!(client.lost(), Err(ClientError::Broken(FrameError::Lost)));
         let replies = received(&mut client, answer.as_bytes());
         assert!(replies.iter().all(|reply| reply.starts_with("Broken(Lost)")), "{replies:?}");
-        assert!(!client.is_in_step() && client.transmit().is_empty());
+        assert!(!client.is_ready() && client.transmit().is_empty());
     }
 }
 
