@@ -636,15 +636,15 @@ mod synchronizing {
         }
     }
 
-    /// It is looked for in steps of many bytes, and found wherever it stands in one.
+    /// It is looked for in steps of many bytes, and found wherever it is in one.
     #[test]
     #[cfg_attr(miri, ignore = "takes too long there")]
     fn the_sentinel_is_found_at_every_place() {
         for stale in 0..200 {
-            for (byte, behind) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
+            for (byte, after) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
                 let mut client = synchronizing(7);
-                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
-                assert_eq!(received(&mut client, &bytes), ["synchronized"], "{stale} bytes in front of it");
+                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(after)].concat();
+                assert_eq!(received(&mut client, &bytes), ["synchronized"], "after {stale} bytes");
             }
         }
     }
@@ -669,7 +669,7 @@ mod synchronizing {
     }
 
     #[test]
-    fn an_echoed_request_and_an_error_behind_a_sentinel_are_skipped() {
+    fn an_echoed_request_and_an_error_after_a_sentinel_are_skipped() {
         let mut client = synchronizing(77);
         let echo = b"\xFF{\"execute\": \"guest-sync-delimited\", \"arguments\": {\"id\": 77}}\n";
         assert_eq!(received(&mut client, echo), [""; 0]);
@@ -851,7 +851,7 @@ mod field {
         assert_eq!(received(&mut executing(PING), b"{\"return\": {}}"), ["IdMissing"]);
     }
 
-    /// A noise byte in front of a request draws an error, and then the request is answered.
+    /// A noise byte before a request draws an error, and then the request is answered.
     #[test]
     fn the_error_that_noise_draws_shifts_no_answer_to_the_next_request() {
         for errors in ["unattributed ", ""] {

@@ -1,4 +1,4 @@
-//! Steps of the client that are easily got wrong: half a frame in front of a synchronization, bytes lost behind a
+//! Steps of the client that are easy to get wrong: half a frame before a synchronization, bytes lost after a
 //! sentinel, an answer before its request has gone, and one that is too long.
 //!
 //! What is answered has the `id` that was asked with, if there was one.
@@ -27,7 +27,7 @@ fn in_step() -> TestClient {
     client
 }
 
-/// A member `id` for an answer to what the client is about to send, and a comma in front of it.
+/// A member `id` for an answer to what the client is about to send, and a comma before it.
 fn id(client: &TestClient) -> String {
     let request: Value = serde_json::from_slice(client.transmit()).unwrap();
     request.get("id").map_or(String::new(), |id| format!(", \"id\": {id}"))
@@ -47,7 +47,7 @@ const HALVES: [&[u8]; 9] = [
 
 /// A plain one waits for no sentinel that would end the half.
 #[test]
-fn half_a_frame_in_front_of_a_synchronization_is_forgotten() {
+fn half_a_frame_before_a_synchronization_is_forgotten() {
     for half in HALVES {
         for mut client in [in_step(), {
             let mut client = TestClient::new();
@@ -65,9 +65,9 @@ fn half_a_frame_in_front_of_a_synchronization_is_forgotten() {
     }
 }
 
-/// What comes behind the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
+/// What comes after the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
 #[test]
-fn bytes_lost_behind_the_sentinel_take_another_sentinel() {
+fn bytes_lost_after_the_sentinel_take_another_sentinel() {
     for half in [&b""[..], b"{", b"{\"return\": ", b"{\"return\": 7"] {
         let mut client = TestClient::new();
         client.synchronize(77);
@@ -92,7 +92,7 @@ fn bytes_lost_in_a_plain_synchronization_take_another_answer() {
     assert_eq!(received(&mut client, b"{\"return\": 77}\n"), ["Synchronized"]);
 }
 
-/// Whatever a client in step waits for: what comes behind the gap may be the end of something else.
+/// Whatever a client in step waits for: what comes after the gap may be the end of something else.
 #[test]
 fn bytes_lost_leave_step() {
     let mut waiting = in_step();
@@ -135,7 +135,7 @@ fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
 
 /// Where members are is noted of the first few only.
 #[test]
-fn an_id_behind_more_members_than_are_noted_is_found() {
+fn an_id_after_more_members_than_are_noted_is_found() {
     for others in 0..8 {
         let mut client = in_step();
         client.execute("guest-ping").unwrap();

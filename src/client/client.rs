@@ -123,7 +123,7 @@ pub enum Reply<'a> {
     Error(ErrorResponse<'a>),
     /// An error without `id`, so that nobody can tell what it answers. The request is still waiting for its response.
     ///
-    /// An agent answers noise on the line like that, in front of the request or inside it: in the first case the response
+    /// An agent answers noise on the line like that, before the request or inside it: in the first case the response
     /// follows, in the second none ever comes, and the caller's time-out decides. An agent that knows no `id` (qemu-ga
     /// before QEMU 3.0) refuses every request like that: see [`Client::omit_ids`].
     Unattributed(ErrorResponse<'a>),
@@ -338,7 +338,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         verdict
     }
 
-    /// The reply that a verdict stands for. It stays until the next byte is taken.
+    /// The reply that a verdict announces. It stays until the next byte is taken.
     pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
         Ok(Some(match verdict {
             Verdict::Nothing => return Ok(None),
