@@ -105,7 +105,7 @@ impl Line {
         }
         let request = self.request();
         self.screen.verdict("nothing comes");
-        self.host.timed_out();
+        self.host.reset();
         assert_eq!(self.guest.push_slice(&request), request.len(), "nothing waits");
         let late = self.guest.transmit().to_vec();
         self.guest.transmitted(late.len());
@@ -135,8 +135,9 @@ impl Line {
 
     fn hear(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            match self.host.push_slice(&mut bytes) {
-                Ok(None) => {}
+            let (taken, reply) = self.host.push_slice(bytes);
+            bytes = &bytes[taken..];
+            match reply {
                 Ok(Some(guestwire::Reply::Synchronized)) => self.screen.verdict("in step"),
                 Ok(Some(guestwire::Reply::Return(value))) => {
                     self.screen.verdict(&format!("returned {}", value.as_bytes().escape_ascii()));
@@ -144,6 +145,7 @@ impl Line {
                 Ok(Some(guestwire::Reply::Error(error) | guestwire::Reply::Unattributed(error))) => {
                     self.screen.verdict(&format!("refused: {}", error.class));
                 }
+                Ok(_) => {}
                 Err(error) => self.screen.verdict(&format!("out of step: {error}")),
             }
         }

@@ -50,40 +50,40 @@ impl fmt::Display for FrameError {
 
 impl Error for FrameError {}
 
-/// What can go wrong where bytes come from a port: with the protocol, or with the port.
+/// What went wrong on the line: in the port or in the protocol.
 ///
 /// ```
-/// use guestwire::{Decoder, frame::FrameError, io::PollError};
+/// use guestwire::{Decoder, frame::FrameError, io::LineError};
 ///
 /// let mut decoder: Decoder<64> = Decoder::new();
 /// let broken = decoder.read_from(|| Ok::<u8, nb::Error<&str>>(b'?'));
-/// assert_eq!(broken, Err(nb::Error::Other(PollError::Protocol(FrameError::Noise))));
+/// assert_eq!(broken, Err(nb::Error::Other(LineError::Protocol(FrameError::Noise))));
 /// let unplugged = decoder.read_from(|| Err(nb::Error::Other("unplugged")));
-/// assert_eq!(unplugged, Err(nb::Error::Other(PollError::Port("unplugged"))));
+/// assert_eq!(unplugged, Err(nb::Error::Other(LineError::Port("unplugged"))));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum PollError<P, E> {
-    /// What the bytes say is wrong.
-    Protocol(P),
+pub enum LineError<P, E> {
     /// The port's own error.
     Port(E),
+    /// What is wrong with the bytes that it gave.
+    Protocol(P),
 }
 
-impl<P: fmt::Display, E: fmt::Display> fmt::Display for PollError<P, E> {
+impl<P: fmt::Display, E: fmt::Display> fmt::Display for LineError<P, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Protocol(error) => error.fmt(f),
             Self::Port(error) => error.fmt(f),
+            Self::Protocol(error) => error.fmt(f),
         }
     }
 }
 
-impl<P: Error + 'static, E: Error + 'static> Error for PollError<P, E> {
+impl<P: Error + 'static, E: Error + 'static> Error for LineError<P, E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Protocol(error) => error.source(),
             Self::Port(error) => error.source(),
+            Self::Protocol(error) => error.source(),
         }
     }
 }

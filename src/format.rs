@@ -3,7 +3,6 @@
 use defmt::{Format, Formatter, write};
 
 use crate::agent::{Agent, Command, Guest};
-use crate::client::Client;
 use crate::frame::Decoder;
 use crate::json::string::Text;
 use crate::json::value::Value;
@@ -30,12 +29,6 @@ impl<const N: usize> Format for Decoder<N> {
 impl<G: Guest, const RX: usize, const TX: usize> Format for Agent<G, RX, TX> {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "Agent {{ transmit: {=[u8]:a} }}", self.transmit());
-    }
-}
-
-impl<const RX: usize, const TX: usize> Format for Client<RX, TX> {
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Client {{ in_step: {=bool}, transmit: {=[u8]:a} }}", self.is_in_step(), self.transmit());
     }
 }
 

@@ -32,7 +32,7 @@ impl<const N: usize> Transmit<N> {
     }
 
     /// Gives bytes to `write` until it would block. A byte that it did not take is given again next time.
-    pub(crate) fn poll<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+    pub(crate) fn write_to<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         while let [byte, ..] = *self.pending() {
             match write(byte) {
                 Ok(()) => self.advance(1),

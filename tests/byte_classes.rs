@@ -149,8 +149,8 @@ fn last_seen(before: &[u8], byte: u8) -> Seen {
     let by_poll = match polled.read_from(|| once.take().ok_or(nb::Error::<Infallible>::WouldBlock)) {
         Ok(event) => seen(Ok(Some(event))),
         Err(nb::Error::WouldBlock) => Seen::Nothing,
-        Err(nb::Error::Other(guestwire::io::PollError::Protocol(error))) => Seen::Error(error),
-        Err(nb::Error::Other(guestwire::io::PollError::Port(never))) => match never {},
+        Err(nb::Error::Other(guestwire::io::LineError::Protocol(error))) => Seen::Error(error),
+        Err(nb::Error::Other(guestwire::io::LineError::Port(never))) => match never {},
     };
     assert_eq!(by_poll, due, "{} polled", before.escape_ascii());
     let whole = [before, &[byte]].concat();

@@ -27,16 +27,19 @@ fn received(client: &mut TestClient, mut bytes: &[u8]) -> Vec<String> {
         Ok(Some(Reply::Return(value))) => Some(String::from_utf8(value.as_bytes().to_vec()).unwrap()),
         Ok(Some(Reply::Error(error))) => Some(error.to_string()),
         Ok(Some(Reply::Unattributed(error))) => Some(format!("unattributed {error}")),
+        Ok(Some(other)) => Some(format!("{other:?}")),
         Err(error) => Some(format!("{error:?}")),
     };
     let mut by_byte = client.clone();
     let one_by_one: Vec<_> = bytes.iter().filter_map(|byte| show(by_byte.push(*byte))).collect();
     let mut replies = Vec::new();
     while !bytes.is_empty() {
-        replies.extend(show(client.push_slice(&mut bytes)));
+        let (taken, reply) = client.push_slice(bytes);
+        bytes = &bytes[taken..];
+        replies.extend(show(reply));
     }
     assert_eq!(one_by_one, replies, "by byte and by slice");
-    assert_eq!(by_byte.is_in_step(), client.is_in_step());
+    assert_eq!(by_byte.is_ready(), client.is_ready());
     replies
 }
 
@@ -141,7 +144,7 @@ fn an_id_is_never_used_twice() {
     assert_eq!(next_id(&mut client), 501);
     // What was given up is used up.
     client.execute(PING).unwrap();
-    client.timed_out();
+    client.reset();
     synchronize(&mut client, 6, 6);
     assert_eq!(next_id(&mut client), 503);
     // What did not fit is not.
@@ -164,11 +167,11 @@ fn a_request_that_just_fits_and_one_that_does_not() {
     let fits = |length: usize| {
         let mut client = in_step();
         let outcome = client.execute_with("guest-x", |arguments| arguments.member("x").string(&"x".repeat(length)));
-        (outcome, client.transmit().len(), client.is_in_step(), client.execute("guest-ping"))
+        (outcome, client.transmit().len(), client.execute("guest-ping"))
     };
     let room = 128 - "{\"execute\": \"guest-x\", \"arguments\": {\"x\": \"\"}, \"id\": 78}\n".len();
-    assert_eq!(fits(room), (Ok(()), 128, true, Err(ExecuteError::Waiting)));
-    assert_eq!(fits(room + 1), (Err(ExecuteError::DoesNotFit), 0, true, Ok(())));
+    assert_eq!(fits(room), (Ok(()), 128, Err(ExecuteError::Waiting)));
+    assert_eq!(fits(room + 1), (Err(ExecuteError::DoesNotFit), 0, Ok(())));
 }
 
 #[test]
@@ -226,11 +229,11 @@ fn with_an_id_no_other_response_is_taken() {
     assert_eq!(received(&mut client, br#"{"id": 6, "error": {"class": "A", "desc": "b"}}"#), [""; 0]);
     assert_eq!(received(&mut client, br#"{"return": 3, "id": 78}"#), ["3"]);
     assert_eq!(received(&mut client, br#"{"return": 3, "id": 78}"#), [""; 0], "a second one while idle");
-    assert!(client.is_in_step());
+    assert!(client.is_ready());
     let mut client = executing(PING);
     assert_eq!(received(&mut client, br#"{"return": 1, "return": 2, "id": 78}"#), [""; 0], "which one counts?");
     assert_eq!(received(&mut client, br#"{"return": 1}"#), ["IdMissing"]);
-    assert!(!client.is_in_step());
+    assert!(!client.is_ready());
 }
 
 /// What each state makes of each event. A column is an event, a row what comes of it and the state that it leads to.
@@ -239,7 +242,7 @@ mod table {
 
     fn out_of_step() -> TestClient {
         let mut client = in_step();
-        client.timed_out();
+        client.reset();
         client
     }
 
@@ -284,7 +287,7 @@ mod table {
             [b"{\"return\": 77}\n".as_slice(), b"{\"return\": 1}\n{\"return\": 77}\n", b"\xFF{\"return\": 77}\n"];
         match after.map(in_step_by) {
             _ if client.is_ready() => "Ready",
-            _ if client.is_in_step() => "AwaitReply",
+            _ if client.clone().execute(PING) == Err(ExecuteError::Waiting) => "AwaitReply",
             [false, false, false] => "OutOfStep",
             [false, false, true] => "AwaitSentinel",
             [true, false, true] => "AwaitSyncReply",
@@ -321,12 +324,17 @@ mod table {
     /// `Lost` and what is known to be corrupted, with nothing open.
     #[track_caller]
     fn check_line_faults(start: fn() -> TestClient, leads_to: &str) {
-        for call in [TestClient::lost, TestClient::corrupted] {
+        for (call, error) in [
+            (TestClient::lost as fn(&mut TestClient) -> _, FrameError::Lost),
+            (TestClient::corrupted, FrameError::Noise),
+        ] {
             let mut client = start();
-            call(&mut client);
+            // Whoever waits for a reply is told that none comes, and nobody else.
+            let was_in_step = matches!(state(&client), "Ready" | "AwaitReply");
+            let told = if was_in_step { Err(ClientError::Broken(error)) } else { Ok(()) };
+            assert_eq!(call(&mut client), told);
             // The first printable byte after lost ones is an error; state() begins with one.
-            let _ = client.push(b'#');
-            let _ = client.push_slice(&mut &b"\n{}\n"[..]);
+            assert_eq!(received(&mut client, b"#\n{}\n"), [""; 0]);
             assert_eq!(state(&client), leads_to);
         }
     }
@@ -473,7 +481,7 @@ fn without_an_id_whatever_is_odd_makes_the_client_out_of_step() {
     ] {
         let mut client = executing_without_id(PING);
         assert_eq!(received(&mut client, bytes), outcome, "{}", bytes.escape_ascii());
-        assert!(!client.is_in_step());
+        assert!(!client.is_ready());
         assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
         assert_eq!(
             received(&mut client, b"{\"return\": {}}\xFF{\"return\": 77}"),
@@ -483,6 +491,21 @@ fn without_an_id_whatever_is_odd_makes_the_client_out_of_step() {
         client.synchronize(78);
         assert_eq!(received(&mut client, b"{}\xFF{\"return\": 78}"), ["synchronized"]);
     }
+}
+
+/// The rest of a read is the caller's, who may send a request first.
+#[test]
+fn what_follows_a_reply_is_left_untaken() {
+    let mut client = executing(PING);
+    let stale = "{\"return\": 1, \"id\": 5}\n[1] ";
+    let answer = "{\"return\": 2, \"id\": 78}";
+    let bytes = format!("{stale}{answer}\n#");
+    let (taken, reply) = client.push_slice(bytes.as_bytes());
+    assert!(matches!(reply, Ok(Some(Reply::Return(value))) if value.integer() == Some(2)));
+    assert_eq!(taken, stale.len() + answer.len());
+    assert_eq!(client.push_slice(b"\n# more"), (2, Err(ClientError::Broken(FrameError::Noise))));
+    assert_eq!(client.push_slice(b" more"), (5, Ok(None)), "out of step all is dropped");
+    assert_eq!(client.push_slice(b""), (0, Ok(None)));
 }
 
 #[test]
@@ -522,7 +545,7 @@ fn a_response_that_breaks_after_it_does_not_fit() {
     let mut client = executing_without_id(PING);
     let broken = format!("{{\"return\": \"{}\n", "x".repeat(256));
     assert_eq!(received(&mut client, broken.as_bytes()), ["Broken(Overflow)"]);
-    assert!(!client.is_in_step());
+    assert!(!client.is_ready());
 }
 
 #[test]
@@ -530,7 +553,7 @@ fn a_response_that_began_before_the_request_is_not_its_own() {
     let mut client = in_step();
     assert_eq!(received(&mut client, b"\n{\"return\": \"sta"), [""; 0]);
     assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
-    assert!(!client.is_in_step() && client.transmit().is_empty());
+    assert!(!client.is_ready() && client.transmit().is_empty());
 }
 
 #[test]
@@ -552,26 +575,26 @@ fn a_response_that_comes_before_the_request_has_left_is_not_its_own() {
     client.transmitted(5);
     let too_long = format!("{{\"return\":\"{}\"}}", "x".repeat(256));
     assert_eq!(received(&mut client, too_long.as_bytes()), ["Unexpected"]);
-    assert!(client.transmit().is_empty() && !client.is_in_step(), "the rest is not sent");
+    assert!(client.transmit().is_empty() && !client.is_ready(), "the rest is not sent");
 }
 
 #[test]
 fn bytes_known_to_be_missing() {
     let mut client = executing(PING);
     assert_eq!(received(&mut client, b"{\"return\": "), [""; 0]);
-    client.lost();
-    assert!(!client.is_in_step());
+    assert_eq!(client.lost(), Err(ClientError::Broken(FrameError::Lost)));
+    assert!(!client.is_ready());
 
     let mut client = TestClient::new();
     client.synchronize(77);
     assert_eq!(received(&mut client, b"\xFF{\"return\": 7"), [""; 0]);
-    client.lost();
+    assert_eq!(client.lost(), Ok(()));
     assert_eq!(received(&mut client, b"7}\n\xFF{\"return\": 77}"), ["synchronized"]);
 
     let mut client = TestClient::new();
     client.synchronize_plain(177);
     assert_eq!(received(&mut client, b"{\"return\": 1"), [""; 0]);
-    client.lost();
+    assert_eq!(client.lost(), Ok(()));
     assert_eq!(received(&mut client, b"77}"), [""; 0], "two halves are no whole");
     assert_eq!(received(&mut client, b"\n{\"return\": 177}"), ["synchronized"]);
 }
@@ -584,11 +607,10 @@ mod synchronizing {
     fn the_smallest_client() {
         let mut client: Client<34, 75> = Client::new();
         client.synchronize((1 << 48) - 2);
-        let mut bytes: &[u8] = b"\xFF{\"return\": 281474976710654}\n";
-        assert_eq!(client.push_slice(&mut bytes), Ok(Some(Reply::Synchronized)));
+        assert_eq!(client.push_slice(b"\xFF{\"return\": 281474976710654}\n").1, Ok(Some(Reply::Synchronized)));
         client.execute("guest-ping").unwrap();
-        let mut bytes: &[u8] = b"{\"return\": {}, \"id\": 281474976710655}\n";
-        assert!(matches!(client.push_slice(&mut bytes), Ok(Some(Reply::Return(_)))));
+        let (_, reply) = client.push_slice(b"{\"return\": {}, \"id\": 281474976710655}\n");
+        assert!(matches!(reply, Ok(Some(Reply::Return(_)))));
     }
 
     fn synchronizing(id: i64) -> TestClient {
@@ -614,15 +636,15 @@ mod synchronizing {
         }
     }
 
-    /// It is looked for in steps of many bytes, and found wherever it stands in one.
+    /// It is looked for in steps of many bytes, and found wherever it is in one.
     #[test]
     #[cfg_attr(miri, ignore = "takes too long there")]
     fn the_sentinel_is_found_at_every_place() {
         for stale in 0..200 {
-            for (byte, behind) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
+            for (byte, after) in [(b"\xFE", 0), (b"\xFE", 100), (b"\xFF", 0), (b"\xFF", 100)] {
                 let mut client = synchronizing(7);
-                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(behind)].concat();
-                assert_eq!(received(&mut client, &bytes), ["synchronized"], "{stale} bytes in front of it");
+                let bytes = [&byte.repeat(stale), b"\xFF{\"return\": 7}".as_slice(), &b" ".repeat(after)].concat();
+                assert_eq!(received(&mut client, &bytes), ["synchronized"], "after {stale} bytes");
             }
         }
     }
@@ -643,11 +665,11 @@ mod synchronizing {
         }
         let mut client = synchronizing(77);
         assert_eq!(received(&mut client, b"\xFF{\"return\": 76}\n{\"return\": 77}\n"), [""; 0], "no sentinel in front");
-        assert!(!client.is_in_step());
+        assert!(!client.is_ready());
     }
 
     #[test]
-    fn an_echoed_request_and_an_error_behind_a_sentinel_are_skipped() {
+    fn an_echoed_request_and_an_error_after_a_sentinel_are_skipped() {
         let mut client = synchronizing(77);
         let echo = b"\xFF{\"execute\": \"guest-sync-delimited\", \"arguments\": {\"id\": 77}}\n";
         assert_eq!(received(&mut client, echo), [""; 0]);
@@ -686,7 +708,7 @@ mod field {
         let mut client = TestClient::new();
         for attempt in 1..10 {
             client.synchronize(attempt);
-            client.timed_out();
+            client.reset();
         }
         client.synchronize(10);
         assert_eq!(received(&mut client, b"\xFF{\"return\": 9}\n\xFF{\"return\": 10}\n"), ["synchronized"]);
@@ -696,7 +718,7 @@ mod field {
     #[test]
     fn a_late_response_is_not_the_answer_to_the_next_request() {
         let mut client = executing(Execute::new("guest-get-time"));
-        client.timed_out();
+        client.reset();
         assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
         client.synchronize(78);
         assert_eq!(received(&mut client, b"{\"return\": 1795}\n\xFF{\"return\": 78}\n"), ["synchronized"]);
@@ -752,8 +774,8 @@ mod field {
     #[test]
     fn giving_up_is_the_callers_and_always_possible() {
         for mut client in [TestClient::new(), in_step(), executing(PING), executing(PING.no_success_response())] {
-            client.timed_out();
-            assert!(!client.is_in_step() && client.transmit().is_empty());
+            client.reset();
+            assert!(!client.is_ready() && client.transmit().is_empty());
             client.synchronize(78);
             assert_eq!(received(&mut client, b"\xFF{\"return\": 78}"), ["synchronized"]);
         }
@@ -764,7 +786,7 @@ mod field {
     fn nothing_can_be_sent_again_before_synchronizing() {
         let mut client = executing(Execute::new("guest-exec-status"));
         assert_eq!(client.execute(PING), Err(ExecuteError::Waiting));
-        client.timed_out();
+        client.reset();
         assert_eq!(client.execute(PING), Err(ExecuteError::OutOfStep));
     }
 
@@ -778,20 +800,20 @@ mod field {
             received(&mut executing_without_id(shutdown), br#"{"error": {"class": "A", "desc": "no"}}"#),
             ["A: no"]
         );
-        assert!(executing(shutdown).success_is_silent(), "the end of the line is the answer");
-        assert!(!executing(PING).success_is_silent());
-        assert!(!in_step().success_is_silent());
+        assert!(executing(shutdown).reset(), "the end of the line is the answer");
+        assert!(!executing(PING).reset());
+        assert!(!in_step().reset());
         let mut client = executing(shutdown);
         assert_eq!(received(&mut client, br#"{"return": {}, "id": 3}"#), [""; 0]);
-        assert!(client.success_is_silent());
-        client.reset();
-        assert!(!client.success_is_silent() && !client.is_in_step());
+        assert!(client.reset());
+        assert!(!client.is_ready());
+        assert!(!client.reset(), "only once");
         let mut client = in_step();
         client.execute(shutdown).unwrap();
         client.transmitted(client.transmit().len() - 2);
-        assert!(!client.success_is_silent(), "it has not left");
+        assert!(!client.clone().reset(), "it has not left");
         client.transmitted(1);
-        assert!(client.success_is_silent(), "but for its LF");
+        assert!(client.reset(), "but for its LF");
     }
 
     /// apache/cloudstack 13715: the answer compared as text.
@@ -829,7 +851,7 @@ mod field {
         assert_eq!(received(&mut executing(PING), b"{\"return\": {}}"), ["IdMissing"]);
     }
 
-    /// A noise byte in front of a request draws an error, and then the request is answered.
+    /// A noise byte before a request draws an error, and then the request is answered.
     #[test]
     fn the_error_that_noise_draws_shifts_no_answer_to_the_next_request() {
         for errors in ["unattributed ", ""] {
@@ -839,7 +861,7 @@ mod field {
             }
             let mut agent: Agent<(), 160, 400> = Agent::new(());
             for number in 1..10 {
-                if !client.is_in_step() {
+                if !client.is_ready() {
                     client.synchronize(number);
                     let answer = exchange(&mut agent, client.transmit());
                     sent(&mut client);
@@ -870,10 +892,10 @@ fn without_ids_an_error_of_another_class_is_not_followed_by_a_stale_answer() {
     let mut client: Client<256, 128> = Client::new();
     client.omit_ids();
     client.synchronize(7);
-    assert_eq!(client.push_slice(&mut &b"\xFF{\"return\": 7}\n"[..]), Ok(Some(Reply::Synchronized)));
+    assert_eq!(client.push_slice(b"\xFF{\"return\": 7}\n").1, Ok(Some(Reply::Synchronized)));
     client.execute("guest-get-time").unwrap();
     client.transmitted(usize::MAX);
     let error = br#"{"error": {"class": "JSONParsing", "data": {}}}"#;
-    assert!(matches!(client.push_slice(&mut &error[..]), Ok(Some(Reply::Error(_)))));
+    assert!(matches!(client.push_slice(error).1, Ok(Some(Reply::Error(_)))));
     assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
 }

@@ -1,9 +1,9 @@
-//! Steps of the client that are easily got wrong: half a frame in front of a synchronization, bytes lost behind a
+//! Steps of the client that are easy to get wrong: half a frame before a synchronization, bytes lost after a
 //! sentinel, an answer before its request has gone, and one that is too long.
 //!
 //! What is answered has the `id` that was asked with, if there was one.
 
-use guestwire::{Client, Reply, client::ClientError};
+use guestwire::{Client, Reply, client::ClientError, frame::FrameError};
 use serde_json::Value;
 
 type TestClient = Client<64, 256>;
@@ -27,7 +27,7 @@ fn in_step() -> TestClient {
     client
 }
 
-/// A member `id` for an answer to what the client is about to send, and a comma in front of it.
+/// A member `id` for an answer to what the client is about to send, and a comma before it.
 fn id(client: &TestClient) -> String {
     let request: Value = serde_json::from_slice(client.transmit()).unwrap();
     request.get("id").map_or(String::new(), |id| format!(", \"id\": {id}"))
@@ -47,7 +47,7 @@ const HALVES: [&[u8]; 9] = [
 
 /// A plain one waits for no sentinel that would end the half.
 #[test]
-fn half_a_frame_in_front_of_a_synchronization_is_forgotten() {
+fn half_a_frame_before_a_synchronization_is_forgotten() {
     for half in HALVES {
         for mut client in [in_step(), {
             let mut client = TestClient::new();
@@ -65,18 +65,18 @@ fn half_a_frame_in_front_of_a_synchronization_is_forgotten() {
     }
 }
 
-/// What comes behind the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
+/// What comes after the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
 #[test]
-fn bytes_lost_behind_the_sentinel_take_another_sentinel() {
+fn bytes_lost_after_the_sentinel_take_another_sentinel() {
     for half in [&b""[..], b"{", b"{\"return\": ", b"{\"return\": 7"] {
         let mut client = TestClient::new();
         client.synchronize(77);
         assert_eq!(received(&mut client, &[b"\xFF", half].concat()), [""; 0]);
-        client.lost();
+        assert_eq!(client.lost(), Ok(()));
         // A frame that begins where one may begin after a gap.
         let late = b"x}\n}\n{\"return\": 77}\n";
         assert_eq!(received(&mut client, late), [""; 0], "{}", half.escape_ascii());
-        assert!(!client.is_in_step());
+        assert!(!client.is_ready());
         assert_eq!(received(&mut client, b"\xFF{\"return\": 77}\n"), ["Synchronized"]);
     }
 }
@@ -87,22 +87,22 @@ fn bytes_lost_in_a_plain_synchronization_take_another_answer() {
     let mut client = TestClient::new();
     client.synchronize_plain(77);
     assert_eq!(received(&mut client, b"{\"return\": 7"), [""; 0]);
-    client.lost();
+    assert_eq!(client.lost(), Ok(()));
     assert_eq!(received(&mut client, b"7}\n"), [""; 0]);
     assert_eq!(received(&mut client, b"{\"return\": 77}\n"), ["Synchronized"]);
 }
 
-/// Whatever a client in step waits for: what comes behind the gap may be the end of something else.
+/// Whatever a client in step waits for: what comes after the gap may be the end of something else.
 #[test]
 fn bytes_lost_leave_step() {
     let mut waiting = in_step();
     waiting.execute("guest-ping").unwrap();
     let answer = format!("{{\"return\": {{}}{}}}\n", id(&waiting));
     for mut client in [in_step(), waiting] {
-        client.lost();
+        assert_eq!(client.lost(), Err(ClientError::Broken(FrameError::Lost)));
         let replies = received(&mut client, answer.as_bytes());
         assert!(replies.iter().all(|reply| reply.starts_with("Broken(Lost)")), "{replies:?}");
-        assert!(!client.is_in_step() && client.transmit().is_empty());
+        assert!(!client.is_ready() && client.transmit().is_empty());
     }
 }
 
@@ -135,7 +135,7 @@ fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
 
 /// Where members are is noted of the first few only.
 #[test]
-fn an_id_behind_more_members_than_are_noted_is_found() {
+fn an_id_after_more_members_than_are_noted_is_found() {
     for others in 0..8 {
         let mut client = in_step();
         client.execute("guest-ping").unwrap();

@@ -299,8 +299,7 @@ impl Line {
     fn exchange(&mut self) -> Reply<'_> {
         let answer = exchange(&mut self.agent, self.client.transmit());
         self.client.transmitted(usize::MAX);
-        let mut answer = answer.as_slice();
-        self.client.push_slice(&mut answer).unwrap().unwrap()
+        self.client.push_slice(&answer).1.unwrap().unwrap()
     }
 
     fn ask<'a, C: Schema<'a>>(&'a mut self, command: C) -> C::Return {
@@ -356,11 +355,11 @@ fn members_that_a_client_does_not_know_are_ignored_and_missing_ones_named() {
     let mut client: Client<1024, 256> = Client::new();
     client.omit_ids();
     client.synchronize(1);
-    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
     let mut returned = |value: &str| {
         client.request(NetworkGetInterfaces {}).unwrap();
         client.transmitted(usize::MAX);
-        match client.push_slice(&mut format!("{{\"return\": {value}}}").as_bytes()).unwrap() {
+        match client.push_slice(format!("{{\"return\": {value}}}").as_bytes()).1.unwrap() {
             Some(Reply::Return(value)) => match NetworkGetInterfaces::returned(value) {
                 Ok(list) => {
                     format!("{:?}", list.iter().map(|interface| interface.name.to_string()).collect::<Vec<_>>())
@@ -471,12 +470,12 @@ fn numbers_with_a_fraction_are_read_in_thousandths() {
     let mut client: Client<1024, 256> = Client::new();
     client.omit_ids();
     client.synchronize(1);
-    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
     let mut read = |number: &str| {
         client.request(GetLoad {}).unwrap();
         client.transmitted(usize::MAX);
         let response = format!("{{\"return\": {{\"load1m\": {number}, \"load5m\": 0, \"load15m\": 0}}}}");
-        match client.push_slice(&mut response.as_bytes()).unwrap() {
+        match client.push_slice(response.as_bytes()).1.unwrap() {
             Some(Reply::Return(value)) => GetLoad::returned(value).map(|load| load.load1m.0).ok(),
             other => panic!("{other:?}"),
         }

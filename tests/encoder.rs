@@ -134,7 +134,7 @@ fn an_error_that_a_command_ignores_is_half_a_response() {
 fn a_request_whose_arguments_do_not_fit_is_sent_in_part() {
     let mut client: Client<256, 128> = Client::new();
     client.synchronize(1);
-    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
     client.transmitted(usize::MAX);
     let ignored = client.execute_with("guest-exec", |arguments| {
         let _ = arguments.member("path").string(long());
@@ -309,7 +309,7 @@ fn requests_are_json_whatever_is_ignored() {
     for seed in 0..40_000_u64 {
         let mut client: Client<128, 160> = Client::new();
         client.synchronize(1);
-        client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+        client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
         client.transmitted(usize::MAX);
         let mut script = Script { random: Random(seed), failed: false };
         let mut due = None;

@@ -8,7 +8,7 @@ use guestwire::{
     Agent, Command, CommandError, Decoder, Event, Guest,
     client::{ClientError, ExecuteError},
     frame::FrameError,
-    io::{IoError, PollError},
+    io::{IoError, LineError},
     json::DoesNotFit,
     message::{Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
@@ -67,12 +67,12 @@ fn frame_errors() {
 /// Each shows what is in it, and hands on its source: what is printed once is not printed again.
 #[test]
 fn errors_of_ports() {
-    type Polled = PollError<ClientError, IoError<Unplugged>>;
+    type Polled = LineError<ClientError, IoError<Unplugged>>;
     let formatting = formatting();
     check(&IoError::<Unplugged>::Ended, "the stream ended", None);
     check(&IoError::Port(UNPLUGGED), "unplugged", formatting.as_deref());
-    check(&PollError::<FrameError, Unplugged>::Port(UNPLUGGED), "unplugged", formatting.as_deref());
-    check(&PollError::<Unplugged, FrameError>::Protocol(UNPLUGGED), "unplugged", formatting.as_deref());
+    check(&LineError::<FrameError, Unplugged>::Port(UNPLUGGED), "unplugged", formatting.as_deref());
+    check(&LineError::<Unplugged, FrameError>::Protocol(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&Polled::Port(IoError::Port(UNPLUGGED)), "unplugged", formatting.as_deref());
     check(&Polled::Port(IoError::Ended), "the stream ended", None);
     for error in [

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use embedded_hal_nb::serial::{self, ErrorKind};
 use guestwire::{
     Agent, Client, Guest, Reply,
-    io::{IoError, PollError},
+    io::{IoError, LineError},
     nb,
 };
 
@@ -221,15 +221,15 @@ fn poll_does_not_return_while_a_port_reports_an_error() {
                 "synchronizing" => client.synchronize(1),
                 "in step" => {
                     client.synchronize(1);
-                    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+                    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
                 }
                 _ => {}
             }
             let mut port = Stuck::new(error);
             // Some errors are told as such before the port's own.
-            let outcome = (0..10).find_map(|_| match client.poll(&mut port) {
-                Err(nb::Error::Other(PollError::Port(error))) => Some(error),
-                Err(nb::Error::Other(PollError::Protocol(_))) => None,
+            let outcome = (0..10).find_map(|_| match client.exchange_nb(&mut port) {
+                Err(nb::Error::Other(LineError::Port(error))) => Some(error),
+                Err(nb::Error::Other(LineError::Protocol(_))) => None,
                 other => panic!("{state}: {other:?}"),
             });
             assert_eq!(outcome, Some(error), "{state}");
@@ -275,7 +275,7 @@ fn a_fifo_full_of_errors_does_not_stop_poll() {
     let mut port = Fifo(errors.clone().chain([Ok(b'\n')]).chain(errors).chain(answer).collect(), vec![]);
     let mut client = TestClient::new();
     client.synchronize(1);
-    assert_eq!(client.poll(&mut port), Ok(Reply::Synchronized));
+    assert_eq!(client.exchange_nb(&mut port), Ok(Reply::Synchronized));
 }
 
 /// A port on a bad day, asynchronous: closed for as long as `Ok(0)` is next, or with an error of the line.
@@ -286,32 +286,32 @@ struct Faulty {
 }
 
 impl embedded_io::ErrorType for Faulty {
-    type Error = LineError;
+    type Error = Broke;
 }
 
 #[derive(Debug)]
-struct LineError;
+struct Broke;
 
-impl std::fmt::Display for LineError {
+impl std::fmt::Display for Broke {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the line broke")
     }
 }
 
-impl std::error::Error for LineError {}
+impl std::error::Error for Broke {}
 
-impl embedded_io::Error for LineError {
+impl embedded_io::Error for Broke {
     fn kind(&self) -> embedded_io::ErrorKind {
         embedded_io::ErrorKind::Other
     }
 }
 
 impl embedded_io_async::Read for Faulty {
-    async fn read(&mut self, to: &mut [u8]) -> Result<usize, LineError> {
+    async fn read(&mut self, to: &mut [u8]) -> Result<usize, Broke> {
         self.count += 1;
         assert!(self.count < 100_000, "the loop does not yield");
         let Some(read) = self.reads.pop_front() else { return std::future::pending().await };
-        let bytes = read.map_err(|_| LineError)?;
+        let bytes = read.map_err(|_| Broke)?;
         let count = bytes.len().min(to.len());
         to[..count].copy_from_slice(&bytes[..count]);
         if count < bytes.len() {
@@ -322,12 +322,12 @@ impl embedded_io_async::Read for Faulty {
 }
 
 impl embedded_io_async::Write for Faulty {
-    async fn write(&mut self, from: &[u8]) -> Result<usize, LineError> {
+    async fn write(&mut self, from: &[u8]) -> Result<usize, Broke> {
         self.output.extend_from_slice(from);
         Ok(from.len())
     }
 
-    async fn flush(&mut self) -> Result<(), LineError> {
+    async fn flush(&mut self) -> Result<(), Broke> {
         Ok(())
     }
 }

@@ -75,5 +75,5 @@ fn the_smallest_client() {
     let mut client: Client<34, 75> = Client::new();
     client.synchronize(-1); // as long as a number can be
     assert!(client.transmit().starts_with(b"\xFF{\"execute\": \"guest-sync-delimited\""));
-    assert_eq!(client.push_slice(&mut &b"\xFF{\"return\": 281474976710655}"[..]), Ok(Some(Reply::Synchronized)));
+    assert_eq!(client.push_slice(b"\xFF{\"return\": 281474976710655}").1, Ok(Some(Reply::Synchronized)));
 }

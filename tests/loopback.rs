@@ -232,7 +232,9 @@ impl<'p> Line<'p> {
     fn hear(&mut self, bytes: &[u8]) -> Option<Seen> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let seen = match self.client.push_slice(&mut rest) {
+            let (taken, reply) = self.client.push_slice(rest);
+            rest = &rest[taken..];
+            let seen = match reply {
                 // The answer may still come.
                 Ok(None | Some(Reply::Unattributed(_))) => continue,
                 Ok(Some(Reply::Synchronized)) => Seen::Synchronized,
@@ -243,6 +245,7 @@ impl<'p> Line<'p> {
                 Ok(Some(Reply::Error(error))) => {
                     Seen::Error(error.to_string().split('\'').nth(1).and_then(|number| number.parse().ok()))
                 }
+                Ok(Some(other)) => panic!("{other:?}"),
                 Err(_) => Seen::Failed,
             };
             // What is behind the reply comes to the client first when it listens again.
@@ -319,10 +322,10 @@ impl<'p> Line<'p> {
     /// A few requests on a bad line, each after a synchronize where one is needed.
     fn disturbed(&mut self, rate: usize, counts: &mut Counts) {
         for _ in 0..1 + self.random.below(6) {
-            if !self.client.is_in_step() {
+            if !self.client.is_ready() {
                 self.synchronize(rate);
                 if self.wait(rate) != Some(Seen::Synchronized) {
-                    self.client.timed_out();
+                    self.client.reset();
                     continue;
                 }
             }
@@ -351,7 +354,7 @@ impl<'p> Line<'p> {
                 Some(Seen::Error(None) | Seen::Failed) => counts.failed += 1,
                 None => {
                     counts.silent += 1;
-                    self.client.timed_out();
+                    self.client.reset();
                 }
             }
         }
@@ -360,11 +363,11 @@ impl<'p> Line<'p> {
 
     /// From here on the line is clean, and what is still on it arrives.
     fn recover(&mut self) {
-        self.client.timed_out();
+        self.client.reset();
         self.synchronize(0);
         assert_eq!(self.wait_undisturbed(), Some(Seen::Synchronized));
         for _ in 0..2 {
-            if !self.client.is_in_step() {
+            if !self.client.is_ready() {
                 self.synchronize(0);
                 assert_eq!(self.wait_undisturbed(), Some(Seen::Synchronized));
             }

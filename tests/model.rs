@@ -93,7 +93,7 @@ impl Machine {
         if self.synchronizations < bounds.synchronizations && (quiet || bounds.impatient) {
             let mut machine = self.clone();
             machine.synchronizations += 1;
-            machine.client.timed_out();
+            machine.client.reset();
             machine.client.synchronize(100 + machine.synchronizations);
             next.push(machine);
         }
@@ -166,7 +166,7 @@ impl Machine {
                 assert!(!stale, "a stale response was taken for the answer");
                 Some(Answer::Returned)
             }
-            Ok(Some(Reply::Error(_) | Reply::Unattributed(_))) | Ok(None) | Err(_) => None,
+            Ok(_) | Err(_) => None,
         })
     }
 
@@ -192,7 +192,7 @@ impl Machine {
     /// From here on the line is clean.
     fn recovers(&self) -> bool {
         let mut machine = self.clone();
-        machine.client.timed_out();
+        machine.client.reset();
         machine.client.synchronize(999);
         if machine.run() != Some(Answer::Synchronized) {
             return false;

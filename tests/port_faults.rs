@@ -14,7 +14,7 @@ use guestwire::{
     Agent, Client, Reply,
     client::ClientError,
     frame::FrameError,
-    io::{IoError, PollError},
+    io::{IoError, LineError},
 };
 
 type TestAgent = Agent<(), 256, 512>;
@@ -101,13 +101,13 @@ fn an_error_of_the_line_breaks_a_response() {
     for error in LINE_ERRORS {
         let mut client = synchronizing();
         let mut uart = Uart::new(SYNCHRONIZED, error, b"");
-        assert_eq!(client.poll(&mut uart), Ok(Reply::Synchronized));
+        assert_eq!(client.exchange_nb(&mut uart), Ok(Reply::Synchronized));
         client.execute("guest-ping").unwrap();
         let mut uart = Uart::new(b"{\"return\": ", error, b"{}}\n");
-        let broken = client.poll(&mut uart).map(|_| ());
+        let broken = client.exchange_nb(&mut uart).map(|_| ());
         let how = if error == ErrorKind::Overrun { FrameError::Lost } else { FrameError::Syntax };
-        assert_eq!(broken, Err(nb::Error::Other(PollError::Protocol(ClientError::Broken(how)))), "{error:?}");
-        assert!(!client.is_in_step(), "{error:?}");
+        assert_eq!(broken, Err(nb::Error::Other(LineError::Protocol(ClientError::Broken(how)))), "{error:?}");
+        assert!(!client.is_ready(), "{error:?}");
     }
 }
 
@@ -117,7 +117,7 @@ fn an_error_of_the_line_does_not_end_a_synchronization() {
     for error in LINE_ERRORS {
         let mut client = synchronizing();
         let mut uart = Uart::new(b"\xFF{\"return\": 7", error, &[b"7}\n", SYNCHRONIZED].concat());
-        assert_eq!(client.poll(&mut uart), Ok(Reply::Synchronized), "{error:?}");
+        assert_eq!(client.exchange_nb(&mut uart), Ok(Reply::Synchronized), "{error:?}");
     }
 }
 
@@ -130,9 +130,9 @@ fn an_error_of_the_uart_itself_goes_to_the_caller() {
     assert_eq!(uart.output, PONG, "the request before it is answered");
     let mut uart = Uart::new(b"", ErrorKind::Other, SYNCHRONIZED);
     let mut client = synchronizing();
-    let port = client.poll(&mut uart).map(|_| ());
-    assert_eq!(port, Err(nb::Error::Other(PollError::Port(ErrorKind::Other))));
-    assert_eq!(client.poll(&mut uart), Ok(Reply::Synchronized));
+    let port = client.exchange_nb(&mut uart).map(|_| ());
+    assert_eq!(port, Err(nb::Error::Other(LineError::Port(ErrorKind::Other))));
+    assert_eq!(client.exchange_nb(&mut uart), Ok(Reply::Synchronized));
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,11 +272,11 @@ fn a_stream_is_asked_before_each_byte() {
     let mut client = synchronizing();
     let mut stream = Strict::new(SYNCHRONIZED);
     polls = 0;
-    while client.poll_io(&mut stream).map(|_| ()) == Err(nb::Error::WouldBlock) {
+    while client.exchange_io(&mut stream).map(|_| ()) == Err(nb::Error::WouldBlock) {
         polls += 1;
         assert!(polls < 1000, "{}", stream.output.escape_ascii());
     }
-    assert!(client.is_in_step());
+    assert!(client.is_ready());
 }
 
 /// Polls until there is an error.
@@ -284,9 +284,9 @@ fn first_error(agent: &mut TestAgent, stream: &mut Strict) -> IoError<PortError>
     (0..1000).find_map(|_| agent.poll_io(stream).err()).expect("an error")
 }
 
-fn first_client_error(client: &mut TestClient, stream: &mut Strict) -> PollError<ClientError, IoError<PortError>> {
+fn first_client_error(client: &mut TestClient, stream: &mut Strict) -> LineError<ClientError, IoError<PortError>> {
     for _ in 0..1000 {
-        match client.poll_io(stream) {
+        match client.exchange_io(stream) {
             Ok(reply) => panic!("{reply:?}"),
             Err(nb::Error::WouldBlock) => {}
             Err(nb::Error::Other(error)) => return error,
@@ -312,7 +312,7 @@ fn a_write_that_fails_or_takes_nothing_is_told_and_costs_no_byte() {
             let mut client = synchronizing();
             let request = client.transmit().to_vec();
             let mut stream = Strict { room, write_fault: Some(fault), ..Strict::new(b"") };
-            assert_eq!(first_client_error(&mut client, &mut stream), PollError::Port(due));
+            assert_eq!(first_client_error(&mut client, &mut stream), LineError::Port(due));
             assert_eq!(client.transmit(), &request[room..], "the byte that was not taken is still to go");
         }
     }
@@ -328,7 +328,7 @@ fn a_read_that_fails_or_gives_nothing_is_told() {
         let mut stream = Strict { read_fault: Some(fault), ..Strict::new(b"{\"execute\":") };
         assert_eq!(first_error(&mut TestAgent::new(()), &mut stream), due);
         let mut stream = Strict { read_fault: Some(fault), ..Strict::new(b"\xFF{\"return\"") };
-        assert_eq!(first_client_error(&mut synchronizing(), &mut stream), PollError::Port(due));
+        assert_eq!(first_client_error(&mut synchronizing(), &mut stream), LineError::Port(due));
     }
 }
 
@@ -435,6 +435,6 @@ fn an_async_write_or_flush_that_fails_is_told() {
             Poll::Ready(Err(error)) => error,
             other => panic!("{other:?}"),
         };
-        assert_eq!(exchanged, PollError::Port(due), "exchange");
+        assert_eq!(exchanged, LineError::Port(due), "exchange");
     }
 }

@@ -19,7 +19,7 @@ use guestwire::{
     Agent, Client, Command, Guest, Reply,
     client::ClientError,
     frame::FrameError,
-    io::{IoError, PollError},
+    io::{IoError, LineError},
 };
 use random::Random;
 use recordings::recordings;
@@ -316,11 +316,11 @@ fn a_missing_answer_is_a_failure_and_no_hang() {
     let waits: [(&str, Wait); 4] = [
         ("embedded-hal-nb", |client| {
             let mut silent = Port::answering(b"", 0);
-            while client.poll(&mut silent).is_err() {}
+            while client.exchange_nb(&mut silent).is_err() {}
         }),
         ("embedded-io", |client| {
             let mut silent = Stream(Port::answering(b"", 0));
-            while client.poll_io(&mut silent).is_err() {}
+            while client.exchange_io(&mut silent).is_err() {}
         }),
         ("embedded-io-async", |client| {
             let (mut from, mut to) = (Pipe::default(), Pipe::default());
@@ -397,7 +397,7 @@ fn another_error_of_a_uart_goes_through() {
     assert_eq!(agent().poll_nb(&mut Broken), Err(serial::ErrorKind::Other));
     let mut client: TestClient = Client::new();
     client.synchronize(1);
-    assert_eq!(client.poll(&mut Broken), Err(nb::Error::Other(PollError::Port(serial::ErrorKind::Other))));
+    assert_eq!(client.exchange_nb(&mut Broken), Err(nb::Error::Other(LineError::Port(serial::ErrorKind::Other))));
 }
 
 /// The port's own error goes through, and costs no byte.
@@ -426,7 +426,7 @@ fn a_client_on_every_port() {
         client.synchronize(77);
         let mut port = Port::answering(STEP, blocks);
         let reply = loop {
-            match client.poll(&mut port) {
+            match client.exchange_nb(&mut port) {
                 Err(nb::Error::WouldBlock) => {}
                 reply => break format!("{reply:?}"),
             }
@@ -437,7 +437,7 @@ fn a_client_on_every_port() {
         client.execute("guest-ping").unwrap();
         let mut stream = Stream(Port::answering(b"\n{\"return\": {}, \"id\": 78}\n", blocks));
         let reply = loop {
-            match client.poll_io(&mut stream) {
+            match client.exchange_io(&mut stream) {
                 Err(nb::Error::WouldBlock) => {}
                 reply => break format!("{reply:?}"),
             }
@@ -447,13 +447,13 @@ fn a_client_on_every_port() {
 
         client.synchronize(77);
         let mut port = Port::answering(STEP, 0);
-        assert_eq!(client.poll(&mut port), Ok(Reply::Synchronized));
+        assert_eq!(client.exchange_nb(&mut port), Ok(Reply::Synchronized));
         client.execute("guest-ping").unwrap();
         let mut port = Port::answering(b"{\"return\": {}, \"id\": 79}", 0);
         port.overruns = vec![5];
         let lost = ClientError::Broken(FrameError::Lost);
-        assert_eq!(client.poll(&mut port), Err(nb::Error::Other(PollError::Protocol(lost))));
-        assert!(!client.is_in_step());
+        assert_eq!(client.exchange_nb(&mut port), Err(nb::Error::Other(LineError::Protocol(lost))));
+        assert!(!client.is_ready());
     }
 }
 
@@ -627,13 +627,13 @@ fn exchanges_over_a_line_that_holds_few_bytes() {
         let mut port = GuestPort { received: down.clone(), sent: up.clone() };
         let (mut agent, mut client) = (agent(), Client::<1024, 128>::new());
         let conversation = async {
-            assert_eq!(client.exchange(&mut up, &mut down).await, Err(PollError::Protocol(ClientError::NothingAsked)));
+            assert_eq!(client.exchange(&mut up, &mut down).await, Err(LineError::Protocol(ClientError::NothingAsked)));
             client.synchronize(1);
             assert_eq!(client.exchange(&mut up, &mut down).await, Ok(Reply::Synchronized));
             for id in 2..5 {
                 client.execute("guest-info").unwrap();
                 if in_time(patience, client.exchange(&mut up, &mut down)).await.is_none() {
-                    client.timed_out();
+                    client.reset();
                     client.synchronize(id);
                     let synchronized = in_time(10_000, client.exchange(&mut up, &mut down)).await;
                     assert_eq!(synchronized, Some(Ok(Reply::Synchronized)), "patience {patience}");
@@ -642,7 +642,7 @@ fn exchanges_over_a_line_that_holds_few_bytes() {
             client.execute("guest-ping").unwrap();
             assert!(matches!(client.exchange(&mut up, &mut down).await, Ok(Reply::Return(_))));
             client.execute("guest-ping").unwrap();
-            assert_eq!(client.exchange(&mut &b""[..], &mut down).await, Err(PollError::Port(IoError::Ended)));
+            assert_eq!(client.exchange(&mut &b""[..], &mut down).await, Err(LineError::Port(IoError::Ended)));
         };
         run(select(pin!(agent.run(&mut port)), pin!(conversation)));
     }

@@ -28,11 +28,14 @@ fn reply(client: &mut TestClient, stream: &mut UnixStream) -> String {
         assert_ne!(count, 0, "the agent is still there");
         let mut bytes = &buffer[..count];
         while !bytes.is_empty() {
-            match client.push_slice(&mut bytes).expect("no error on the way") {
+            let (taken, reply) = client.push_slice(bytes);
+            bytes = &bytes[taken..];
+            match reply.expect("no error on the way") {
                 None => {}
                 Some(Reply::Synchronized) => return "synchronized".into(),
                 Some(Reply::Return(value)) => return String::from_utf8(value.as_bytes().to_vec()).unwrap(),
                 Some(Reply::Error(error) | Reply::Unattributed(error)) => return error.to_string(),
+                Some(other) => panic!("{other:?}"),
             }
         }
     }
@@ -58,7 +61,7 @@ fn in_step_at_the_first_synchronize_wherever_a_stale_request_was_cut() {
         send(&mut client, &mut stream);
         assert_eq!(reply(&mut client, &mut stream), "synchronized", "cut at {cut}");
         assert_eq!(ask(&mut client, &mut stream, Execute::new("guest-ping")), "{}");
-        client.timed_out();
+        client.reset();
     }
     println!("in step at the first synchronize at {} of {} cut points", stale.len() + 1, stale.len() + 1);
 }
@@ -142,7 +145,7 @@ impl Typed {
         send(&mut self.client, self.stream.get_mut());
         self.line.clear();
         self.stream.read_until(b'\n', &mut self.line).expect("an answer");
-        match self.client.push_slice(&mut self.line.as_slice()).expect("no error on the way") {
+        match self.client.push_slice(&self.line).1.expect("no error on the way") {
             Some(Reply::Return(value)) => C::returned(value).expect("what the schema says"),
             other => panic!("{}: {other:?}", C::NAME),
         }

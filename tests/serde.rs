@@ -536,7 +536,7 @@ fn an_optional_argument_that_is_none_is_sent_as_null() {
 
     let mut client: Client<256, 256> = Client::new();
     client.synchronize(1);
-    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
     client.transmitted(usize::MAX);
     #[derive(Serialize)]
     struct Shutdown {
@@ -552,7 +552,7 @@ fn an_optional_argument_that_is_none_is_sent_as_null() {
 fn a_request_with_a_number_that_is_not_finite_is_said_not_to_fit() {
     let mut client: Client<256, 256> = Client::new();
     client.synchronize(1);
-    client.push_slice(&mut &b"\xFF{\"return\": 1}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
     let refused = client.execute_with("x", |arguments| Ok(arguments.member("load").serialize(&f64::NAN)?));
     assert_eq!(refused, Err(ExecuteError::Refused("A number that is not finite has no form in JSON")));
     let too_long = client.execute_with("x", |arguments| arguments.member("text").string(&"x".repeat(300)));

@@ -109,7 +109,9 @@ pub fn client_skip(wire: &[u8]) -> Tally {
     client.synchronize(SYNC_ID);
     for mut bytes in wire.chunks(READ) {
         while !bytes.is_empty() {
-            if let Some(Reply::Synchronized) = client.push_slice(&mut bytes).expect("stale bytes are no error") {
+            let (taken, reply) = client.push_slice(bytes);
+            bytes = &bytes[taken..];
+            if let Some(Reply::Synchronized) = reply.expect("stale bytes are no error") {
                 tally.frames += 1;
             }
         }
@@ -124,11 +126,13 @@ pub fn client_replies(wire: &[u8]) -> Tally {
     client.omit_ids(); // the recorded responses have none
     client.synchronize(1);
     client.transmitted(client.transmit().len());
-    client.push_slice(&mut &b"\xFF{\"return\": 1}\n"[..]).expect("it is the response");
+    client.push_slice(b"\xFF{\"return\": 1}\n").1.expect("it is the response");
     ask(&mut client);
     for mut bytes in wire.chunks(READ) {
         while !bytes.is_empty() {
-            if let Some(reply) = client.push_slice(&mut bytes).expect("the responses are in order") {
+            let (taken, reply) = client.push_slice(bytes);
+            bytes = &bytes[taken..];
+            if let Some(reply) = reply.expect("the responses are in order") {
                 let Reply::Return(value) = reply else { panic!("it is a return value") };
                 tally.count(value.as_bytes());
                 ask(&mut client);

@@ -97,7 +97,7 @@ fn with_guest_file(
     })?;
     let copied = copy(line, handle);
     let closed = interrupts.held_back(|| {
-        if !line.client.is_in_step() && line.synchronize(Form::Delimited).is_err() {
+        if !line.client.is_ready() && line.synchronize(Form::Delimited).is_err() {
             return Err(Failure::NoAnswer(format!("{guest_file} may still be open in the guest, handle {handle}")));
         }
         ask(line, FileClose::NAME, |client| client.request(FileClose { handle }), |_| Some(()))
@@ -121,7 +121,7 @@ fn ask<T>(
             take(value).ok_or_else(|| Failure::NoAnswer(format!("{command} returned something else: {value}")))
         }
         Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
-        Reply::Synchronized | Reply::Unattributed(_) => Err(Failure::NoAnswer(format!("{command} was not answered"))),
+        _ => Err(Failure::NoAnswer(format!("{command} was not answered"))),
     })?
 }
 

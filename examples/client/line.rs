@@ -116,8 +116,8 @@ impl<'i> Line<'i> {
         self.exchange(|_| ())
     }
 
-    /// Sends what is to be sent and waits for the reply, as long as the time-out says. It reads while it writes, for an
-    /// agent may want to be rid of a response first.
+    /// Sends what is to be sent and waits for the reply, as long as the time-out says. It reads while it writes: an agent
+    /// may have to send a response before it takes more. Without a reply, reset the client or synchronize.
     pub fn exchange<T>(&mut self, done: impl FnOnce(Reply<'_>) -> T) -> Result<T, Waited> {
         let deadline = Instant::now() + self.timeout;
         let mut buffer = [0; 4096];
@@ -129,17 +129,13 @@ impl<'i> Line<'i> {
             let mut ready =
                 [PollFd::new(&self.port, PollFlags::IN | writing), PollFd::new(&self.interrupts.pipe, heeded)];
             match poll(&mut ready, Some(&left)) {
-                Ok(0) => {
-                    self.client.timed_out();
-                    return Err(Waited::TimedOut);
-                }
+                Ok(0) => return Err(Waited::TimedOut),
                 Err(Errno::INTR) => continue,
                 Err(error) => return Err(Waited::Failed(error.into())),
                 Ok(_) => {}
             }
             let [port, interrupts] = ready.map(|ready| ready.revents());
             if interrupts.contains(PollFlags::IN) {
-                self.client.timed_out();
                 return Err(Waited::Interrupted);
             }
             if port.contains(PollFlags::OUT) {
@@ -162,10 +158,12 @@ impl<'i> Line<'i> {
                 read => read.map_err(Waited::Failed)?,
             };
             self.trace('<', &buffer[..count]);
-            // One request at a time: what is behind its reply is an LF, or stale.
+            // One request at a time: what follows its reply is an LF, or stale.
             let mut bytes = &buffer[..count];
             while !bytes.is_empty() {
-                match self.client.push_slice(&mut bytes) {
+                let (taken, reply) = self.client.push_slice(bytes);
+                bytes = &bytes[taken..];
+                match reply {
                     // Noise on the line, or an agent that knows no ids. The answer may still come.
                     Ok(Some(Reply::Unattributed(error))) => {
                         say(format_args!("an error without id, see --no-ids: {error}"));

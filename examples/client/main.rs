@@ -193,16 +193,20 @@ mod unix {
             Reply::Return(value) if stdout().is_terminal() => print(format_args!("{}\n", Shown(value.as_bytes()))),
             Reply::Return(value) => print(format_args!("{value}\n")),
             Reply::Error(error) => Err(Failure::ErrorResponse(error.to_string())),
-            Reply::Synchronized | Reply::Unattributed(_) => Ok(()),
+            _ => Ok(()),
         };
-        match line.exchange(done) {
-            Ok(outcome) => outcome,
-            Err(Waited::Ended) if line.client.success_is_silent() => Ok(()),
-            Err(Waited::TimedOut) if silent => {
+        let waited = match line.exchange(done) {
+            Ok(outcome) => return outcome,
+            Err(waited) => waited,
+        };
+        let silence_is_success = line.client.reset();
+        match waited {
+            Waited::Ended if silence_is_success => Ok(()),
+            Waited::TimedOut if silence_is_success => {
                 say(format_args!("no error came; a guest says nothing when it succeeds at {command}"));
                 Ok(())
             }
-            Err(waited) => Err(waited.into()),
+            waited => Err(waited.into()),
         }
     }
 }

@@ -13,8 +13,8 @@ const RX: usize = 48;
 const TX: usize = 96;
 
 /// Bytes as they come, and what the caller does between them: `S` synchronize, `P` the same with guest-sync, `E` execute,
-/// `I` the same with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `T` timed_out, `L` bytes were lost, `C` one is
-/// corrupted.
+/// `I` the same with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `L` bytes were lost, `C` one is
+/// corrupted, anything else a reset.
 pub fn client(bytes: &[u8]) {
     let mut client: Client<RX, TX> = Client::new();
     let mut rules =
@@ -30,13 +30,15 @@ pub fn client(bytes: &[u8]) {
                 let mut replies = Vec::new();
                 let mut rest = bytes;
                 while !rest.is_empty() {
-                    let reply = shown(client.push_slice(&mut rest));
-                    replies.extend(reply.map(|reply| (bytes.len() - rest.len() - 1, reply)));
+                    let (taken, reply) = client.push_slice(rest);
+                    rest = &rest[taken..];
+                    replies.extend(shown(reply).map(|reply| (bytes.len() - rest.len() - 1, reply)));
                 }
                 assert_eq!(replies, due, "by slice");
-                assert_eq!(by_byte.is_in_step(), client.is_in_step());
+                assert_eq!(by_byte.is_ready(), client.is_ready());
             }
             Op::Call(call) => {
+                let was_in_step = matches!(rules.state, State::InStep | State::Waiting(_));
                 let outcome = rules.call(call);
                 let number = i64::from(rules.calls);
                 let mut did = Ok(());
@@ -48,16 +50,15 @@ pub fn client(bytes: &[u8]) {
                     b'I' => did = client.execute_with("c", |_| Ok(())),
                     b'W' => client.transmitted(usize::MAX),
                     b'B' => client.transmitted(1),
-                    b'L' => client.lost(),
-                    b'C' => client.corrupted(),
-                    b'T' => client.timed_out(),
-                    _ => client.reset(),
+                    b'L' => assert_eq!(client.lost().is_err(), was_in_step),
+                    b'C' => assert_eq!(client.corrupted().is_err(), was_in_step),
+                    _ => assert!(!client.reset(), "every command here has a response"),
                 }
                 assert_eq!(did, outcome, "{}", call as char);
             }
         }
         assert_eq!(client.transmit(), rules.unsent);
-        assert_eq!(client.is_in_step(), matches!(rules.state, State::InStep | State::Waiting(_)));
+        assert_eq!(client.is_ready(), matches!(rules.state, State::InStep));
     }
 }
 
@@ -68,6 +69,7 @@ fn shown(reply: Result<Option<Reply<'_>>, ClientError>) -> Option<String> {
         Ok(Some(Reply::Return(value))) => Some(format!("return {value}")),
         Ok(Some(Reply::Error(error))) => Some(format!("error {error}")),
         Ok(Some(Reply::Unattributed(error))) => Some(format!("unattributed {error}")),
+        Ok(Some(other)) => panic!("{other:?}"),
         Err(error) => Some(format!("{error:?}")),
     }
 }

@@ -1,6 +1,6 @@
 //! The decoder: what is due comes, and however the bytes are cut, the same comes.
 
-use guestwire::{Decoder, io::PollError};
+use guestwire::{Decoder, io::LineError};
 
 use crate::decoded::{decoded, fault, seen};
 use crate::line::{Op, ops};
@@ -82,8 +82,8 @@ fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {
         let due = match event {
             Ok(event) => seen(Ok(Some(event))),
             Err(guestwire::nb::Error::WouldBlock) => None,
-            Err(guestwire::nb::Error::Other(PollError::Protocol(error))) => Some(Due::Error(fault(error))),
-            Err(guestwire::nb::Error::Other(PollError::Port(()))) => unreachable!("the port has no errors"),
+            Err(guestwire::nb::Error::Other(LineError::Protocol(error))) => Some(Due::Error(fault(error))),
+            Err(guestwire::nb::Error::Other(LineError::Port(()))) => unreachable!("the port has no errors"),
         };
         polled.extend(due.map(|due| (at - 1, due)));
     }

@@ -43,13 +43,13 @@ pub fn loopback(bytes: &[u8]) {
             13 => drop(line.execute()),
             14 if byte >> 4 & 1 == 0 => line.agent.lost(),
             14 => line.agent.corrupted(),
-            _ if byte >> 4 & 3 == 0 => line.client.lost(),
-            _ if byte >> 4 & 3 == 1 => line.client.corrupted(),
-            _ => line.client.timed_out(),
+            _ if byte >> 4 & 3 == 0 => line.client.lost().unwrap_or_default(),
+            _ if byte >> 4 & 3 == 1 => line.client.corrupted().unwrap_or_default(),
+            _ => _ = line.client.reset(),
         }
     }
     // From here on the line is clean, and what is still on it arrives.
-    line.client.timed_out();
+    line.client.reset();
     line.synchronize();
     assert_eq!(line.deliver(usize::MAX), Some(Heard::Synchronized));
     for _ in 0..2 {
@@ -130,7 +130,7 @@ impl Line {
                 Ok(Some(Reply::Return(value))) => Heard::Return(value.integer()),
                 // The answer may still come.
                 Ok(Some(Reply::Unattributed(_))) => continue,
-                Ok(Some(Reply::Error(_))) | Err(_) => Heard::Other,
+                Ok(Some(_)) | Err(_) => Heard::Other,
             };
             // A reply is either the newest request's, or forged by the line.
             let last = self.responses.len().saturating_sub(1);

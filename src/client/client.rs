@@ -1,14 +1,13 @@
-//! The host end: get in step, ask, and know which answer is whose.
+//! The client: what it says in each state, and what it makes of what it hears.
 
-use core::error::Error;
-use core::fmt;
-
-use crate::error::{DoesNotFit, FrameError, PollError};
+use super::error::{ClientError, ExecuteError};
+use super::request::{Execute, LONGEST_SYNC, write_sync};
+use crate::error::{DoesNotFit, FrameError, LineError};
 use crate::frame::{Decoder, Signal};
-use crate::json::encoder::{Encoder, ObjectEncoder};
+use crate::json::encoder::ObjectEncoder;
 use crate::json::value::Value;
 use crate::log::{debug, warn};
-use crate::message::{ErrorResponse, Response};
+use crate::message::{ErrorResponse, RawResponse};
 use crate::sentinel::SENTINEL;
 use crate::transmit::Transmit;
 
@@ -26,10 +25,10 @@ use crate::transmit::Transmit;
 /// 2. [`execute`](Self::execute), one request at a time;
 /// 3. send what [`transmit`](Self::transmit) says, and report it with [`transmitted`](Self::transmitted) before giving
 ///    the client what came after it: a response to a request that has not left is nobody's;
-/// 4. give what comes to [`push_slice`](Self::push_slice) until it gives a [`Reply`]. Read while you write: an agent may
-///    want to be rid of a response before it takes more;
-/// 5. when nothing comes for too long, [`timed_out`](Self::timed_out), then 1 again. Do not just send a request again:
-///    the agent may have run it, and its answer may still be on the way.
+/// 4. give what comes to [`push_slice`](Self::push_slice) until there is a [`Reply`]. Read while you write: an agent may
+///    have to send a response before it takes more;
+/// 5. when nothing comes for too long, [`reset`](Self::reset), then 1 again. Do not just send a request again: the agent
+///    may have run it, and its answer may still be on the way.
 ///
 /// ```
 /// use guestwire::{Client, Reply};
@@ -39,14 +38,14 @@ use crate::transmit::Transmit;
 /// assert_eq!(client.transmit()[0], 0xFF);
 /// client.transmitted(client.transmit().len());
 ///
-/// let mut received: &[u8] = b"of a stale answer\"}\n\xFF{\"return\": 7211}\n";
-/// assert_eq!(client.push_slice(&mut received), Ok(Some(Reply::Synchronized)));
+/// let received = b"of a stale answer\"}\n\xFF{\"return\": 7211}";
+/// assert_eq!(client.push_slice(received), (received.len(), Ok(Some(Reply::Synchronized))));
 ///
 /// client.execute("guest-get-time")?;
 /// assert_eq!(client.transmit(), b"{\"execute\": \"guest-get-time\", \"id\": 7212}\n");
 /// client.transmitted(client.transmit().len());
-/// let mut received: &[u8] = b"{\"return\": 1795441277004000000, \"id\": 7212}\n";
-/// let Ok(Some(Reply::Return(time))) = client.push_slice(&mut received) else { panic!("it was answered") };
+/// let (_, reply) = client.push_slice(b"{\"return\": 1795441277004000000, \"id\": 7212}");
+/// let Ok(Some(Reply::Return(time))) = reply else { panic!("it was answered") };
 /// assert_eq!(time.integer(), Some(1795441277004000000));
 /// # Ok::<(), guestwire::client::ExecuteError>(())
 /// ```
@@ -62,40 +61,35 @@ pub struct Client<const RX: usize, const TX: usize> {
 /// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
 const LARGEST_ID: i64 = (1 << 48) - 1;
 
-/// With the sentinel and LF.
-const LONGEST_SYNC: usize = r#"_{"execute": "guest-sync-delimited", "arguments": {"id": 281474976710655}}_"#.len();
-
 const SHORTEST_RX: usize = r#"{"return":{},"id":281474976710655}"#.len();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)] // so that out of step is 0, and a client's memory starts as zeros
 enum State {
     /// Whatever comes is dropped.
     OutOfStep,
     /// Whatever comes is dropped up to the sentinel.
-    AwaitSentinel {
-        id: i64,
-    },
+    AwaitSentinel { id: i64 },
     /// After a sentinel: the next frame is the response to this synchronization, or to an earlier one.
-    AwaitSyncReply {
-        id: i64,
-    },
+    AwaitSyncReply { id: i64 },
     /// A synchronization without a sentinel in its response: frames are dropped up to the one that returns the number.
-    AwaitPlainSyncReply {
-        id: i64,
-    },
+    AwaitPlainSyncReply { id: i64 },
+    /// A request can be sent.
     Ready,
+    /// A request was sent, with this `id` or without one.
     AwaitReply {
         id: Option<i64>,
-        success_is_silent: bool,
+        /// Whether the command says nothing when it succeeds.
+        silent: bool,
     },
 }
 
 /// What the decoder made of the bytes.
 enum Received<'a> {
-    Response(Response<'a>),
+    Response(RawResponse<'a>),
     /// Any other frame: an echoed request, an event.
-    NotAResponse,
+    Other,
     Sentinel,
     Broken(FrameError),
 }
@@ -112,12 +106,14 @@ enum Received<'a> {
 ///         Reply::Synchronized => "in step".into(),
 ///         Reply::Return(value) => value.to_string(),
 ///         Reply::Error(error) | Reply::Unattributed(error) => error.desc.to_string(),
+///         _ => "something new".into(),
 ///     }
 /// }
 /// # assert_eq!(shown(Reply::Synchronized), "in step");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Reply<'a> {
     /// Both ends are in step.
     Synchronized,
@@ -127,102 +123,10 @@ pub enum Reply<'a> {
     Error(ErrorResponse<'a>),
     /// An error without `id`, so that nobody can tell what it answers. The request is still waiting for its response.
     ///
-    /// An agent answers noise on the line like that, in front of the request or inside it: in the first case the response
+    /// An agent answers noise on the line like that, before the request or inside it: in the first case the response
     /// follows, in the second none ever comes, and the caller's time-out decides. An agent that knows no `id` (qemu-ga
     /// before QEMU 3.0) refuses every request like that: see [`Client::omit_ids`].
     Unattributed(ErrorResponse<'a>),
-}
-
-/// Why there is no reply.
-///
-/// ```
-/// use guestwire::{Client, client::ClientError};
-///
-/// # let mut client: Client<1024, 256> = Client::new();
-/// # client.synchronize(7);
-/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
-/// assert_eq!(client.push_slice(&mut &b"{\"return\": 5}"[..]), Err(ClientError::Unexpected), "nobody asked");
-/// assert!(!client.is_in_step());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ClientError {
-    /// A response is longer than `RX`. The request is over, and the client stays in step, unless it
-    /// [omits ids](Client::omit_ids) and the response is an error.
-    ///
-    /// Its `id` was not seen: it may answer an earlier request whose response was given up.
-    ResponseTooLong,
-    /// A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
-    Broken(FrameError),
-    /// A response that nobody waits for, or a sentinel. The client is out of step.
-    Unexpected,
-    /// A return value without the `id` that the request had: see [`Client::omit_ids`]. The client is out of step.
-    IdMissing,
-    /// There is nothing to wait for: call `synchronize` or `execute` first.
-    NothingAsked,
-}
-
-/// Why a request was not sent.
-///
-/// ```
-/// use guestwire::{Client, client::ExecuteError};
-///
-/// let mut client: Client<1024, 256> = Client::new();
-/// assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub enum ExecuteError {
-    /// The client is out of step: synchronize first.
-    OutOfStep,
-    /// The response to the request before has not come: wait for it, or synchronize.
-    Waiting,
-    /// The request is longer than `TX`.
-    DoesNotFit,
-    /// An argument has no form in JSON, such as NaN, or its type refuses to be serialized: the reason.
-    Refused(&'static str),
-}
-
-/// A request without its arguments: the command, and whether its success is silent.
-///
-/// ```
-/// use guestwire::{Client, client::Execute};
-///
-/// # let mut client: Client<1024, 256> = Client::new();
-/// # client.synchronize(7);
-/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
-/// let shutdown = Execute::new("guest-shutdown").no_success_response();
-/// client.execute_with(shutdown, |arguments| arguments.member("mode").string("reboot"))?;
-/// # Ok::<(), guestwire::client::ExecuteError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Execute<'a> {
-    command: &'a str,
-    success_is_silent: bool,
-}
-
-impl<'a> Execute<'a> {
-    /// A request for a command that responds.
-    pub const fn new(command: &'a str) -> Self {
-        Self { command, success_is_silent: false }
-    }
-
-    /// For a command that says nothing when it succeeds: `guest-shutdown`, `guest-suspend-*`.
-    ///
-    /// [`Client::success_is_silent`] then tells, when the line ends or nothing comes, that this is what success looks
-    /// like. Some agents do return `{}`.
-    pub const fn no_success_response(self) -> Self {
-        Self { success_is_silent: true, ..self }
-    }
-}
-
-impl<'a> From<&'a str> for Execute<'a> {
-    fn from(command: &'a str) -> Self {
-        Self::new(command)
-    }
 }
 
 impl<const RX: usize, const TX: usize> Client<RX, TX> {
@@ -272,14 +176,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
-        self.transmit.replace(|transmit| {
-            let mut encoder = Encoder::new(transmit);
-            let written = encoder.sentinel().and_then(|()| {
-                let arguments = |arguments: &mut ObjectEncoder<'_>| arguments.member("id").integer(id);
-                write_request(&mut encoder, command, Some(arguments), None)
-            });
-            written.map_or(0, |()| encoder.as_bytes().len())
-        });
+        self.transmit.replace(|buffer| write_sync(buffer, command, id));
     }
 
     /// Sends a request for a command without arguments.
@@ -296,7 +193,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// # use guestwire::{Client, Reply};
     /// # let mut client: Client<1024, 256> = Client::new();
     /// # client.synchronize(7);
-    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
     /// client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(812))?;
     /// # Ok::<(), guestwire::client::ExecuteError>(())
     /// ```
@@ -319,7 +216,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         match self.state {
             // What is open was begun before this request, and is not its response.
             State::Ready if self.decoder.is_receiving() => {
-                self.reset();
+                self.leave_step();
                 return Err(ExecuteError::OutOfStep);
             }
             State::Ready => {}
@@ -328,15 +225,15 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         }
         let id = self.last.map(|last| last.wrapping_add(1) & LARGEST_ID);
         let mut written = Ok(());
-        self.transmit.replace(|transmit| {
-            let mut encoder = Encoder::new(transmit);
-            written = write_request(&mut encoder, request.command, arguments, id)
-                .map_err(|DoesNotFit| encoder.refusal_text().map_or(ExecuteError::DoesNotFit, ExecuteError::Refused));
-            written.map_or(0, |()| encoder.as_bytes().len())
+        self.transmit.replace(|buffer| {
+            request.write(buffer, arguments, id).unwrap_or_else(|error| {
+                written = Err(error);
+                0
+            })
         });
         written?;
         self.last = id;
-        self.state = State::AwaitReply { id, success_is_silent: request.success_is_silent };
+        self.state = State::AwaitReply { id, silent: request.silent };
         Ok(())
     }
 
@@ -349,52 +246,75 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.reply(verdict)
     }
 
-    /// Takes bytes until they make a reply or an error, and moves the start of the slice past them.
+    /// Takes bytes until they make a reply or an error, and says how many it has taken. Where there is neither, it has
+    /// taken all.
+    ///
+    /// ```
+    /// use guestwire::{Client, Reply, client::ClientError};
+    ///
+    /// /// Prints all that comes of some bytes.
+    /// fn receive(client: &mut Client<1024, 256>, mut bytes: &[u8]) -> Result<(), ClientError> {
+    ///     while !bytes.is_empty() {
+    ///         let (taken, reply) = client.push_slice(bytes);
+    ///         bytes = &bytes[taken..];
+    ///         if let Some(reply) = reply? {
+    ///             println!("{reply:?}");
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let mut client = Client::new();
+    /// # client.synchronize(7);
+    /// # receive(&mut client, b"\xFF{\"return\": 7}\n").expect("in step");
+    /// # assert!(client.is_ready());
+    /// ```
     ///
     /// # Errors
-    /// As [`push`](Self::push).
-    pub fn push_slice(&mut self, bytes: &mut &[u8]) -> Result<Option<Reply<'_>>, ClientError> {
-        let verdict = self.step_slice(bytes);
-        self.reply(verdict)
+    /// As [`push`](Self::push), with what came before taken. Go on with the rest.
+    #[must_use = "it says how many bytes were taken, and what came of them"]
+    pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Reply<'_>>, ClientError>) {
+        let mut rest = bytes;
+        let verdict = self.step_slice(&mut rest);
+        (bytes.len().saturating_sub(rest.len()), self.reply(verdict))
     }
 
     /// Takes bytes from `read` until they make a reply or an error, or there are none.
     ///
-    /// `embedded_hal_nb::serial::Read` fits: `client.poll_read(|| uart.read())`. Every byte that `read` gives is taken.
+    /// `embedded_hal_nb::serial::Read` fits: `client.read_reply(|| uart.read())`. Every byte that `read` gives is taken.
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or [`ClientError`].
-    pub fn poll_read<E>(
+    pub fn read_reply<E>(
         &mut self,
         mut read: impl FnMut() -> nb::Result<u8, E>,
-    ) -> nb::Result<Reply<'_>, PollError<ClientError, E>> {
+    ) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
         let verdict = loop {
-            let byte = read().map_err(|error| error.map(PollError::Port))?;
+            let byte = read().map_err(|error| error.map(LineError::Port))?;
             match self.step(byte) {
-                Verdict::GoOn => {}
+                Verdict::Nothing => {}
                 verdict => break verdict,
             }
         };
-        self.polled(verdict)
+        self.reply_nb(verdict)
     }
 
     /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
     ///
     /// # Errors
     /// The port's own, but for [`nb::Error::WouldBlock`].
-    pub fn poll_write<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
-        self.transmit.poll(write)
+    pub fn write_to<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+        self.transmit.write_to(write)
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Verdict {
         match self.state {
-            State::OutOfStep => Verdict::GoOn,
+            State::OutOfStep => Verdict::Nothing,
             State::AwaitSentinel { id } => {
                 if byte == SENTINEL {
                     self.decoder.reset();
                     self.state = State::AwaitSyncReply { id };
                 }
-                Verdict::GoOn
+                Verdict::Nothing
             }
             _ => {
                 let signal = self.decoder.step(byte);
@@ -404,8 +324,8 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
-        let mut verdict = Verdict::GoOn;
-        while verdict == Verdict::GoOn && !bytes.is_empty() {
+        let mut verdict = Verdict::Nothing;
+        while verdict == Verdict::Nothing && !bytes.is_empty() {
             match self.state {
                 State::OutOfStep => *bytes = &[],
                 State::AwaitSentinel { id } => self.skip_to_sentinel(bytes, id),
@@ -418,27 +338,27 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         verdict
     }
 
-    /// The reply that a verdict stands for. That of a response stays until the next byte is taken.
+    /// The reply that a verdict announces. It stays until the next byte is taken.
     pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
-        match verdict {
-            Verdict::GoOn => Ok(None),
-            Verdict::Synchronized => Ok(Some(Reply::Synchronized)),
-            Verdict::Response | Verdict::Unattributed => {
-                let response = Response::parse(&self.decoder.frame());
-                Ok(response.map(|response| match response.outcome {
-                    Ok(value) => Reply::Return(value),
-                    Err(error) if verdict == Verdict::Unattributed => Reply::Unattributed(error),
-                    Err(error) => Reply::Error(error),
-                }))
+        Ok(Some(match verdict {
+            Verdict::Nothing => return Ok(None),
+            Verdict::Synchronized => Reply::Synchronized,
+            Verdict::Response(outcome, span) => {
+                let value = self.value(span);
+                match outcome {
+                    Outcome::Return => Reply::Return(value),
+                    Outcome::Error => Reply::Error(ErrorResponse::read(value)),
+                    Outcome::Unattributed => Reply::Unattributed(ErrorResponse::read(value)),
+                }
             }
-            Verdict::Error(error) => Err(error),
-        }
+            Verdict::Failed(error) => return Err(error),
+        }))
     }
 
-    pub(crate) fn polled<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, PollError<ClientError, E>> {
+    pub(crate) fn reply_nb<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
         match self.reply(verdict) {
             Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
-            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
+            Err(error) => Err(nb::Error::Other(LineError::Protocol(error))),
         }
     }
 
@@ -452,9 +372,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.transmit.advance(count);
     }
 
-    /// Whether a request can be sent, or its response is awaited.
-    pub const fn is_in_step(&self) -> bool {
-        matches!(self.state, State::Ready | State::AwaitReply { .. })
+    /// Whether a request can be sent: the client is in step and waits for nothing.
+    ///
+    /// After an error it says whether the client is still in step.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready)
     }
 
     #[cfg(feature = "embedded-io-async")]
@@ -462,51 +384,58 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         !matches!(self.state, State::OutOfStep | State::Ready)
     }
 
-    /// Whether a request can be sent: the client is in step and waits for nothing.
-    pub const fn is_ready(&self) -> bool {
-        matches!(self.state, State::Ready)
-    }
-
-    /// Whether silence, or the end of the line, is what success looks like: the request that waits is for a command
-    /// without success response, and has left. Ask before [`timed_out`](Self::timed_out) and [`reset`](Self::reset).
-    pub fn success_is_silent(&self) -> bool {
-        matches!(self.state, State::AwaitReply { success_is_silent: true, .. }) && self.has_left()
-    }
-
-    /// Gives up a reply that is overdue. The client is out of step: synchronize next.
+    /// Forgets what was asked and what is not yet sent. Call it when the port opens or closes and when a reply is
+    /// overdue, and synchronize next.
     ///
-    /// The request that was waiting may have been run all the same.
-    pub fn timed_out(&mut self) {
-        self.reset();
+    /// It returns whether silence, or the end of the line, is what success looks like: the request given up was for a
+    /// command [without success response](Execute::no_success_response), and has left. Of any other request nobody knows
+    /// whether it was run.
+    ///
+    /// ```
+    /// use guestwire::{Client, client::Execute};
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute(Execute::new("guest-shutdown").no_success_response())?;
+    /// client.transmitted(client.transmit().len());
+    /// // Nothing comes, for too long.
+    /// let has_shut_down = client.reset();
+    /// assert!(has_shut_down);
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    pub fn reset(&mut self) -> bool {
+        let succeeded = matches!(self.state, State::AwaitReply { silent: true, .. }) && self.has_left();
+        self.leave_step();
+        succeeded
     }
 
-    /// Forgets what was asked and what is not yet sent. Call it when the port opens or closes, and synchronize next.
-    pub fn reset(&mut self) {
-        self.state = State::OutOfStep;
-        self.transmit.clear();
+    /// Takes note that bytes are missing here: an overrun, a full queue. A client that synchronizes drops what may be half
+    /// a frame, and waits on.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
+    pub fn lost(&mut self) -> Result<(), ClientError> {
+        self.step_lost().failure()
     }
 
-    /// Takes note that bytes are missing here (an overrun, a full queue). A client that was in step is out of step; one
-    /// that synchronizes drops what may be half a frame, and waits on.
-    pub fn lost(&mut self) {
-        let _ = self.step_lost();
-    }
-
-    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break. A client that was in step is
-    /// out of step.
-    pub fn corrupted(&mut self) {
-        let _ = self.step_corrupted();
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
+    pub fn corrupted(&mut self) -> Result<(), ClientError> {
+        self.step_corrupted().failure()
     }
 
     pub(crate) fn step_lost(&mut self) -> Verdict {
-        // A response may have been lost as a whole.
+        // Even where no frame was open: a whole response may be missing.
         let _ = self.decoder.lost();
         self.judge(Signal::Error(FrameError::Lost))
     }
 
     pub(crate) fn step_corrupted(&mut self) -> Verdict {
         match self.decoder.corrupted() {
-            Ok(()) => Verdict::GoOn,
+            Ok(()) => Verdict::Nothing,
             Err(error) => self.judge(Signal::Error(error)),
         }
     }
@@ -535,43 +464,43 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// What came means something else in each state.
     fn judge(&mut self, signal: Signal) -> Verdict {
         let received = match signal {
-            Signal::Nothing => return Verdict::GoOn,
+            Signal::Nothing => return Verdict::Nothing,
             Signal::Sentinel => Received::Sentinel,
-            Signal::Frame => Response::parse(&self.decoder.frame()).map_or(Received::NotAResponse, Received::Response),
+            Signal::Frame => RawResponse::parse(&self.decoder.frame()).map_or(Received::Other, Received::Response),
             Signal::Error(error) => Received::Broken(error),
         };
         let (next, verdict) = match self.state {
             State::OutOfStep | State::AwaitSentinel { .. } => self.stay(),
-            State::AwaitSyncReply { id } => self.sync_reply(id, &received),
-            State::AwaitPlainSyncReply { id } => self.plain_sync_reply(id, &received),
-            State::Ready => self.unasked(&received),
-            State::AwaitReply { id: Some(id), .. } => self.reply_with_id(id, &received),
-            State::AwaitReply { id: None, .. } => self.reply_without_id(&received),
+            State::AwaitSyncReply { id } => self.await_sync_reply(id, &received),
+            State::AwaitPlainSyncReply { id } => self.await_plain_sync_reply(id, &received),
+            State::Ready => self.ready(&received),
+            State::AwaitReply { id: Some(id), .. } => self.await_reply(id, &received),
+            State::AwaitReply { id: None, .. } => self.await_reply_without_id(&received),
         };
         match next {
-            State::OutOfStep => self.reset(),
+            State::OutOfStep => self.leave_step(),
             next => self.state = next,
         }
         match verdict {
             Verdict::Synchronized => debug!("in step"),
-            Verdict::Error(ClientError::ResponseTooLong) => warn!("response too long"),
-            Verdict::Error(error) => warn!("out of step: {}", error),
-            Verdict::Unattributed => warn!("an error without id"),
-            Verdict::GoOn | Verdict::Response => {}
+            Verdict::Failed(ClientError::ResponseTooLong) => warn!("response too long"),
+            Verdict::Failed(error) => warn!("out of step: {}", error),
+            Verdict::Response(Outcome::Unattributed, _) => warn!("an error without id"),
+            Verdict::Nothing | Verdict::Response(..) => {}
         }
         verdict
     }
 
-    /// The first frame after the sentinel decides.
-    fn sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+    fn await_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
         match received {
             Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
             Received::Sentinel => self.stay(),
-            _ => (State::AwaitSentinel { id }, Verdict::GoOn),
+            // The first frame after the sentinel decides.
+            _ => (State::AwaitSentinel { id }, Verdict::Nothing),
         }
     }
 
-    fn plain_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+    fn await_plain_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
         match received {
             Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
             _ => self.stay(),
@@ -579,40 +508,46 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     /// Nothing was asked, but what was asked before and given up may be answered yet.
-    fn unasked(&self, received: &Received<'_>) -> (State, Verdict) {
+    fn ready(&self, received: &Received<'_>) -> (State, Verdict) {
         match received {
-            Received::Response(Response { id: Some(_), .. }) | Received::NotAResponse => self.stay(),
+            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
             // An agent's answer to noise.
-            Received::Response(Response { outcome: Err(_), .. }) if self.last.is_some() => self.stay(),
+            Received::Response(RawResponse { outcome: Err(_), .. }) if self.last.is_some() => self.stay(),
             Received::Response(_) | Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
             Received::Broken(error) => out_of_step(ClientError::Broken(*error)),
         }
     }
 
-    fn reply_with_id(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+    fn await_reply(&self, own: i64, received: &Received<'_>) -> (State, Verdict) {
         match received {
-            Received::Response(Response { id: Some(received), .. }) => match received.integer() == Some(id) {
-                true => (State::Ready, Verdict::Response),
+            Received::Response(response @ RawResponse { id: Some(id), .. }) => match id.integer() == Some(own) {
+                true => self.deliver(response),
                 false => self.stay(),
             },
-            Received::Response(Response { outcome: Err(_), .. }) => (self.state, Verdict::Unattributed),
+            Received::Response(RawResponse { outcome: Err(error), .. }) => {
+                (self.state, Verdict::Response(Outcome::Unattributed, self.span(*error)))
+            }
             Received::Response(_) => out_of_step(ClientError::IdMissing),
-            Received::NotAResponse => self.stay(),
             Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
             Received::Broken(error) => self.broken_reply(*error),
         }
     }
 
-    fn reply_without_id(&self, received: &Received<'_>) -> (State, Verdict) {
+    fn await_reply_without_id(&self, received: &Received<'_>) -> (State, Verdict) {
         match received {
-            Received::Response(Response { id: Some(_), .. }) | Received::NotAResponse => self.stay(),
+            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
             Received::Response(_) if !self.has_left() => out_of_step(ClientError::Unexpected),
             // It may answer noise, and the answer to the request may follow.
-            Received::Response(Response { outcome: Err(error), .. }) if error.class != "CommandNotFound" => {
-                (State::OutOfStep, Verdict::Response)
+            Received::Response(RawResponse { outcome: Err(error), .. })
+                if ErrorResponse::read(*error).class != "CommandNotFound" =>
+            {
+                (State::OutOfStep, Verdict::Response(Outcome::Error, self.span(*error)))
             }
-            Received::Response(_) => (State::Ready, Verdict::Response),
+            Received::Response(response) => self.deliver(response),
             Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
             Received::Broken(error) => self.broken_reply(*error),
         }
     }
@@ -631,17 +566,40 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             // It may answer noise, and the answer to the request may follow.
             out_of_step(ClientError::ResponseTooLong)
         } else {
-            (State::Ready, Verdict::Error(ClientError::ResponseTooLong))
+            (State::Ready, Verdict::Failed(ClientError::ResponseTooLong))
         }
     }
 
     const fn stay(&self) -> (State, Verdict) {
-        (self.state, Verdict::GoOn)
+        (self.state, Verdict::Nothing)
+    }
+
+    fn leave_step(&mut self) {
+        self.state = State::OutOfStep;
+        self.transmit.clear();
+    }
+
+    fn deliver(&self, response: &RawResponse<'_>) -> (State, Verdict) {
+        let (outcome, value) = match response.outcome {
+            Ok(value) => (Outcome::Return, value),
+            Err(error) => (Outcome::Error, error),
+        };
+        (State::Ready, Verdict::Response(outcome, self.span(value)))
+    }
+
+    /// Where in the frame a value of it is.
+    fn span(&self, value: Value<'_>) -> Span {
+        let start = self.decoder.frame().value().before(value).len() as u16;
+        Span { start, end: start.wrapping_add(value.as_bytes().len() as u16) }
+    }
+
+    fn value(&self, span: Span) -> Value<'_> {
+        Value::new(self.decoder.text().get(usize::from(span.start)..usize::from(span.end)).unwrap_or_default())
     }
 }
 
 const fn out_of_step(error: ClientError) -> (State, Verdict) {
-    (State::OutOfStep, Verdict::Error(error))
+    (State::OutOfStep, Verdict::Failed(error))
 }
 
 impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
@@ -650,59 +608,42 @@ impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
     }
 }
 
-/// What a byte led to. It borrows nothing, so that the reply can be made of it behind the loop.
+/// What a byte led to. It borrows nothing, so that a loop can go on after it; [`Client::reply`] makes a reply of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    GoOn,
+    Nothing,
     Synchronized,
-    Response,
+    /// Where in the frame the return value or the error is.
+    Response(Outcome, Span),
+    Failed(ClientError),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Return,
+    Error,
     Unattributed,
-    Error(ClientError),
 }
 
-/// `{"execute": ..., "arguments": {...}, "id": ...}` LF. Some agents wait for the LF.
-fn write_request(
-    encoder: &mut Encoder<'_>,
-    command: &str,
-    arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
-    id: Option<i64>,
-) -> Result<(), DoesNotFit> {
-    encoder.value().object(|members| {
-        members.member("execute").string(command)?;
-        if let Some(arguments) = arguments {
-            members.member("arguments").object(arguments)?;
-        }
-        match id {
-            Some(id) => members.member("id").integer(id),
-            None => Ok(()),
-        }
-    })?;
-    encoder.line_feed()
-}
-
-impl fmt::Display for ClientError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Verdict {
+    const fn failure(self) -> Result<(), ClientError> {
         match self {
-            Self::ResponseTooLong => f.write_str("the response does not fit the receive buffer"),
-            Self::Broken(error) => write!(f, "a broken frame: {error}"),
-            Self::Unexpected => f.write_str("a response that nobody waited for"),
-            Self::IdMissing => f.write_str("a return value without the id of its request"),
-            Self::NothingAsked => f.write_str("nothing was asked: synchronize or execute first"),
+            Self::Failed(error) => Err(error),
+            _ => Ok(()),
         }
     }
 }
 
-impl Error for ClientError {}
-
-impl fmt::Display for ExecuteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OutOfStep => "out of step: synchronize first",
-            Self::Waiting => "the response to the request before has not come",
-            Self::DoesNotFit => "the request does not fit the transmit buffer",
-            Self::Refused(reason) => reason,
-        })
-    }
+/// A value's place in the frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u16,
+    end: u16,
 }
 
-impl Error for ExecuteError {}
+#[cfg(feature = "defmt")]
+impl<const RX: usize, const TX: usize> defmt::Format for Client<RX, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Client {{ state: {}, transmit: {=[u8]:a} }}", self.state, self.transmit());
+    }
+}

@@ -127,11 +127,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     ///
     /// # let mut client: Client<1024, 256> = Client::new();
     /// # client.synchronize(7);
-    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
     /// client.request(FileRead { handle: 1000, count: Some(512) })?;
     /// # client.transmitted(usize::MAX);
-    /// let mut received: &[u8] = br#"{"return": {"count": 2, "buf-b64": "aGk=", "eof": true}, "id": 8}"#;
-    /// let Ok(Some(Reply::Return(value))) = client.push_slice(&mut received) else { panic!("it was answered") };
+    /// let received = br#"{"return": {"count": 2, "buf-b64": "aGk=", "eof": true}, "id": 8}"#;
+    /// let (_, Ok(Some(Reply::Return(value)))) = client.push_slice(received) else { panic!("it was answered") };
     /// let content = FileRead::returned(value).expect("a file's content");
     /// assert!(content.buf_b64.decoded().expect("base64").eq(*b"hi"));
     /// # Ok::<(), guestwire::client::ExecuteError>(())

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::lexer::{Lexer, Step, is_plain, skip_plain};
-use crate::error::{FrameError, PollError};
+use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators, separators_of};
 use crate::json::value::Value;
 use crate::sentinel::SENTINEL;
@@ -168,9 +168,9 @@ impl<const N: usize> Decoder<N> {
     pub fn read_from<E>(
         &mut self,
         mut read: impl FnMut() -> nb::Result<u8, E>,
-    ) -> nb::Result<Event<'_>, PollError<FrameError, E>> {
+    ) -> nb::Result<Event<'_>, LineError<FrameError, E>> {
         let signal = loop {
-            match self.step(read().map_err(|error| error.map(PollError::Port))?) {
+            match self.step(read().map_err(|error| error.map(LineError::Port))?) {
                 Signal::Nothing => {}
                 signal => break signal,
             }
@@ -178,7 +178,7 @@ impl<const N: usize> Decoder<N> {
         match self.event(signal) {
             Ok(Some(event)) => Ok(event),
             Ok(None) => Err(nb::Error::WouldBlock),
-            Err(error) => Err(nb::Error::Other(PollError::Protocol(error))),
+            Err(error) => Err(nb::Error::Other(LineError::Protocol(error))),
         }
     }
 

@@ -4,7 +4,7 @@ use embedded_hal_nb::serial::{Error as _, ErrorKind, Read, Write};
 
 use crate::agent::{Agent, Guest};
 use crate::client::{Client, ClientError, Reply, Verdict};
-use crate::error::PollError;
+use crate::error::LineError;
 
 /// How many errors in a row a port may report before that is an error itself: no FIFO holds as many.
 const MOST_ERRORS: u16 = 256;
@@ -81,8 +81,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// # Errors
     /// [`nb::Error::WouldBlock`] while there is no reply, the port's error of another kind, or one that it reports 256
     /// times in a row, or [`ClientError`].
-    pub fn poll<U: Read + Write>(&mut self, uart: &mut U) -> nb::Result<Reply<'_>, PollError<ClientError, U::Error>> {
-        self.poll_write(|byte| uart.write(byte)).map_err(PollError::Port)?;
+    pub fn exchange_nb<U: Read + Write>(
+        &mut self,
+        uart: &mut U,
+    ) -> nb::Result<Reply<'_>, LineError<ClientError, U::Error>> {
+        self.write_to(|byte| uart.write(byte)).map_err(LineError::Port)?;
         let mut left = MOST_ERRORS;
         let verdict = loop {
             let verdict = match read(uart, &mut left) {
@@ -90,12 +93,12 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
                 Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
                 Err(nb::Error::Other(Fault::Lost)) => self.step_lost(),
                 Err(nb::Error::Other(Fault::Corrupted)) => self.step_corrupted(),
-                Err(nb::Error::Other(Fault::Port(error))) => return Err(nb::Error::Other(PollError::Port(error))),
+                Err(nb::Error::Other(Fault::Port(error))) => return Err(nb::Error::Other(LineError::Port(error))),
             };
-            if verdict != Verdict::GoOn {
+            if verdict != Verdict::Nothing {
                 break verdict;
             }
         };
-        self.polled(verdict)
+        self.reply_nb(verdict)
     }
 }

@@ -5,7 +5,7 @@ use embedded_io::{Read, ReadReady, Write, WriteReady};
 use super::error::{IoError, some};
 use crate::agent::{Agent, Guest};
 use crate::client::{Client, ClientError, Reply};
-use crate::error::PollError;
+use crate::error::LineError;
 
 /// One byte, or none yet. A port that is ready does not block for one read.
 fn read<P: Read + ReadReady>(port: &mut P) -> nb::Result<u8, IoError<P::Error>> {
@@ -49,11 +49,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] while there is no reply, [`IoError`], or [`ClientError`].
-    pub fn poll_io<P>(&mut self, port: &mut P) -> nb::Result<Reply<'_>, PollError<ClientError, IoError<P::Error>>>
+    pub fn exchange_io<P>(&mut self, port: &mut P) -> nb::Result<Reply<'_>, LineError<ClientError, IoError<P::Error>>>
     where
         P: Read + ReadReady + Write + WriteReady,
     {
-        self.poll_write(|byte| write(port, byte)).map_err(PollError::Port)?;
-        self.poll_read(|| read(port))
+        self.write_to(|byte| write(port, byte)).map_err(LineError::Port)?;
+        self.read_reply(|| read(port))
     }
 }

@@ -10,7 +10,7 @@ use embedded_io_async::{BufRead, Read, Write};
 use super::error::{IoError, some};
 use crate::agent::{Agent, Guest};
 use crate::client::{Client, ClientError, Reply, Verdict};
-use crate::error::PollError;
+use crate::error::LineError;
 
 impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// Serves a port for as long as it works. Feature `embedded-io-async`.
@@ -85,10 +85,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 impl<const RX: usize, const TX: usize> Client<RX, TX> {
     /// Sends what is to be sent, and waits for the reply. Feature `embedded-io-async`.
     ///
-    /// The port comes in two halves, because it reads while it writes: an agent may want to be rid of a response before
-    /// it takes more. When a write ends, a read that waits for its first byte is dropped, so a read must lose nothing
-    /// then, and in a time-out of the executor, too. After a time-out, call [`timed_out`](Self::timed_out) and
-    /// synchronize.
+    /// The port comes in two halves, because it reads while it writes: an agent may have to send a response before it
+    /// takes more. When a write ends, a read that waits for its first byte is dropped, so a read must lose nothing when it
+    /// is dropped. A time-out of the executor drops it, too: then [`reset`](Self::reset) and synchronize.
     ///
     /// ```
     /// use embedded_io_async::{Read, Write};
@@ -110,15 +109,15 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         &mut self,
         reader: &mut R,
         writer: &mut W,
-    ) -> Result<Reply<'_>, PollError<ClientError, IoError<R::Error>>> {
+    ) -> Result<Reply<'_>, LineError<ClientError, IoError<R::Error>>> {
         if !self.is_waiting() {
-            return Err(PollError::Protocol(ClientError::NothingAsked));
+            return Err(LineError::Protocol(ClientError::NothingAsked));
         }
-        let verdict = self.verdict(reader, writer).await.map_err(PollError::Port)?;
+        let verdict = self.verdict(reader, writer).await.map_err(LineError::Port)?;
         match self.reply(verdict) {
             Ok(Some(reply)) => Ok(reply),
-            Ok(None) => Err(PollError::Protocol(ClientError::Unexpected)),
-            Err(error) => Err(PollError::Protocol(error)),
+            Ok(None) => Err(LineError::Protocol(ClientError::Unexpected)),
+            Err(error) => Err(LineError::Protocol(error)),
         }
     }
 
@@ -170,7 +169,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
             };
             let [byte] = byte;
             match self.step(byte) {
-                Verdict::GoOn => {}
+                Verdict::Nothing => {}
                 verdict => return Ok(Err(verdict)),
             }
         }

@@ -13,4 +13,4 @@ mod embedded_io_async;
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 pub use error::IoError;
 
-pub use crate::error::PollError;
+pub use crate::error::LineError;

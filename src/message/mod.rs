@@ -7,6 +7,7 @@ mod response;
 pub use arguments::{Argument, ArgumentError, ArgumentFault, Arguments};
 pub(crate) use request::Envelope;
 pub use request::{Request, RequestError, RequestFault};
+pub(crate) use response::RawResponse;
 pub use response::{ErrorResponse, Response};
 
 use core::fmt;

@@ -38,11 +38,11 @@ pub struct Response<'a> {
 ///
 /// # let mut client: Client<1024, 256> = Client::new();
 /// # client.synchronize(7);
-/// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+/// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
 /// # client.execute("guest-nope").expect("in step");
 /// # client.transmitted(usize::MAX);
-/// let mut received: &[u8] = br#"{"id": 8, "error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
-/// let Ok(Some(Reply::Error(error))) = client.push_slice(&mut received) else { panic!("it is an error") };
+/// let received = br#"{"id": 8, "error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
+/// let (_, Ok(Some(Reply::Error(error)))) = client.push_slice(received) else { panic!("it is an error") };
 /// assert_eq!(error.class, "CommandNotFound");
 /// assert_eq!(error.to_string(), "CommandNotFound: no guest-nope here");
 /// ```
@@ -69,6 +69,19 @@ impl<'a> Response<'a> {
     ///
     /// Where there are both `return` and `error`, it is an error, as for libvirt.
     pub fn parse(frame: &Frame<'a>) -> Option<Self> {
+        let RawResponse { id, outcome } = RawResponse::parse(frame)?;
+        Some(Self { id, outcome: outcome.map_err(ErrorResponse::read) })
+    }
+}
+
+/// A response whose error has not been read yet.
+pub(crate) struct RawResponse<'a> {
+    pub(crate) id: Option<Value<'a>>,
+    pub(crate) outcome: Result<Value<'a>, Value<'a>>,
+}
+
+impl<'a> RawResponse<'a> {
+    pub(crate) fn parse(frame: &Frame<'a>) -> Option<Self> {
         if !frame.value().is_object() {
             return None;
         }
@@ -90,7 +103,7 @@ impl<'a> Response<'a> {
             }
         }
         let outcome = match error {
-            Some(error) => Err(ErrorResponse { class: text_of(error, "class"), desc: text_of(error, "desc") }),
+            Some(error) => Err(error),
             None => Ok(returned?),
         };
         Some(Self { id, outcome })
@@ -102,7 +115,10 @@ impl<'a> Response<'a> {
     }
 }
 
-/// Empty, where an agent leaves it out.
-fn text_of<'a>(error: Value<'a>, name: &str) -> Text<'a> {
-    error.member(name).and_then(|member| member.string()).unwrap_or(Text::new(b""))
+impl<'a> ErrorResponse<'a> {
+    pub(crate) fn read(error: Value<'a>) -> Self {
+        // Empty, where an agent leaves it out.
+        let text = |name| error.member(name).and_then(|member| member.string()).unwrap_or(Text::new(b""));
+        Self { class: text("class"), desc: text("desc") }
+    }
 }

@@ -85,11 +85,11 @@ impl<'a> Value<'a> {
     ///
     /// # let mut client: Client<1024, 256> = Client::new();
     /// # client.synchronize(7);
-    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
     /// # client.execute("guest-get-host-name").expect("in step");
     /// # client.transmitted(usize::MAX);
-    /// let mut received: &[u8] = br#"{"return": {"host-name": "caf\u00e9"}, "id": 8}"#;
-    /// let Ok(Some(Reply::Return(value))) = client.push_slice(&mut received) else { panic!("it was answered") };
+    /// let received = br#"{"return": {"host-name": "caf\u00e9"}, "id": 8}"#;
+    /// let (_, Ok(Some(Reply::Return(value)))) = client.push_slice(received) else { panic!("it was answered") };
     /// let host: Host<'_> = value.deserialize().expect("a host name");
     /// assert_eq!(host.host_name, "café");
     /// ```
@@ -113,7 +113,7 @@ impl ValueEncoder<'_> {
     ///
     /// # let mut client: Client<1024, 256> = Client::new();
     /// # client.synchronize(7);
-    /// # client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).expect("in step");
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
     /// let vcpus = [Vcpu { logical_id: 1, online: false }];
     /// client.execute_with("guest-set-vcpus", |arguments| Ok(arguments.member("vcpus").serialize(&vcpus)?))?;
     /// # Ok::<(), guestwire::client::ExecuteError>(())

@@ -40,8 +40,8 @@ fn synchronize(link: &mut Link, id: i64) {
     link.omit_ids();
     link.synchronize(id);
     link.transmitted(link.transmit().len());
-    assert_eq!(link.push_slice(&mut &[SENTINEL][..]), Ok(None));
-    let reply = link.push_slice(&mut format!("{{\"return\": {id}}}\n").as_bytes());
+    assert_eq!(link.push_slice(&[SENTINEL]).1, Ok(None));
+    let reply = link.push_slice(format!("{{\"return\": {id}}}\n").as_bytes()).1;
     assert_eq!(reply, Ok(Some(Reply::Synchronized)));
 }
 
@@ -51,7 +51,7 @@ fn ask_all(links: &mut [Link]) {
         link.execute("guest-get-time").expect("in step");
         let length = black_box(link.transmit()).len();
         link.transmitted(length);
-        match link.push_slice(&mut black_box(RESPONSE)) {
+        match link.push_slice(black_box(RESPONSE)).1 {
             Ok(Some(Reply::Return(time))) => assert_eq!(time.integer(), Some(TIME)),
             other => panic!("{other:?} is no response"),
         }

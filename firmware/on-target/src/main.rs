@@ -247,7 +247,7 @@ fn conversation() {
     let (mut agent, mut client) = (agent(), Client::<512, 128>::new());
     let mut replies = 0;
     for id in 0..500 {
-        if client.is_in_step() {
+        if client.is_ready() {
             let written =
                 client.execute_with("echo", |arguments| arguments.member("unsigned").unsigned(u64::MAX - id as u64));
             written.expect("the client waits for nothing");
@@ -275,7 +275,7 @@ fn conversation() {
             let count = (1 + random.below(16)).min(agent.transmit().len());
             let reply = match agent.transmit()[..count] {
                 [byte] => client.push(byte),
-                ref bytes => client.push_slice(&mut &*bytes),
+                ref bytes => client.push_slice(bytes).1,
             };
             match reply {
                 Ok(Some(Reply::Return(value))) => {
@@ -287,7 +287,7 @@ fn conversation() {
             }
             agent.transmitted(count);
         }
-        assert!(client.is_in_step() || dies.is_some());
+        assert!(client.is_ready() || dies.is_some());
     }
     assert!(replies > 150, "{replies}");
 }

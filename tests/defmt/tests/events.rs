@@ -4,7 +4,7 @@ use guestwire::{
     Agent, Client, Command, Decoder, Event, Guest,
     agent::guest_info_size,
     client::Execute,
-    io::PollError,
+    io::LineError,
     json::Encoder,
     message::{Request, Response},
 };
@@ -57,15 +57,15 @@ fn bytes_that_an_agent_has_lost_are_logged() {
 fn what_happens_to_a_client_is_logged() {
     let mut client: Client<64, 128> = Client::new();
     client.synchronize(7);
-    let synchronized = logged(|| assert!(client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).is_ok()));
+    let synchronized = logged(|| assert!(client.push_slice(b"\xFF{\"return\": 7}").1.is_ok()));
     assert_eq!(synchronized, ["DEBUG in step"]);
     client.execute("guest-ping").unwrap();
     client.transmitted(usize::MAX);
     let too_long = format!("{{\"return\": \"{}\"}}", "x".repeat(64));
-    assert_eq!(logged(|| assert!(client.push_slice(&mut too_long.as_bytes()).is_err())), ["WARN response too long"]);
+    assert_eq!(logged(|| assert!(client.push_slice(too_long.as_bytes()).1.is_err())), ["WARN response too long"]);
     assert_eq!(logged(|| assert!(client.push(b'#').is_err())), ["WARN out of step: Broken(Noise)"]);
     assert_eq!(logged(|| client.synchronize(8)), [""; 0]);
-    client.push_slice(&mut &b"\xFF{\"return\": 8}"[..]).unwrap();
+    client.push_slice(b"\xFF{\"return\": 8}").1.unwrap();
     assert_eq!(logged(|| assert!(client.push(0xFF).is_err())), ["WARN out of step: Unexpected"]);
 }
 
@@ -100,13 +100,13 @@ fn both_ends_print_what_is_still_to_go() {
     agent.transmitted(1);
     assert_eq!(shown(&agent), r#"Agent { transmit: b"\"return\": {}}\n" }"#);
     let mut client: Client<64, 128> = Client::new();
-    assert_eq!(shown(&client), "Client { in_step: false, transmit: b\"\" }");
+    assert_eq!(shown(&client), "Client { state: OutOfStep, transmit: b\"\" }");
     client.synchronize(7);
     client.transmitted(client.transmit().len() - " 7}}\n".len());
-    assert_eq!(shown(&client), r#"Client { in_step: false, transmit: b" 7}}\n" }"#);
+    assert_eq!(shown(&client), r#"Client { state: AwaitSentinel { id: 7 }, transmit: b" 7}}\n" }"#);
     client.transmitted(usize::MAX);
-    client.push_slice(&mut &b"\xFF{\"return\": 7}"[..]).unwrap();
-    assert_eq!(shown(&client), "Client { in_step: true, transmit: b\"\" }");
+    client.push_slice(b"\xFF{\"return\": 7}").1.unwrap();
+    assert_eq!(shown(&client), "Client { state: Ready, transmit: b\"\" }");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn typed_values_print_what_they_mean() {
 #[test]
 fn errors_print_what_they_are() {
     assert_eq!(shown(guestwire::frame::FrameError::Overflow), "Overflow");
-    assert_eq!(shown(PollError::<(), u8>::Port(5)), "Port(5)");
+    assert_eq!(shown(LineError::<(), u8>::Port(5)), "Port(5)");
     assert_eq!(shown(guestwire::io::IoError::<u8>::Ended), "Ended");
     assert_eq!(shown(guestwire::client::ExecuteError::Waiting), "Waiting");
     assert_eq!(shown(guestwire::client::ClientError::Broken(guestwire::frame::FrameError::Lost)), "Broken(Lost)");
@@ -158,7 +158,7 @@ fn everything_public_has_a_format() {
     shown(written.map_err(|_| ()));
     shown(encoder);
     shown(Execute::new("guest-ping"));
-    shown(PollError::<(), ()>::Port(()));
+    shown(LineError::<(), ()>::Port(()));
     shown(guestwire::io::IoError::<()>::Ended);
     shown(Agent::<Board, 80, 1024>::new(Board));
     let mut client: Client<64, 128> = Client::new();
