@@ -8,17 +8,21 @@ use crate::Outcome;
 
 type TestClient = Client<64, 128>;
 
-/// What can be done with a client, and what can come.
+/// What can be done with a client.
 type Action = (&'static str, fn(&mut TestClient));
-const ACTIONS: &[Action] = &[
+const CALLS: &[Action] = &[
     ("synchronize()", |client| client.synchronize(7)),
     ("synchronize_plain()", |client| client.synchronize_plain(7)),
-    ("execute()", |client| execute(client, Execute::new("guest-ping"))),
-    ("execute()", |client| execute(client, Execute::new("guest-shutdown").no_success_response())),
+    ("execute()", |client| _ = client.execute(Execute::new("guest-ping"))),
+    ("execute()", |client| _ = client.execute(Execute::new("guest-shutdown").no_success_response())),
     ("timed_out()", |client| client.timed_out()),
     ("reset()", |client| client.reset()),
     ("lost()", |client| client.lost()),
     ("corrupted()", |client| client.corrupted()),
+];
+
+/// What can come.
+const BYTES: &[Action] = &[
     ("0xFF", |client| receive(client, b"\xFF")),
     ("its number", |client| receive(client, br#"{"return": 7}"#)),
     // Of the ids one is the request's; a response with another changes nothing then.
@@ -34,10 +38,6 @@ const ACTIONS: &[Action] = &[
     ("an echoed request", |client| receive(client, br#"{"execute": "guest-ping"}"#)),
 ];
 
-fn execute(client: &mut TestClient, request: Execute<'_>) {
-    let _ = client.execute(request);
-}
-
 fn receive(client: &mut TestClient, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         let _ = client.push_slice(&mut bytes);
@@ -47,13 +47,13 @@ fn receive(client: &mut TestClient, mut bytes: &[u8]) {
 /// The name of the state in what `Debug` prints of a client.
 fn state(client: &TestClient) -> Outcome<String> {
     let shown = format!("{client:?}");
-    let (_, behind) = shown.split_once("state: ").ok_or("a client no longer shows its state")?;
-    Ok(behind.chars().take_while(char::is_ascii_alphanumeric).collect())
+    let (_, state) = shown.split_once("state: ").ok_or("a client no longer shows its state")?;
+    Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
-/// For each state and action, where it leads. What is sent has left before anything else is done.
-fn explore() -> Outcome<BTreeMap<(String, &'static str), BTreeSet<String>>> {
-    let mut found: BTreeMap<(String, &str), BTreeSet<String>> = BTreeMap::new();
+pub fn draw() -> Outcome<String> {
+    // From, to: what leads there. What is sent has left before anything else is done.
+    let mut found: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut waiting = vec![TestClient::new()];
     while let Some(client) = waiting.pop() {
@@ -61,78 +61,40 @@ fn explore() -> Outcome<BTreeMap<(String, &'static str), BTreeSet<String>>> {
         if !seen.insert(from.clone()) {
             continue;
         }
-        for (name, act) in ACTIONS {
+        for (name, act) in CALLS.iter().chain(BYTES) {
             let mut next = client.clone();
             act(&mut next);
             next.transmitted(usize::MAX);
-            found.entry((from.clone(), name)).or_default().insert(state(&next)?);
+            found.entry((from.clone(), state(&next)?)).or_default().insert(name);
             waiting.push(next);
         }
     }
-    Ok(found)
-}
-
-/// Of the actions, those that are bytes from the guest.
-const COMES: &[&str] = &[
-    "0xFF",
-    "its number",
-    "its response",
-    "another response",
-    "an error without id",
-    "a return without id",
-    "a response too long",
-    "a broken frame",
-    "noise",
-    "an echoed request",
-];
-
-/// A state diagram in Mermaid, which GitHub draws.
-pub fn draw() -> Outcome<String> {
-    let found = explore()?;
-    let states: BTreeSet<&String> = found.keys().map(|(from, _)| from).collect();
-    let names: BTreeSet<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
-    let mut everywhere: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut edges: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for name in names {
-        let targets: BTreeSet<&String> = states.iter().flat_map(|from| &found[&((*from).clone(), name)]).collect();
-        if let [target] = targets.iter().collect::<Vec<_>>()[..] {
-            everywhere.entry(target).or_default().push(name);
-            continue;
-        }
-        for from in &states {
-            for to in found[&((*from).clone(), name)].iter().filter(|to| to != from) {
-                edges.entry((from, to)).or_default().push(name.into());
-            }
-        }
-    }
-    // The number is a return without id like any other where none is waited for.
-    for labels in edges.values_mut().filter(|labels| labels.iter().any(|label| label == "a return without id")) {
-        labels.retain(|label| label != "its number");
-    }
-    // Where most of what can come leads the same way, what changes nothing is said instead.
-    let mut quiet: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for ((from, _), labels) in &mut edges {
-        if labels.iter().filter(|label| COMES.contains(&label.as_str())).count() > 4 {
-            labels.retain(|label| !COMES.contains(&label.as_str()));
-            labels.insert(0, "anything else".into());
-            let stays = |name: &&&str| found[&((*from).to_owned(), **name)].iter().all(|to| to == from);
-            quiet.insert(from, COMES.iter().filter(stays).copied().collect());
+    // What leads to the same state from everywhere is drawn once.
+    let mut edges: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
+    for ((from, to), names) in &found {
+        for name in names {
+            let is_everywhere = seen
+                .iter()
+                .all(|from| found.get(&(from.clone(), to.clone())).is_some_and(|names| names.contains(name)));
+            let from = if is_everywhere { "AnyState" } else { from };
+            edges.entry((from, to)).or_default().insert(name);
         }
     }
     let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n");
-    for state in states {
-        for (what, names) in
-            [("from everywhere", everywhere.get(state.as_str())), ("no change", quiet.get(state.as_str()))]
-        {
-            if let Some(names) = names {
-                // The first line is the title.
-                diagram += &format!("    {state} : {state}\n    {state} : {what}, {}\n", names.join(", "));
-            }
+    for ((from, to), names) in &mut edges {
+        // Where more comes than can be read, it is "anything else", and what changes nothing is drawn, too.
+        let is_byte = |name: &&str| BYTES.iter().any(|(byte, _)| byte == name);
+        if from != to && names.iter().filter(|name| is_byte(name)).count() > 4 {
+            names.retain(|name| !is_byte(&name));
+            names.insert("anything else");
         }
     }
-    for ((from, to), labels) in edges {
-        diagram += &format!("    {from} --> {to} : {}\n", labels.join(", "));
+    let has_rest: BTreeSet<&str> =
+        edges.iter().filter(|(_, names)| names.contains("anything else")).map(|((from, _), _)| *from).collect();
+    for ((from, to), names) in edges {
+        if from != to || has_rest.contains(from) {
+            diagram += &format!("    {from} --> {to} : {}\n", Vec::from_iter(names).join(", "));
+        }
     }
-    diagram += "```\n";
-    Ok(diagram)
+    Ok(diagram + "```\n")
 }
