@@ -81,18 +81,21 @@ pub fn draw() -> Outcome<String> {
         }
     }
     let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n");
+    // Where much comes to the same, it is "anything else", and what changes nothing is drawn, too.
+    let is_byte = |name: &str| BYTES.iter().any(|(byte, _)| *byte == name);
     for ((from, to), names) in &mut edges {
-        // Where more comes than can be read, it is "anything else", and what changes nothing is drawn, too.
-        let is_byte = |name: &&str| BYTES.iter().any(|(byte, _)| byte == name);
         if from != to && names.iter().filter(|name| is_byte(name)).count() > 4 {
-            names.retain(|name| !is_byte(&name));
+            names.retain(|name| !is_byte(name));
             names.insert("anything else");
         }
     }
     let has_rest: BTreeSet<&str> =
         edges.iter().filter(|(_, names)| names.contains("anything else")).map(|((from, _), _)| *from).collect();
-    for ((from, to), names) in edges {
-        if from != to || has_rest.contains(from) {
+    for ((from, to), mut names) in edges {
+        if from == to {
+            names.retain(|name| has_rest.contains(from) && is_byte(name));
+        }
+        if !names.is_empty() {
             diagram += &format!("    {from} --> {to} : {}\n", Vec::from_iter(names).join(", "));
         }
     }

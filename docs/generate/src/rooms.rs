@@ -117,7 +117,7 @@ fn paths(file: &str, source: &str) -> Vec<String> {
     for (mark, folder) in [("crate::", ""), ("super::", &parent), ("\nuse ", &format!("{file}/"))] {
         for rest in code.split(mark).skip(1) {
             let group = rest.strip_prefix('{').and_then(|group| group.split('}').next());
-            for path in group.map_or(vec![rest], |group| group.split(',').collect()) {
+            for path in group.map_or(vec![rest], |group| group.trim_end().trim_end_matches(',').split(',').collect()) {
                 let end = path.trim_start().split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
                 paths.push(format!("{folder}{}", end.take(1).collect::<String>().replace("::", "/")));
             }

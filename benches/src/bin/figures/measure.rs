@@ -12,40 +12,18 @@ use serde_json::Value;
 use crate::results::{Count, Links, Results, Versions};
 use crate::{CRATE, Outcome};
 
-#[derive(Clone, Copy)]
-pub enum Part {
-    Instructions,
-    Peers,
-    Time,
-    Links,
-}
+pub const PARTS: [&str; 4] = ["instructions", "peers", "time", "links"];
 
-impl Part {
-    pub const ALL: [Self; 4] = [Self::Instructions, Self::Peers, Self::Time, Self::Links];
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.name() == name)
+pub fn measure(part: &str, results: &mut Results) -> Outcome<()> {
+    match part {
+        "instructions" => results.instructions = instructions()?,
+        "peers" => results.peers = counts("peers", &["--features", "peers"])?,
+        "time" => results.nanoseconds = nanoseconds()?,
+        "links" => results.links = links()?,
+        _ => return Err(format!("there is no part '{part}' to measure: see --help").into()),
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Instructions => "instructions",
-            Self::Peers => "peers",
-            Self::Time => "time",
-            Self::Links => "links",
-        }
-    }
-
-    pub fn measure(self, results: &mut Results) -> Outcome<()> {
-        match self {
-            Self::Instructions => results.instructions = instructions()?,
-            Self::Peers => results.peers = counts("peers", &["--features", "peers"])?,
-            Self::Time => results.nanoseconds = nanoseconds()?,
-            Self::Links => results.links = links()?,
-        }
-        results.made_with = versions();
-        Ok(())
-    }
+    results.made_with = versions();
+    Ok(())
 }
 
 /// What guestwire takes.
