@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use guestwire::{Client, client::Execute};
 
-use crate::Outcome;
+use crate::{Outcome, state};
 
 type TestClient = Client<64, 128>;
 
@@ -44,60 +44,46 @@ fn receive(client: &mut TestClient, mut bytes: &[u8]) {
     }
 }
 
-/// The name of the state in what `Debug` prints of a client.
-fn state(client: &TestClient) -> Outcome<String> {
-    let shown = format!("{client:?}");
-    let (_, state) = shown.split_once("state: ").ok_or("a client no longer shows its state")?;
-    Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
-}
-
 pub fn draw() -> Outcome<String> {
-    // From, to: what leads there. What is sent has left before anything else is done.
+    // What leads from one state to another. What is sent has left before anything else is done.
     let mut found: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut waiting = vec![TestClient::new()];
     while let Some(client) = waiting.pop() {
         let from = state(&client)?;
-        if !seen.insert(from.clone()) {
-            continue;
-        }
-        for (name, act) in CALLS.iter().chain(BYTES) {
-            let mut next = client.clone();
-            act(&mut next);
-            next.transmitted(usize::MAX);
-            found.entry((from.clone(), state(&next)?)).or_default().insert(name);
-            waiting.push(next);
-        }
-    }
-    // What leads to the same state from everywhere is drawn once.
-    let mut edges: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
-    for ((from, to), names) in &found {
-        for name in names {
-            let is_everywhere = seen
-                .iter()
-                .all(|from| found.get(&(from.clone(), to.clone())).is_some_and(|names| names.contains(name)));
-            let from = if is_everywhere { "AnyState" } else { from };
-            edges.entry((from, to)).or_default().insert(name);
+        if seen.insert(from.clone()) {
+            for (name, act) in CALLS.iter().chain(BYTES) {
+                let mut next = client.clone();
+                act(&mut next);
+                next.transmitted(usize::MAX);
+                found.entry((from.clone(), state(&next)?)).or_default().insert(name);
+                waiting.push(next);
+            }
         }
     }
-    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n");
-    // Where much comes to the same, it is "anything else", and what changes nothing is drawn, too.
-    let is_byte = |name: &str| BYTES.iter().any(|(byte, _)| *byte == name);
-    for ((from, to), names) in &mut edges {
-        if from != to && names.iter().filter(|name| is_byte(name)).count() > 4 {
-            names.retain(|name| !is_byte(name));
-            names.insert("anything else");
+    let leads = |from: &String, to: &String, name: &str| {
+        found.get(&(from.clone(), to.clone())).is_some_and(|names| names.contains(name))
+    };
+    let mut edges = BTreeSet::new();
+    for from in &seen {
+        // Where most bytes lead to one state they are "anything else" there, and those that change nothing are named.
+        let rest =
+            seen.iter().find(|to| *to != from && BYTES.iter().filter(|(name, _)| leads(from, to, name)).count() > 4);
+        for to in &seen {
+            let bytes = BYTES.iter().filter(|_| rest != Some(to) && (from != to || rest.is_some()));
+            let calls = CALLS.iter().filter(|_| from != to);
+            let mut names: BTreeSet<&str> = calls.chain(bytes).map(|(name, _)| *name).collect();
+            names.retain(|name| leads(from, to, name));
+            names.extend((rest == Some(to)).then_some("anything else"));
+            let (everywhere, here): (Vec<&str>, Vec<&str>) =
+                names.into_iter().partition(|name| seen.iter().all(|from| leads(from, to, name)));
+            for (from, names) in
+                [("AnyState", everywhere), (from.as_str(), here)].iter().filter(|edge| !edge.1.is_empty())
+            {
+                edges.insert(format!("    {from} --> {to} : {}\n", names.join(", ")));
+            }
         }
     }
-    let has_rest: BTreeSet<&str> =
-        edges.iter().filter(|(_, names)| names.contains("anything else")).map(|((from, _), _)| *from).collect();
-    for ((from, to), mut names) in edges {
-        if from == to {
-            names.retain(|name| has_rest.contains(from) && is_byte(name));
-        }
-        if !names.is_empty() {
-            diagram += &format!("    {from} --> {to} : {}\n", Vec::from_iter(names).join(", "));
-        }
-    }
-    Ok(diagram + "```\n")
+    let edges = String::from_iter(edges);
+    Ok(format!("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n{edges}```\n"))
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::Outcome;
 use crate::error::FrameError;
 use crate::frame::lexer::{Lexer, Step};
 use crate::frame::nesting::MAX_DEPTH;
+use crate::{Outcome, state};
 use guestwire::SENTINEL;
 
 /// What one byte did.
@@ -15,13 +15,6 @@ struct Transition {
     to: String,
     broke: Option<FrameError>,
     begins: bool,
-}
-
-/// The name of the state in what `Debug` prints of a lexer.
-fn state(lexer: &Lexer) -> Outcome<String> {
-    let shown = format!("{lexer:?}");
-    let (_, state) = shown.split_once("state: ").ok_or("a lexer no longer shows its state")?;
-    Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
 /// Three levels of brackets show all there is, an object or array in an object or array, but for the limit of depth.

@@ -35,6 +35,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// The name of the state in what `Debug` prints of a machine.
+fn state(machine: &impl std::fmt::Debug) -> Outcome<String> {
+    let shown = format!("{machine:?}");
+    let (_, state) = shown.split_once("state: ").ok_or("a machine no longer shows its state")?;
+    Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let check = arguments == ["--check"];
