@@ -85,11 +85,10 @@ pub fn table() -> Outcome<String> {
 }
 
 /// The states of a frame that is not broken, in groups that read the same kind of thing.
-const GROUPS: [(&str, &str); 9] = [
-    ("Start", "Start BomBb BomBf"),
+const GROUPS: [(&str, &str); 8] = [
     ("Name", "FirstName Name"),
     ("Colon", "Colon"),
-    ("Value", "FirstElement Value"),
+    ("Value", "Start BomBb BomBf FirstElement Value"),
     ("AfterValue", "AfterMember AfterElement Closed"),
     ("String", "Text Tail1 Tail2 Tail3 TailE0 TailEd TailF0 TailF4"),
     ("Escape", "Escape Hex1 Hex2 Hex3 Hex4 HexD High3 High4 LowBackslash LowU Low1 Low2"),
@@ -97,7 +96,7 @@ const GROUPS: [(&str, &str); 9] = [
     ("Keyword", "T Tr Tru F Fa Fal Fals N Nu Nul"),
 ];
 
-/// What leads from group to group within a frame.
+/// What leads from group to group until the frame ends.
 pub fn draw() -> Outcome<String> {
     let group = |state: &str| {
         let found = GROUPS.iter().find(|(_, states)| states.split(' ').any(|name| name == state));
@@ -106,11 +105,11 @@ pub fn draw() -> Outcome<String> {
     let mut edges: BTreeMap<_, BTreeSet<u8>> = BTreeMap::new();
     for made in explore()?.iter().filter(|made| made.broke.is_none() && !DROPPED.contains(&made.from.as_str())) {
         let (from, to) = (group(&made.from)?, group(&made.to)?);
-        if from != to {
+        if from != to && made.to != "Start" {
             edges.entry((from, to)).or_default().insert(made.byte);
         }
     }
-    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Start\n");
+    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Value\n");
     for ((from, to), bytes) in edges {
         diagram += &format!("    {from} --> {to} : {}\n", named(&bytes));
     }
