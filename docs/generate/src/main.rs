@@ -1,4 +1,7 @@
-//! Writes what the documentation shows of the code, or checks that it is up to date.
+//! Writes what the documentation shows of the code: diagrams, the table of dropped bytes, the figures in README.md.
+//!
+//! With `--check` it writes nothing and fails if something is out of date. It also fails if imports in src run up, or in
+//! a circle.
 
 mod client;
 mod figures;
@@ -17,16 +20,6 @@ mod frame {
 }
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-
-const HELP: &str = "\
-Writes what the documentation shows of the code: the diagrams and the table of
-dropped bytes in docs, and the figures in README.md. It also checks that imports
-in src run down only, from floor to floor, and in no circle.
-
-Usage: cargo run -p guestwire-docs              write what is out of date
-       cargo run -p guestwire-docs -- --check   write nothing, say what is out of date
-";
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -42,47 +35,29 @@ fn state(machine: &impl std::fmt::Debug) -> Outcome<String> {
     Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let check = arguments == ["--check"];
-    if !check && !arguments.is_empty() {
-        eprint!("{HELP}");
-        return ExitCode::from(2);
-    }
-    match run(check) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("docs: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Whether everything is up to date now.
-fn run(check: bool) -> Outcome<bool> {
+fn main() -> Outcome<()> {
+    let check = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => false,
+        [option] if option == "--check" => true,
+        _ => return Err("the one option is --check: write nothing, fail if something is out of date".into()),
+    };
     let imports = rooms::Imports::read(&root().join("src"))?;
     imports.check()?;
-    let places = [
+    for (name, place, content) in [
         ("README.md", "figures", figures::costs()?),
         ("docs/structure.md", "rooms", imports.draw()),
         ("docs/wire-format.md", "client", client::draw()?),
         ("docs/wire-format.md", "dropped", lexer_states::table()?),
         ("docs/wire-format.md", "lexer", lexer_states::draw()?),
-    ];
-    let mut is_well = true;
-    for (name, place, content) in places {
+    ] {
         let before = std::fs::read_to_string(root().join(name))?;
         let after = figures::fill(&before, place, &content)?;
-        if before == after {
-            continue;
-        } else if check {
-            eprintln!("{name}: {place} is out of date: cargo run -p guestwire-docs");
-            is_well = false;
-        } else {
+        if before != after && check {
+            return Err(format!("{name}, {place}: out of date, cargo run -p guestwire-docs renews it").into());
+        } else if before != after {
             std::fs::write(root().join(name), after)?;
             println!("wrote {name}");
         }
     }
-    Ok(is_well)
+    Ok(())
 }

@@ -45,7 +45,7 @@ impl Imports {
         if !circle.is_empty() {
             wrong.push(format!("imports go in a circle: {}", circle.join(", ")));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n      ").into()) }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ").into()) }
     }
 
     /// What is left once the files that import none of the others, or are imported by none, are taken away.
