@@ -1,223 +1,150 @@
-//! The rooms of src: who imports whom, and a byte's way through them.
+//! Which file of src imports which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::Outcome;
-use crate::svg::Picture;
 
-/// From the top down, each room with its place from left to right. A room imports from floors below its own.
-const FLOORS: &[&[(&str, f64)]] = &[
-    &[("serde", 0.2), ("io", 0.45), ("commands", 0.7), ("format", 0.95)],
-    &[("agent", 0.25), ("client", 0.75)],
-    &[("message", 0.05)],
-    &[("frame", 0.35)],
-    &[("json", 0.6)],
-    &[("transmit", 0.06), ("sentinel", 0.21), ("error", 0.36), ("log", 0.74)],
-];
+/// From the top down. A room imports from the floors below its own only.
+const FLOORS: &str = "serde io commands format/agent client/message/frame/json/sentinel error transmit log";
 
-/// The way of a received byte, and of the answer to it.
-const WAY: &[(&str, &str)] = &[
-    ("io", "agent"),
-    ("io", "client"),
-    ("agent", "frame"),
-    ("client", "frame"),
-    ("agent", "message"),
-    ("client", "message"),
-    ("agent", "json"),
-    ("client", "json"),
-    ("agent", "transmit"),
-    ("client", "transmit"),
-];
+/// The files that each file imports; `frame/lexer` is one, and `frame` is `frame/mod.rs`.
+pub struct Imports(BTreeMap<String, BTreeSet<String>>);
 
-/// Who imports whom.
-pub struct Rooms(BTreeMap<String, BTreeSet<String>>);
-
-impl Rooms {
+impl Imports {
     pub fn read(src: &Path) -> Outcome<Self> {
-        let mut rooms = Self(BTreeMap::new());
-        rooms.read_folder(src, None)?;
-        Ok(rooms)
+        let mut sources = BTreeMap::new();
+        read_folder(src, "", &mut sources)?;
+        sources.remove("lib");
+        Ok(Self::of(&sources))
     }
 
-    fn read_folder(&mut self, folder: &Path, room: Option<&str>) -> Outcome<()> {
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            let stem = path.file_stem().and_then(|stem| stem.to_str()).ok_or("a file has a name")?.to_owned();
-            let room = room.unwrap_or(&stem);
-            if path.is_dir() {
-                self.read_folder(&path, Some(room))?;
-            } else if room != "lib" {
-                self.read_file(room, &std::fs::read_to_string(&path)?);
-            }
-        }
-        Ok(())
+    fn of(sources: &BTreeMap<String, String>) -> Self {
+        let longest = |path: &str| {
+            let mut prefixes = path.match_indices('/').map(|(end, _)| &path[..end]).chain([path]);
+            prefixes.rfind(|prefix| sources.contains_key(*prefix)).map(str::to_owned)
+        };
+        let imports = |(file, source): (&String, &String)| {
+            let imports = paths(file, source).into_iter().map(|path| longest(&path).unwrap_or(path));
+            (file.clone(), imports.filter(|import| import != file).collect())
+        };
+        Self(sources.iter().map(imports).collect())
     }
 
-    /// A module inside a file is a room of its own. Tests may import what they like.
-    fn read_file(&mut self, room: &str, source: &str) {
-        self.0.entry(room.to_owned()).or_default();
-        let mut inner = None;
-        let mut lines = source.lines();
-        while let Some(line) = lines.next() {
-            if let Some(name) = line.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(" {")) {
-                inner = Some(name.to_owned());
-            } else if line == "}" {
-                inner = None;
-            }
-            let Some((_, imported)) = line.split_once("use crate::") else { continue };
-            if line.trim_start().starts_with("//") || inner.as_deref() == Some("tests") {
-                continue;
-            }
-            let mut imported = imported.to_owned();
-            while !imported.ends_with(';') {
-                let Some(more) = lines.next() else { break };
-                imported.push_str(more.trim());
-            }
-            let imports = self.0.entry(inner.clone().unwrap_or_else(|| room.to_owned())).or_default();
-            imports.extend(first_segments(&imported).filter(|name| name != room));
-        }
-    }
-
-    /// Imports run down only, and never between the two ends of the wire.
+    /// Imports run down from floor to floor, and in no circle within a room.
     pub fn check(&self) -> Outcome<()> {
         let mut wrong = Vec::new();
-        for (room, imports) in &self.0 {
-            let Some(floor) = floor_of(room) else {
-                wrong.push(format!("src/{room} has no floor: give it one in docs/generate/src/rooms.rs"));
-                continue;
-            };
-            for import in imports {
-                match floor_of(import) {
-                    Some(below) if below < floor => {}
-                    Some(_) => wrong.push(format!("src/{room} imports {import}, which is not below it")),
-                    None => wrong.push(format!("src/{room} imports crate::{import}, which is no room")),
-                }
-            }
+        for (file, imports) in &self.0 {
+            let floor = floor(file).ok_or(format!("src/{file} has no floor in {}", file!()))?;
+            let up = imports
+                .iter()
+                .filter(|import| room(import) != room(file) && self::floor(import).is_none_or(|it| it >= floor));
+            wrong.extend(up.map(|import| format!("src/{file} imports {import}, which is not below it")));
         }
-        for (from, to) in WAY {
-            if !self.0.get(*from).is_some_and(|imports| imports.contains(*to)) {
-                wrong.push(format!("a byte's way leads from {from} to {to}, which it does not import"));
-            }
+        let circle = self.circle();
+        if !circle.is_empty() {
+            wrong.push(format!("imports go in a circle: {}", circle.join(", ")));
         }
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n      ").into()) }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ").into()) }
     }
 
-    /// Whether one room imports another by way of a third.
-    fn is_implied(&self, from: &str, to: &str) -> bool {
-        self.0[from].iter().any(|between| between != to && self.reaches(between, to))
-    }
-
-    fn reaches(&self, from: &str, to: &str) -> bool {
-        self.0.get(from).is_some_and(|imports| imports.iter().any(|next| next == to || self.reaches(next, to)))
-    }
-
-    pub fn draw(&self) -> Outcome<String> {
-        const WIDTH: f64 = 900.0;
-        const FLOOR: f64 = 84.0;
-        const ROOM: (f64, f64) = (88.0, 36.0);
-        let height = 34.0 + FLOOR * FLOORS.len() as f64;
-        let mut picture = Picture::new(WIDTH, height, "A byte's way through the rooms of src");
-        picture.heading((16.0, 26.0), "A byte's way through the rooms of src");
-        picture.text(
-            (16.0, 46.0),
-            "start",
-            "faint",
-            "Blue: the way of a byte and of its answer. Grey: what else is imported, where no other import implies it.",
-        );
-        let mut places = BTreeMap::new();
-        for (number, rooms) in FLOORS.iter().enumerate() {
-            let y = 88.0 + FLOOR * number as f64;
-            let floor = FLOORS.len() - 1 - number;
-            picture.text((16.0, y + 4.5), "start", "faint", &floor.to_string());
-            for (room, x) in rooms.iter().filter(|(room, _)| self.0.contains_key(*room)) {
-                places.insert(*room, (110.0 + (WIDTH - 150.0) * x, y));
+    /// What is left once the files that import none of the others, or are imported by none, are taken away.
+    fn circle(&self) -> Vec<&str> {
+        let all = self.0.iter().flat_map(|(from, imports)| imports.iter().map(|to| (from.as_str(), to.as_str())));
+        let mut left: Vec<_> = all.collect();
+        loop {
+            let before = left.len();
+            let (from, to): (BTreeSet<_>, BTreeSet<_>) = left.iter().copied().unzip();
+            left.retain(|import| to.contains(import.0) && from.contains(import.1));
+            if left.len() == before {
+                return from.into_iter().collect();
             }
         }
-        for (from, imports) in &self.0 {
-            for to in imports {
-                let way = WAY.contains(&(from.as_str(), to.as_str()));
-                if !way && self.is_implied(from, to) {
-                    continue;
-                }
-                let ((x1, y1), (x2, y2)) = (places[from.as_str()], places[to.as_str()]);
-                let (y1, y2) = (y1 + ROOM.1 / 2.0, y2 - ROOM.1 / 2.0 - 2.0);
-                let path =
-                    format!("M{x1:.1} {y1:.1}C{x1:.1} {:.1} {x2:.1} {:.1} {x2:.1} {y2:.1}", y1 + 40.0, y2 - 40.0);
-                let (class, tip) = if way { ("strong", "strong-tip") } else { ("edge", "tip") };
-                picture.path(class, tip, &path);
+    }
+
+    /// The rooms. An import that others imply is not drawn.
+    pub fn draw(&self) -> String {
+        let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (file, imports) in &self.0 {
+            let others = imports.iter().map(|import| room(import)).filter(|import| *import != room(file));
+            below.entry(room(file)).or_default().extend(others);
+        }
+        fn reaches(below: &BTreeMap<&str, BTreeSet<&str>>, from: &str, to: &str) -> bool {
+            below[from].iter().any(|next| *next == to || reaches(below, next, to))
+        }
+        let mut diagram = String::from("```mermaid\nflowchart TD\n");
+        for (from, imports) in &below {
+            for to in imports.iter().filter(|to| !imports.iter().any(|between| reaches(&below, between, to))) {
+                diagram += &format!("    {from} --> {to}\n");
             }
         }
-        for (room, (x, y)) in places {
-            let on_way = WAY.iter().any(|(from, to)| *from == room || *to == room);
-            picture.rectangle((x - ROOM.0 / 2.0, y - ROOM.1 / 2.0), ROOM, if on_way { "rest" } else { "node" });
-            picture.text((x, y + 4.5), "middle", "text", room);
-        }
-        Ok(picture.finish())
+        diagram + "```\n"
     }
 }
 
-fn floor_of(room: &str) -> Option<usize> {
-    FLOORS.iter().rev().position(|rooms| rooms.iter().any(|(name, _)| *name == room))
+fn read_folder(folder: &Path, prefix: &str, sources: &mut BTreeMap<String, String>) -> Outcome<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = format!("{prefix}{}", path.file_stem().and_then(|stem| stem.to_str()).ok_or("a file has a name")?);
+        if path.is_dir() {
+            read_folder(&path, &format!("{name}/"), sources)?;
+        } else {
+            sources.insert(name.trim_end_matches("/mod").to_owned(), std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
 }
 
-/// `a::b`, `a::{b, c}` and `{a::b, c}`: the rooms named.
-fn first_segments(imported: &str) -> impl Iterator<Item = String> {
-    let imported = imported.trim_end_matches(';');
-    let listed = imported.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(imported);
-    let mut depth = 0;
-    let mut paths = vec![String::new()];
-    for character in listed.chars() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                paths.push(String::new());
-                continue;
+/// What a file names with a path into src, as `frame/Decoder`. Tests and re-exports do not count.
+fn paths(file: &str, source: &str) -> Vec<String> {
+    let code = source.lines().take_while(|line| *line != "mod tests {");
+    let code: String =
+        code.filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("\n{line}")).collect();
+    let parent = file.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
+    let mut paths = Vec::new();
+    for (mark, folder) in [("crate::", ""), ("super::", &parent), ("\nuse ", &format!("{file}/"))] {
+        for rest in code.split(mark).skip(1) {
+            let group = rest.strip_prefix('{').and_then(|group| group.split('}').next());
+            for path in group.map_or(vec![rest], |group| group.trim_end().trim_end_matches(',').split(',').collect()) {
+                let end = path.trim_start().split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
+                paths.push(format!("{folder}{}", end.take(1).collect::<String>().replace("::", "/")));
             }
-            _ => {}
-        }
-        if let Some(path) = paths.last_mut() {
-            path.push(character);
         }
     }
-    let segment = |path: String| path.trim().split("::").next().unwrap_or_default().to_owned();
-    paths.into_iter().map(segment).filter(|segment| !segment.is_empty())
+    paths
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn room(file: &str) -> &str {
+    file.split('/').next().unwrap_or_default()
+}
 
-    fn rooms(more: &[(&str, &str)]) -> Rooms {
-        let mut rooms = Rooms(BTreeMap::new());
-        for (from, to) in WAY {
-            rooms.read_file(from, &format!("use crate::{to};"));
-        }
-        for (room, source) in more {
-            rooms.read_file(room, source);
-        }
-        rooms
-    }
+/// Counted from the ground up.
+fn floor(file: &str) -> Option<usize> {
+    FLOORS.rsplit('/').position(|rooms| rooms.split(' ').any(|name| name == room(file)))
+}
 
-    fn complaint(room: &str, source: &str) -> String {
-        rooms(&[(room, source)]).check().err().map(|error| error.to_string()).unwrap_or_default()
-    }
-
-    #[test]
-    fn imports_run_down() {
-        assert_eq!(complaint("client", "use crate::error::{DoesNotFit, FrameError};\nuse crate::json;"), "");
-        assert_eq!(complaint("json", "#[cfg(test)]\nmod tests {\n    use crate::agent::Agent;\n}"), "");
-        assert_eq!(complaint("log", "mod format {\n    use crate::agent::Agent;\n}"), "");
-    }
-
-    #[test]
-    fn what_runs_elsewhere_is_refused() {
-        assert!(complaint("json", "use crate::frame::Event;").contains("json imports frame"));
-        assert!(complaint("agent", "use crate::client::Client;").contains("agent imports client"));
-        assert!(complaint("client", "use crate::{\n    agent::Agent,\n    json,\n};").contains("client imports agent"));
-        assert!(complaint("json", "use crate::Frame;").contains("crate::Frame, which is no room"));
-        assert!(complaint("cellar", "").contains("has no floor"));
-        assert!(Rooms(BTreeMap::new()).check().is_err(), "a byte's way has to be there");
-    }
+#[test]
+fn imports_that_run_elsewhere_than_down_are_found() {
+    let complaint = |more: &[(&str, &str)]| {
+        let files = ["error", "json", "json/value", "frame", "client", "agent", "agent/call", "agent/guest"];
+        let files = files.map(|file| (file, "")).into_iter().chain(more.iter().copied());
+        let sources = files.map(|(file, source)| (file.to_owned(), source.to_owned())).collect();
+        Imports::of(&sources).check().err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let up = "src/json imports frame, which is not below it";
+    assert_eq!(complaint(&[("client", "use crate::{\n    error::FrameError, json::value::Value,\n};")]), "");
+    assert_eq!(complaint(&[("json", "mod tests {\n    use crate::frame::Event;\n}")]), "");
+    assert_eq!(complaint(&[("json", "use crate::frame::Event;")]), up);
+    assert_eq!(complaint(&[("json", "fn count(event: crate::frame::Event) {}")]), up);
+    assert_eq!(complaint(&[("json", "use crate::{\n    error::FrameError, frame::Event,\n};")]), up);
+    assert!(complaint(&[("agent/call", "use crate::client;")]).contains("agent/call imports client"));
+    assert!(complaint(&[("json", "use crate::Event;")]).contains("src/json imports Event"));
+    assert!(complaint(&[("cellar", "")]).contains("src/cellar has no floor"));
+    let (guest, circle) =
+        (("agent/guest", "use super::call::Call;"), "imports go in a circle: agent/call, agent/guest");
+    assert_eq!(complaint(&[guest, ("agent/call", "use crate::json::value::Value;")]), "");
+    assert_eq!(complaint(&[guest, ("agent/call", "use super::guest::Guest;")]), circle);
+    assert_eq!(complaint(&[guest, ("agent/call", "use crate::agent::guest::Guest;")]), circle);
+    assert_eq!(complaint(&[("json/value", "use super::Kind;"), ("json", "pub use value::Value;")]), "");
+    assert!(complaint(&[("json/value", "use super::Kind;"), ("json", "\nuse value::Value;")]).contains("circle"));
 }

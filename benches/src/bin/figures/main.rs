@@ -1,4 +1,4 @@
-//! Takes the figures, checks them, and writes docs/performance.md from them.
+//! Takes the figures, checks them, and writes them into docs/performance.md.
 
 mod budgets;
 mod check;
@@ -10,9 +10,6 @@ mod results;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lexopt::prelude::*;
-
-use measure::Part;
 use results::Results;
 
 const HELP: &str = "\
@@ -24,7 +21,7 @@ Usage: cargo run --release -- COMMAND
                    results.json and with the budgets (1 minute)
   measure [PART]   take all figures anew, or one part of them, into results.json:
                    instructions, peers, time, links (5 minutes for all)
-  report           write docs/performance.md and its plots from results.json
+  report           write the tables and the plot of docs/performance.md from results.json
 
 Exit codes: 0 all is well, 1 a figure is worse than it may be, 2 it could not be measured.
 
@@ -37,8 +34,10 @@ pub const CRATE: &str = env!("CARGO_MANIFEST_DIR");
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(code) => code,
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("figures: {error}");
             ExitCode::from(2)
@@ -46,41 +45,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Outcome<ExitCode> {
-    let mut parser = lexopt::Parser::from_env();
-    let mut words = Vec::new();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => {
-                print!("{HELP}");
-                return Ok(ExitCode::SUCCESS);
-            }
-            Value(word) => words.push(word.string()?),
-            other => return Err(other.unexpected().into()),
-        }
-    }
+/// Whether no figure is worse than it may be.
+fn run(words: &[&str]) -> Outcome<bool> {
     let path = Path::new(CRATE).join("results.json");
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => {
-            let recorded = Results::read(&path)?;
-            let all_well = check::check(&recorded, &measure::instructions()?);
-            return Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-        }
+    match words {
+        ["-h" | "--help"] => print!("{HELP}"),
+        ["check"] => return Ok(check::check(&Results::read(&path)?, &measure::instructions()?)),
         ["measure"] => {
             let mut results = Results::default();
-            for part in Part::ALL {
-                part.measure(&mut results)?;
-            }
+            measure::PARTS.iter().try_for_each(|part| measure::measure(part, &mut results))?;
             results.write(&path)?;
         }
         ["measure", part] => {
-            let part = Part::named(part).ok_or(format!("there is no part '{part}' to measure: see --help"))?;
             let mut results = Results::read(&path)?;
-            part.measure(&mut results)?;
+            measure::measure(part, &mut results)?;
             results.write(&path)?;
         }
         ["report"] => page::write(&Results::read(&path)?)?,
         _ => return Err("what is to be done? See --help".into()),
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(true)
 }

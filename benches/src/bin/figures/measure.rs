@@ -5,47 +5,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use guestwire_benches::workloads::{self, Workload};
-use guestwire_benches::{growth, ours};
+use guestwire_benches::{growth, ours, workloads};
 use serde_json::Value;
 
 use crate::results::{Count, Links, Results, Versions};
 use crate::{CRATE, Outcome};
 
-#[derive(Clone, Copy)]
-pub enum Part {
-    Instructions,
-    Peers,
-    Time,
-    Links,
-}
+pub const PARTS: [&str; 4] = ["instructions", "peers", "time", "links"];
 
-impl Part {
-    pub const ALL: [Self; 4] = [Self::Instructions, Self::Peers, Self::Time, Self::Links];
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.name() == name)
+pub fn measure(part: &str, results: &mut Results) -> Outcome<()> {
+    match part {
+        "instructions" => results.instructions = instructions()?,
+        "peers" => results.peers = counts("peers", &["--features", "peers"])?,
+        "time" => results.nanoseconds = nanoseconds()?,
+        "links" => results.links = links()?,
+        _ => return Err(format!("there is no part '{part}' to measure: see --help").into()),
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Instructions => "instructions",
-            Self::Peers => "peers",
-            Self::Time => "time",
-            Self::Links => "links",
-        }
-    }
-
-    pub fn measure(self, results: &mut Results) -> Outcome<()> {
-        match self {
-            Self::Instructions => results.instructions = instructions()?,
-            Self::Peers => results.peers = counts("peers", &["--features", "peers"])?,
-            Self::Time => results.nanoseconds = nanoseconds()?,
-            Self::Links => results.links = links()?,
-        }
-        results.made_with = versions();
-        Ok(())
-    }
+    results.made_with = versions();
+    Ok(())
 }
 
 /// What guestwire takes.
@@ -59,55 +36,38 @@ fn counts(bench: &str, features: &[&str]) -> Outcome<BTreeMap<String, Count>> {
     arguments.extend_from_slice(features);
     arguments.extend(["--", "--output-format=json", "--parallel=2"]);
     let lines = cargo(&arguments, &[])?;
-    let bytes = Bytes::new();
-    lines.lines().map(|line| counted(line, &bytes)).collect()
+    lines.lines().map(counted).collect()
 }
 
-fn counted(line: &str, bytes: &Bytes) -> Outcome<(String, Count)> {
+fn counted(line: &str) -> Outcome<(String, Count)> {
     let summary: Value = serde_json::from_str(line)?;
     let word = |name: &str| summary[name].as_str().unwrap_or_default().to_owned();
     let (function, case) = (word("function_name"), word("id"));
     let counted = &summary["profiles"][0]["data"]["total"]["metrics"]["Ir"]["values"]["new"];
     let instructions = counted.as_u64().ok_or(format!("gungraun counted nothing for {function}.{case}: {line}"))?;
-    let bytes = bytes.of(&function, &case).ok_or(format!("nobody knows how many bytes {function}.{case} is about"))?;
+    let bytes = bytes_of(&function, &case).ok_or(format!("nobody knows how many bytes {function}.{case} is about"))?;
     Ok((format!("{function}.{case}"), Count { instructions, bytes: bytes as u64 }))
 }
 
-/// How many bytes each bench is about.
-struct Bytes {
-    workloads: [(&'static str, Workload); 4],
-    stale: usize,
-}
-
-impl Bytes {
-    fn new() -> Self {
-        let workloads = [
-            ("w1", workloads::requests()),
-            ("w2", workloads::file_writes()),
-            ("w3", workloads::guest_info()),
-            ("w5", workloads::texts()),
-        ];
-        Self { workloads, stale: workloads::stale_responses().len() }
-    }
-
-    fn of(&self, function: &str, case: &str) -> Option<usize> {
-        if let Some(length) = case.strip_prefix("length_") {
-            return Some(growth::of_length(length.parse().ok()?).wire.len());
-        }
-        if let Some(depth) = case.strip_prefix("depth_") {
-            return Some(growth::of_depth(depth.parse().ok()?).wire.len());
-        }
-        if case == "w4" {
-            return Some(self.stale);
-        }
-        let name = case.strip_suffix("_256").unwrap_or(case);
-        let (_, workload) = self.workloads.iter().find(|(candidate, _)| *candidate == name)?;
-        Some(match function {
-            "encoder_guest_info" => ours::GUEST_INFOS * workloads::GUEST_INFO.len(),
-            "encoder_text" => ours::encode_texts(&workload.texts(), &mut vec![0; 2 * workload.wire.len()]),
-            _ => workload.wire.len(),
-        })
-    }
+/// How many bytes a bench is about.
+fn bytes_of(function: &str, case: &str) -> Option<usize> {
+    let workload = match case {
+        "w1" | "w1_256" => workloads::requests(),
+        "w2" => workloads::file_writes(),
+        "w3" => workloads::guest_info(),
+        "w4" => return Some(workloads::stale_responses().len()),
+        "w5" | "w5_256" => workloads::texts(),
+        _ => match case.split_once('_')? {
+            ("length", length) => growth::of_length(length.parse().ok()?),
+            ("depth", depth) => growth::of_depth(depth.parse().ok()?),
+            _ => return None,
+        },
+    };
+    Some(match function {
+        "encoder_guest_info" => ours::GUEST_INFOS * workloads::GUEST_INFO.len(),
+        "encoder_text" => ours::encode_texts(&workload.texts(), &mut vec![0; 2 * workload.wire.len()]),
+        _ => workload.wire.len(),
+    })
 }
 
 fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
@@ -118,7 +78,8 @@ fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
     let home_text = home.to_str().ok_or("the path to this crate is not UTF-8")?;
     cargo(&["bench", "--bench", "time", "--features", "time"], &[("CRITERION_HOME", home_text)])?;
     let mut nanoseconds = BTreeMap::new();
-    for (workload, held) in Bytes::new().workloads {
+    for workload in ["w1", "w2", "w3", "w5"] {
+        let bytes = bytes_of("", workload).ok_or("a workload has a length")? as f64;
         for entry in fs::read_dir(home.join(workload))? {
             let path: PathBuf = entry?.path().join("new/estimates.json");
             let Ok(text) = fs::read_to_string(&path) else { continue };
@@ -126,7 +87,7 @@ fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
             let median = estimates["median"]["point_estimate"].as_f64().ok_or("criterion names no median")?;
             let reader = path.ancestors().nth(2).and_then(Path::file_name).and_then(|name| name.to_str());
             let reader = reader.ok_or("criterion names no bench")?;
-            nanoseconds.insert(format!("{reader}.{workload}"), median / held.wire.len() as f64);
+            nanoseconds.insert(format!("{reader}.{workload}"), median / bytes);
         }
     }
     Ok(nanoseconds)

@@ -35,24 +35,16 @@ pub struct Block {
 
 pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut before = "";
-    let mut lines = page.lines().zip(1..);
-    while let Some((line, _)) = lines.next() {
-        let Some(language) = line.strip_prefix("```") else {
-            if !line.is_empty() {
-                before = line;
-            }
-            continue;
-        };
-        let mut block = Block { language: language.into(), text: String::new(), before: before.into(), line: 0 };
-        for (line, number) in lines.by_ref().take_while(|(line, _)| *line != "```") {
-            if block.line == 0 {
-                block.line = number;
-            }
-            block.text += line;
-            block.text.push('\n');
+    let (mut before, mut line) = ("", 1);
+    for (index, part) in page.split("\n```").enumerate() {
+        if index % 2 == 0 {
+            before = part.trim_end().lines().last().unwrap_or_default();
+        } else {
+            let (language, text) = part.split_once('\n').unwrap_or((part, ""));
+            let (language, text, before) = (language.into(), format!("{text}\n"), before.into());
+            blocks.push(Block { language, text, before, line: line + 1 });
         }
-        blocks.push(block);
+        line += part.matches('\n').count() + 1;
     }
     blocks
 }
