@@ -358,6 +358,90 @@ fn nothing_is_left_to_do_behind_poll() {
     }
 }
 
+/// A host that says no more may still read: half of its stream is closed, or its transmitter is broken.
+#[test]
+fn a_response_goes_out_although_reading_fails() {
+    struct Half {
+        port: Port,
+        error: serial::ErrorKind,
+    }
+
+    impl serial::ErrorType for Half {
+        type Error = serial::ErrorKind;
+    }
+
+    impl serial::Read for Half {
+        fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
+            self.port.input.pop_front().ok_or(nb::Error::Other(self.error))
+        }
+    }
+
+    impl serial::Write for Half {
+        fn write(&mut self, byte: u8) -> nb::Result<(), serial::ErrorKind> {
+            self.port.write(byte)
+        }
+
+        fn flush(&mut self) -> nb::Result<(), serial::ErrorKind> {
+            Ok(())
+        }
+    }
+
+    let (ping, pong) = (b"{\"execute\": \"guest-ping\"}\n", b"{\"return\": {}}\n");
+    for error in [serial::ErrorKind::Other, serial::ErrorKind::Overrun, serial::ErrorKind::Noise] {
+        for requests in 1..4 {
+            let mut half = Half { port: Port::new(&ping.repeat(requests), 0), error };
+            assert_eq!(agent().poll_nb(&mut half), Err(error));
+            assert!(half.port.output.starts_with(&pong.repeat(requests)), "{error:?}, {requests} requests");
+        }
+    }
+    let mut input = ping.iter();
+    let mut sent = Vec::new();
+    let read = |_: &mut ()| input.next().copied().ok_or(nb::Error::Other("ended"));
+    let write = |_: &mut (), byte| {
+        sent.push(byte);
+        Ok(())
+    };
+    assert_eq!(agent().poll(&mut (), read, write), Err("ended"));
+    assert_eq!(sent, pong);
+}
+
+/// Of two errors at once the one that means missing bytes is not the one to be left out.
+#[test]
+fn a_gap_is_noticed_although_writing_fails() {
+    struct Broken(VecDeque<Result<u8, serial::ErrorKind>>);
+
+    impl serial::ErrorType for Broken {
+        type Error = serial::ErrorKind;
+    }
+
+    impl serial::Read for Broken {
+        fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
+            self.0.pop_front().ok_or(nb::Error::WouldBlock)?.map_err(nb::Error::Other)
+        }
+    }
+
+    impl serial::Write for Broken {
+        fn write(&mut self, _: u8) -> nb::Result<(), serial::ErrorKind> {
+            Err(nb::Error::Other(serial::ErrorKind::Other))
+        }
+
+        fn flush(&mut self) -> nb::Result<(), serial::ErrorKind> {
+            Ok(())
+        }
+    }
+
+    let bytes = |bytes: &'static [u8]| bytes.iter().copied().map(Ok);
+    let first = bytes(b"{\"execute\": \"guest-ping\"}{\"execute\": \"guest-");
+    let rest = bytes(b"info\"}");
+    let mut agent = agent();
+    let mut port = Broken(first.chain([Err(serial::ErrorKind::Overrun)]).chain(rest).collect());
+    assert_eq!(agent.poll_nb(&mut port), Err(serial::ErrorKind::Other));
+    agent.transmitted(agent.transmit().len());
+    let _ = agent.poll_nb(&mut port);
+    let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
+    assert_eq!(String::from_utf8_lossy(agent.transmit()), lost);
+}
+
 #[test]
 fn an_overrun_is_lost_bytes() {
     let mut agent = agent();

@@ -102,17 +102,29 @@ impl Frozen {
         }
     }
 
-    /// What was frozen here, and whatever else is frozen: nobody knows what an agent before this one froze.
+    /// What was frozen here, and whatever else is frozen: nobody knows what an agent before this one froze. What cannot
+    /// be reached may be part of that.
     fn thaw(&mut self) -> Result<i64, Failure> {
+        let by_another_agent = self.is_frozen && self.files.is_empty();
         let mut thawed = self.thaw_own()?;
         let mounts = mounts::all().map_err(|error| Failure::new("failed to read", mounts::TABLE.as_ref(), error))?;
+        let mut unreached = None;
         for file_system in mounts::file_systems(&mounts) {
-            let Ok(file) = mounts::open(&file_system) else { continue };
-            thawed +=
-                thaw_fully(&file).map_err(|error| Failure::new("failed to thaw", &file_system[0].mountpoint, error))?;
+            let place = &file_system[0].mountpoint;
+            match mounts::open(&file_system) {
+                Ok(file) => {
+                    thawed += thaw_fully(&file).map_err(|error| Failure::new("failed to thaw", place, error))?;
+                }
+                Err(error) => unreached = Some(Failure::new("failed to open", place, error)),
+            }
         }
-        self.forget();
-        Ok(thawed)
+        match unreached {
+            Some(failure) if by_another_agent => Err(failure),
+            _ => {
+                self.forget();
+                Ok(thawed)
+            }
+        }
     }
 
     fn thaw_own(&mut self) -> Result<i64, Failure> {

@@ -5,7 +5,8 @@ use std::process::exit;
 use std::thread;
 
 use log::info;
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+use procfs::process::Process;
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::ports::Socket;
@@ -14,6 +15,9 @@ use crate::programs::Programs;
 /// Sees to them from now on, in a thread of its own: the agent may wait for the host without end.
 pub fn watch(programs: Programs, socket: Socket) -> io::Result<()> {
     let mut signals = Signals::new([SIGCHLD, SIGINT, SIGTERM])?;
+    if !is_hangup_ignored() {
+        signals.add_signal(SIGHUP)?;
+    }
     let watch = move || {
         for signal in signals.forever() {
             if signal == SIGCHLD {
@@ -27,4 +31,10 @@ pub fn watch(programs: Programs, socket: Socket) -> io::Result<()> {
         }
     };
     thread::Builder::new().spawn(watch).map(drop)
+}
+
+/// As nohup(1) sees to.
+fn is_hangup_ignored() -> bool {
+    let status = Process::myself().and_then(|own| own.status());
+    status.is_ok_and(|status| status.sigign & 1 << (SIGHUP - 1) != 0)
 }

@@ -344,6 +344,39 @@ fn an_agent_that_died_while_frozen_is_followed_by_one_that_knows_and_thaws() {
     }
 }
 
+/// Nobody knows whether the agent before has frozen it.
+#[test]
+#[ignore = "needs root and loop devices: apt-get install e2fsprogs mount util-linux"]
+fn what_another_mount_hides_is_not_taken_for_thawed() {
+    let mut root = Root::new();
+    root.file_system("ext4", "/a");
+    root.file_system("ext4", "/b");
+    let mut agent = root.ours(&[]);
+    assert_eq!(agent.returned("guest-fsfreeze-freeze", json!({})), 2);
+    agent.end(Signal::SIGKILL);
+    mount(Some("none"), &root.inside("/a"), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    root.mounted.push(root.inside("/a"));
+    let mut agent = root.ours(&[]);
+    worst_moment();
+    for _ in 0..2 {
+        let error = agent.error("guest-fsfreeze-thaw", json!({})).1;
+        assert_eq!(error, "failed to open /a: hidden by another mount");
+        assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "frozen");
+        assert!(!root.is_frozen("/b"));
+    }
+    run("umount", &[root.mounted.pop().unwrap().as_ref()]);
+    assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 1);
+    assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
+    assert!(!root.is_frozen("/a"));
+
+    // One that this agent has not frozen is no concern of it.
+    assert_eq!(freeze_list(&mut agent, &["/b"]), json!({"return": 1}));
+    mount(Some("none"), &root.inside("/a"), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
+    root.mounted.push(root.inside("/a"));
+    assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 1);
+    assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
+}
+
 /// Its log lies on what is frozen, so that it would wait for ever for itself.
 #[test]
 #[ignore = "needs root and loop devices: apt-get install e2fsprogs mount util-linux"]

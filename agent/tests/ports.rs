@@ -168,7 +168,7 @@ fn a_client_that_cannot_be_taken_waits() {
 
 #[test]
 fn the_socket_goes_with_the_agent() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut agent = Peer::ours(&[]);
         assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
         let socket = agent.folder().join("socket");
@@ -180,4 +180,19 @@ fn the_socket_goes_with_the_agent() {
         assert_eq!(agent.end(signal).code(), Some(0));
         assert!(!socket.exists());
     }
+}
+
+/// `nohup guestwire-agent`
+#[test]
+fn an_agent_that_is_to_outlive_its_terminal_does() {
+    let folder = Folder::new();
+    let socket = folder.join("socket");
+    let mut command = folder.command("nohup");
+    command.arg(env!("CARGO_BIN_EXE_guestwire-agent")).arg("--listen").arg(&socket);
+    let mut agent = Peer::start(&folder, &socket, &mut command);
+    assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
+    worst_moment();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1, 1, "SIGHUP");
 }

@@ -115,6 +115,7 @@ fn programs_end_with_the_agent() {
         (Signal::SIGTERM, "sleep 1000 & sleep 1000"),
         (Signal::SIGINT, "sleep 1000"),
         (Signal::SIGTERM, "trap '' TERM; sleep 1000"),
+        (Signal::SIGHUP, "sleep 1000"),
     ] {
         let mut agent = Peer::ours(&["--allow", "exec"]);
         let flag = agent.folder().join("flag");

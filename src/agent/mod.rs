@@ -226,7 +226,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// ```
     ///
     /// # Errors
-    /// Whatever error `read` or `write` returns.
+    /// Whatever error `read` or `write` returns; that of `read`, if both fail. What there is to write is written first.
     pub fn poll<P, E>(
         &mut self,
         port: &mut P,
@@ -234,9 +234,13 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         mut write: impl FnMut(&mut P, u8) -> nb::Result<(), E>,
     ) -> Result<(), E> {
         loop {
-            self.read_from(|| read(port))?;
+            let read = self.read_from(|| read(port));
             let stopped_reading = self.is_waiting();
-            self.write_to(|byte| write(port, byte))?;
+            // Also where reading failed: who says no more may wait for the response.
+            let written = self.write_to(|byte| write(port, byte));
+            // That one first, for it may mean that bytes are missing. Writing fails again.
+            read?;
+            written?;
             if !stopped_reading || !self.transmit().is_empty() {
                 return Ok(());
             }
