@@ -336,7 +336,7 @@ impl Parser<[u8]> {
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
-            Step::Inside | Step::Text | Step::Plain | Step::Digit => self.store(byte),
+            Step::Inside | Step::Quote | Step::Plain | Step::Digit => self.store(byte),
             Step::Skip => {}
             Step::Separator => {
                 if self.lexer.depth() == 1 {
@@ -368,15 +368,15 @@ impl Parser<[u8]> {
         let step = loop {
             let Some(byte) = run.next() else { break Step::Inside };
             let step = match lexer.step(byte) {
-                opening @ (Step::Text | Step::Plain) => {
+                opening @ (Step::Quote | Step::Plain) => {
                     run.skip_plain(opening);
                     let Some(byte) = run.next() else { break Step::Inside };
-                    lexer.text(byte)
+                    lexer.string(byte)
                 }
                 step => step,
             };
             match step {
-                Step::Inside | Step::Text | Step::Plain => {}
+                Step::Inside | Step::Quote | Step::Plain => {}
                 Step::Digit => run.skip_digits(),
                 Step::End if lexer.is_open() => {}
                 Step::Begin => self.clear(),
