@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::lexer::{Lexer, Step, is_plain, skip_plain};
+use super::lexer::{Lexer, Step, is_plain, plain_from};
 use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators, separators_of};
 use crate::json::value::Value;
@@ -336,7 +336,7 @@ impl Parser<[u8]> {
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
-            Step::Inside | Step::Text | Step::Plain | Step::Digit => self.store(byte),
+            Step::Inside | Step::Quote | Step::Plain | Step::Digit => self.store(byte),
             Step::Skip => {}
             Step::Separator => {
                 if self.lexer.depth() == 1 {
@@ -357,65 +357,53 @@ impl Parser<[u8]> {
         Signal::Nothing
     }
 
-    /// The same for each byte, with a copy of the lexer (in registers, if there are many), and the frame's bytes stored a
-    /// run at a time. It returns after each byte that is dropped, too.
+    /// Steps through bytes up to one that leads to a signal or is dropped, with a copy of the lexer (in registers, if
+    /// there are many), and stores the frame's bytes a run at a time.
+    ///
+    /// At each turn of the loop, every byte of the run has gone through the lexer, belongs to the frame, and is not
+    /// stored yet. A byte that does not belong to it ends the run, and the next run starts after that byte.
     fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
         let mut lexer = self.lexer;
-        let mut rest = *bytes;
-        // How many bytes of the rest have been stepped through. All are the frame's, and not stored yet.
-        let mut at = 0_usize;
+        let mut run = Run::new(bytes);
         let step = loop {
-            let Some(&byte) = rest.get(at) else { break Step::Inside };
-            at = at.wrapping_add(1);
-            let mut step = lexer.step(byte);
-            if matches!(step, Step::Text | Step::Plain) {
-                // Behind an escape the next one is mostly near: whole words pay from the fourth plain character on.
-                let mut singly = if step == Step::Text { 0_u32 } else { 4 };
-                while singly > 0 && rest.get(at).is_some_and(|byte| is_plain(*byte)) {
-                    singly = singly.wrapping_sub(1);
-                    at = at.wrapping_add(1);
+            let Some(byte) = run.next() else { break Step::Inside };
+            let step = match lexer.step(byte) {
+                opening @ (Step::Quote | Step::Plain) => {
+                    run.skip_plain(opening);
+                    let Some(byte) = run.next() else { break Step::Inside };
+                    lexer.string(byte)
                 }
-                if singly == 0 {
-                    at = skip_plain(rest, at);
-                }
-                let Some(&next) = rest.get(at) else { break Step::Inside };
-                at = at.wrapping_add(1);
-                step = lexer.text(next);
-            }
+                step => step,
+            };
             match step {
-                Step::Inside | Step::Text | Step::Plain => {}
-                Step::Digit => {
-                    while rest.get(at).is_some_and(u8::is_ascii_digit) {
-                        at = at.wrapping_add(1);
-                    }
-                }
+                Step::Inside | Step::Quote | Step::Plain => {}
+                Step::Digit => run.skip_digits(),
                 Step::End if lexer.is_open() => {}
                 Step::Begin => self.clear(),
                 Step::Separator => {
                     if lexer.depth() == 1 {
-                        self.separators.note(self.length.wrapping_add(at as u16).wrapping_sub(1));
+                        self.separators.note(self.length.wrapping_add(run.before as u16));
                     }
-                    if rest.get(at) == Some(&b' ') {
-                        self.store_run(rest, at);
-                        rest = rest.get(at.wrapping_add(1)..).unwrap_or_default();
-                        at = 0;
+                    if run.peek() == Some(b' ') {
+                        self.store_run(run.bytes, run.length);
+                        run.next();
+                        run = Run::new(run.rest());
                     }
                 }
                 Step::Skip => {
-                    self.store_run(rest, at.wrapping_sub(1));
-                    rest = rest.get(at..).unwrap_or_default();
-                    at = 0;
+                    self.store_run(run.bytes, run.before);
+                    run = Run::new(run.rest());
                 }
                 step => break step,
             }
         };
         self.lexer = lexer;
-        let run = if matches!(step, Step::Inside | Step::End) { at } else { at.wrapping_sub(1) };
-        self.store_run(rest, run);
-        *bytes = rest.get(at..).unwrap_or_default();
+        let length = if matches!(step, Step::Inside | Step::End) { run.length } else { run.before };
+        self.store_run(run.bytes, length);
+        *bytes = run.rest();
         match step {
             Step::End | Step::EndBefore => self.frame(),
-            Step::Dropping | Step::Misfit => self.recover(rest.get(run).copied().unwrap_or_default()),
+            Step::Dropping | Step::Misfit => self.recover(run.bytes.get(length).copied().unwrap_or_default()),
             _ => Signal::Nothing,
         }
     }
@@ -441,7 +429,7 @@ impl Parser<[u8]> {
         match (bytes.first_chunk::<SHORT>(), place) {
             (Some(piece), Some(place)) if run <= SHORT => {
                 copy(place, piece);
-                self.length = self.length.wrapping_add(run as u16);
+                self.grow(run);
             }
             _ => self.store_long(bytes.get(..run).unwrap_or_default()),
         }
@@ -456,6 +444,11 @@ impl Parser<[u8]> {
         }
         let stored = run.len().min(room.len());
         room.iter_mut().zip(run).for_each(|(place, byte)| *place = *byte);
+        self.grow(stored);
+    }
+
+    /// Counts bytes that have been stored. There are no more than `N`.
+    fn grow(&mut self, stored: usize) {
         self.length = self.length.wrapping_add(stored as u16);
     }
 
@@ -474,7 +467,7 @@ impl Parser<[u8]> {
         match self.buffer.get_mut(usize::from(self.length)) {
             Some(place) => {
                 *place = byte;
-                self.length = self.length.wrapping_add(1);
+                self.grow(1);
             }
             None => self.room = Room::Exceeded,
         }
@@ -485,6 +478,59 @@ impl Parser<[u8]> {
             Room::Enough => Signal::Frame,
             Room::Exceeded => Signal::Error(FrameError::Overflow),
         }
+    }
+}
+
+/// The first `length` bytes have been stepped through, and `before` of them before the last one.
+struct Run<'a> {
+    bytes: &'a [u8],
+    before: usize,
+    length: usize,
+}
+
+impl<'a> Run<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, before: 0, length: 0 }
+    }
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u8> {
+        self.before = self.length;
+        let byte = self.peek()?;
+        self.skip(1);
+        Some(byte)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.length).copied()
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.length = self.length.wrapping_add(count);
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.length..).unwrap_or_default()
+    }
+
+    fn skip_digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.skip(1);
+        }
+    }
+
+    /// After an escape the next one is mostly near: whole words pay from the fourth plain character on.
+    #[inline(always)]
+    fn skip_plain(&mut self, step: Step) {
+        if step == Step::Plain {
+            for _ in 0..4 {
+                if !self.peek().is_some_and(is_plain) {
+                    return;
+                }
+                self.skip(1);
+            }
+        }
+        self.skip(plain_from(self.bytes, self.length));
     }
 }
 
