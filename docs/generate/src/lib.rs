@@ -8,3 +8,6 @@ pub mod commands {}
 
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
+
+#[doc = include_str!("../../testing.md")]
+pub mod testing {}

@@ -61,9 +61,7 @@ fn what_holds_a_claim_is_there() {
 const COMPLETE: &[(&str, &str)] = &[
     ("README.md", "What it costs"),
     ("README.md", "Who it talks to"),
-    ("README.md", "Framing rules"),
     ("README.md", "Features"),
-    ("README.md", "Where it differs from QEMU's agent, on purpose"),
     ("docs/buffers.md", ""),
     ("docs/clients.md", ""),
     ("docs/line-faults.md", ""),
