@@ -90,7 +90,7 @@ const GROUPS: [(&str, &str); 8] = [
     ("Colon", "Colon"),
     ("Value", "Start BomBb BomBf FirstElement Value"),
     ("AfterValue", "AfterMember AfterElement Closed"),
-    ("String", "Text Tail1 Tail2 Tail3 TailE0 TailEd TailF0 TailF4"),
+    ("String", "String Tail1 Tail2 Tail3 TailE0 TailEd TailF0 TailF4"),
     ("Escape", "Escape Hex1 Hex2 Hex3 Hex4 HexD High3 High4 LowBackslash LowU Low1 Low2"),
     ("Number", "Minus Zero Integer Point Fraction Exponent ExponentSign ExponentDigits"),
     ("Keyword", "T Tr Tru F Fa Fal Fals N Nu Nul"),
