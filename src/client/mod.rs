@@ -1,11 +1,654 @@
 //! The host end: get in step, ask, and know which answer is whose.
 
-mod client;
 mod error;
 mod request;
 
-#[cfg(any(feature = "embedded-hal-nb", feature = "embedded-io-async"))]
-pub(crate) use client::Verdict;
-pub use client::{Client, Reply};
 pub use error::{ClientError, ExecuteError};
 pub use request::Execute;
+use request::{LONGEST_SYNC, write_sync};
+
+use crate::error::{DoesNotFit, FrameError, LineError};
+use crate::frame::{Decoder, Signal};
+use crate::json::encoder::ObjectEncoder;
+use crate::json::value::Value;
+use crate::log::{debug, warn};
+use crate::message::{ErrorResponse, RawResponse};
+use crate::sentinel::SENTINEL;
+use crate::transmit::Transmit;
+
+/// The host end of the wire.
+///
+/// `RX` is the longest response in bytes, whitespace between tokens not counted, 34 to 65535. `TX` is the longest
+/// request, LF and sentinel counted, at least 75. Both are checked at compile time.
+///
+/// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
+/// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.
+///
+/// All I/O is the caller's, and so are time-outs: there is no clock inside. What a caller does:
+///
+/// 1. [`synchronize`](Self::synchronize), on every new connection and whenever the client is out of step;
+/// 2. [`execute`](Self::execute), one request at a time;
+/// 3. send what [`transmit`](Self::transmit) says, and report it with [`transmitted`](Self::transmitted) before giving
+///    the client what came after it: a response to a request that has not left is nobody's;
+/// 4. give what comes to [`push_slice`](Self::push_slice) until there is a [`Reply`]. Read while you write: an agent may
+///    have to send a response before it takes more;
+/// 5. when nothing comes for too long, [`reset`](Self::reset), then 1 again. Do not just send a request again: the agent
+///    may have run it, and its answer may still be on the way.
+///
+/// ```
+/// use guestwire::{Client, Reply};
+///
+/// let mut client: Client<1024, 256> = Client::new();
+/// client.synchronize(7211);
+/// assert_eq!(client.transmit()[0], 0xFF);
+/// client.transmitted(client.transmit().len());
+///
+/// let received = b"of a stale answer\"}\n\xFF{\"return\": 7211}";
+/// assert_eq!(client.push_slice(received), (received.len(), Ok(Some(Reply::Synchronized))));
+///
+/// client.execute("guest-get-time")?;
+/// assert_eq!(client.transmit(), b"{\"execute\": \"guest-get-time\", \"id\": 7212}\n");
+/// client.transmitted(client.transmit().len());
+/// let (_, reply) = client.push_slice(b"{\"return\": 1795441277004000000, \"id\": 7212}");
+/// let Ok(Some(Reply::Return(time))) = reply else { panic!("it was answered") };
+/// assert_eq!(time.integer(), Some(1795441277004000000));
+/// # Ok::<(), guestwire::client::ExecuteError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client<const RX: usize, const TX: usize> {
+    state: State,
+    /// The `id` used last. `None`: requests carry none.
+    last: Option<i64>,
+    decoder: Decoder<RX>,
+    transmit: Transmit<TX>,
+}
+
+/// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
+const LARGEST_ID: i64 = (1 << 48) - 1;
+
+const SHORTEST_RX: usize = r#"{"return":{},"id":281474976710655}"#.len();
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u8)] // so that out of step is 0, and a client's memory starts as zeros
+enum State {
+    /// Whatever comes is dropped.
+    OutOfStep,
+    /// Whatever comes is dropped up to the sentinel.
+    AwaitSentinel { id: i64 },
+    /// After a sentinel: the next frame is the response to this synchronization, or to an earlier one.
+    AwaitSyncReply { id: i64 },
+    /// A synchronization without a sentinel in its response: frames are dropped up to the one that returns the number.
+    AwaitPlainSyncReply { id: i64 },
+    /// A request can be sent.
+    Ready,
+    /// A request was sent, with this `id` or without one.
+    AwaitReply {
+        id: Option<i64>,
+        /// Whether the command says nothing when it succeeds.
+        silent: bool,
+    },
+}
+
+/// What the decoder made of the bytes.
+enum Received<'a> {
+    Response(RawResponse<'a>),
+    /// Any other frame: an echoed request, an event.
+    Other,
+    Sentinel,
+    Broken(FrameError),
+}
+
+/// What came of what was asked.
+///
+/// It borrows the client: copy what you need out of it before you go on.
+///
+/// ```
+/// use guestwire::Reply;
+///
+/// fn shown(reply: Reply<'_>) -> String {
+///     match reply {
+///         Reply::Synchronized => "in step".into(),
+///         Reply::Return(value) => value.to_string(),
+///         Reply::Error(error) | Reply::Unattributed(error) => error.desc.to_string(),
+///         _ => "something new".into(),
+///     }
+/// }
+/// # assert_eq!(shown(Reply::Synchronized), "in step");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Reply<'a> {
+    /// Both ends are in step.
+    Synchronized,
+    /// The command's return value.
+    Return(Value<'a>),
+    /// The command was not run, or failed.
+    Error(ErrorResponse<'a>),
+    /// An error without `id`, so that nobody can tell what it answers. The request is still waiting for its response.
+    ///
+    /// An agent answers noise on the line like that, before the request or inside it: in the first case the response
+    /// follows, in the second none ever comes, and the caller's time-out decides. An agent that knows no `id` (qemu-ga
+    /// before QEMU 3.0) refuses every request like that: see [`Client::omit_ids`].
+    Unattributed(ErrorResponse<'a>),
+}
+
+impl<const RX: usize, const TX: usize> Client<RX, TX> {
+    /// A client out of step.
+    pub const fn new() -> Self {
+        const {
+            assert!(RX >= SHORTEST_RX, "RX is too small for a client: it must hold a response of 34 bytes");
+            assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 75 bytes");
+        };
+        Self { state: State::OutOfStep, last: Some(0), decoder: Decoder::new(), transmit: Transmit::new() }
+    }
+
+    /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
+    ///
+    /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
+    /// caused an error, with the answer still to come, so the client is out of step after each error but
+    /// `CommandNotFound`.
+    pub const fn omit_ids(&mut self) {
+        self.last = None;
+    }
+
+    /// Starts to get in step: sends the sentinel and `guest-sync-delimited`, and drops whatever comes before the
+    /// sentinel and the number that answer it.
+    ///
+    /// Call it in any state, as often as it takes, each time with another `id`: random, of which the low 48 bits are
+    /// used. A request that was waiting is abandoned.
+    pub fn synchronize(&mut self, id: i64) {
+        let id = self.start_counting(id);
+        self.state = State::AwaitSentinel { id };
+        self.send_sync("guest-sync-delimited", id);
+    }
+
+    /// The same with `guest-sync`, for agents that do not know the delimited form (before QEMU 1.1) or whose sentinel
+    /// gets lost on the way: drops all frames before the one with the number.
+    pub fn synchronize_plain(&mut self, id: i64) {
+        let id = self.start_counting(id);
+        self.state = State::AwaitPlainSyncReply { id };
+        self.decoder.reset();
+        self.send_sync("guest-sync", id);
+    }
+
+    /// Requests are numbered from `id` on, or from the last number if that is larger.
+    fn start_counting(&mut self, id: i64) -> i64 {
+        let id = id & LARGEST_ID;
+        self.last = self.last.map(|last| last.max(id));
+        id
+    }
+
+    fn send_sync(&mut self, command: &str, id: i64) {
+        self.transmit.replace(|buffer| write_sync(buffer, command, id));
+    }
+
+    /// Sends a request for a command without arguments.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing is sent then.
+    pub fn execute<'e>(&mut self, request: impl Into<Execute<'e>>) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), None::<fn(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>)
+    }
+
+    /// Sends a request with the arguments that the closure writes.
+    ///
+    /// ```
+    /// # use guestwire::{Client, Reply};
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(812))?;
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing is sent then.
+    pub fn execute_with<'e>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
+    ) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), Some(arguments))
+    }
+
+    fn send_request(
+        &mut self,
+        request: Execute<'_>,
+        arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+    ) -> Result<(), ExecuteError> {
+        match self.state {
+            // What is open was begun before this request, and is not its response.
+            State::Ready if self.decoder.is_receiving() => {
+                self.leave_step();
+                return Err(ExecuteError::OutOfStep);
+            }
+            State::Ready => {}
+            State::AwaitReply { .. } => return Err(ExecuteError::Waiting),
+            _ => return Err(ExecuteError::OutOfStep),
+        }
+        let id = self.last.map(|last| last.wrapping_add(1) & LARGEST_ID);
+        let mut written = Ok(());
+        self.transmit.replace(|buffer| {
+            request.write(buffer, arguments, id).unwrap_or_else(|error| {
+                written = Err(error);
+                0
+            })
+        });
+        written?;
+        self.last = id;
+        self.state = State::AwaitReply { id, silent: request.silent };
+        Ok(())
+    }
+
+    /// Takes one byte.
+    ///
+    /// # Errors
+    /// [`ClientError`], which says whether the client is still in step.
+    pub fn push(&mut self, byte: u8) -> Result<Option<Reply<'_>>, ClientError> {
+        let verdict = self.step(byte);
+        self.reply(verdict)
+    }
+
+    /// Takes bytes until they make a reply or an error, and says how many it has taken. Where there is neither, it has
+    /// taken all.
+    ///
+    /// ```
+    /// use guestwire::{Client, Reply, client::ClientError};
+    ///
+    /// /// Prints all that comes of some bytes.
+    /// fn receive(client: &mut Client<1024, 256>, mut bytes: &[u8]) -> Result<(), ClientError> {
+    ///     while !bytes.is_empty() {
+    ///         let (taken, reply) = client.push_slice(bytes);
+    ///         bytes = &bytes[taken..];
+    ///         if let Some(reply) = reply? {
+    ///             println!("{reply:?}");
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # let mut client = Client::new();
+    /// # client.synchronize(7);
+    /// # receive(&mut client, b"\xFF{\"return\": 7}\n").expect("in step");
+    /// # assert!(client.is_ready());
+    /// ```
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), with what came before taken. Go on with the rest.
+    #[must_use = "it says how many bytes were taken, and what came of them"]
+    pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Reply<'_>>, ClientError>) {
+        let mut rest = bytes;
+        let verdict = self.step_slice(&mut rest);
+        (bytes.len().saturating_sub(rest.len()), self.reply(verdict))
+    }
+
+    /// Takes bytes from `read` until they make a reply or an error, or there are none.
+    ///
+    /// `embedded_hal_nb::serial::Read` fits: `client.read_reply(|| uart.read())`. Every byte that `read` gives is taken.
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or [`ClientError`].
+    pub fn read_reply<E>(
+        &mut self,
+        mut read: impl FnMut() -> nb::Result<u8, E>,
+    ) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
+        let verdict = loop {
+            let byte = read().map_err(|error| error.map(LineError::Port))?;
+            match self.step(byte) {
+                Verdict::Nothing => {}
+                verdict => break verdict,
+            }
+        };
+        self.reply_nb(verdict)
+    }
+
+    /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
+    ///
+    /// # Errors
+    /// The port's own, but for [`nb::Error::WouldBlock`].
+    pub fn write_to<E>(&mut self, write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
+        self.transmit.write_to(write)
+    }
+
+    pub(crate) fn step(&mut self, byte: u8) -> Verdict {
+        match self.state {
+            State::OutOfStep => Verdict::Nothing,
+            State::AwaitSentinel { id } => {
+                if byte == SENTINEL {
+                    self.decoder.reset();
+                    self.state = State::AwaitSyncReply { id };
+                }
+                Verdict::Nothing
+            }
+            _ => {
+                let signal = self.decoder.step(byte);
+                self.judge(signal)
+            }
+        }
+    }
+
+    fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
+        let mut verdict = Verdict::Nothing;
+        while verdict == Verdict::Nothing && !bytes.is_empty() {
+            match self.state {
+                State::OutOfStep => *bytes = &[],
+                State::AwaitSentinel { id } => self.skip_to_sentinel(bytes, id),
+                _ => {
+                    let signal = self.decoder.step_slice(bytes);
+                    verdict = self.judge(signal);
+                }
+            }
+        }
+        verdict
+    }
+
+    /// The reply that a verdict announces. It stays until the next byte is taken.
+    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
+        Ok(Some(match verdict {
+            Verdict::Nothing => return Ok(None),
+            Verdict::Synchronized => Reply::Synchronized,
+            Verdict::Response(outcome, span) => {
+                let value = self.value(span);
+                match outcome {
+                    Outcome::Return => Reply::Return(value),
+                    Outcome::Error => Reply::Error(ErrorResponse::read(value)),
+                    Outcome::Unattributed => Reply::Unattributed(ErrorResponse::read(value)),
+                }
+            }
+            Verdict::Failed(error) => return Err(error),
+        }))
+    }
+
+    pub(crate) fn reply_nb<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
+        match self.reply(verdict) {
+            Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
+            Err(error) => Err(nb::Error::Other(LineError::Protocol(error))),
+        }
+    }
+
+    /// The bytes to be transmitted next.
+    pub fn transmit(&self) -> &[u8] {
+        self.transmit.pending()
+    }
+
+    /// Reports that the first `count` bytes of [`transmit`](Self::transmit) were sent. A larger count means all of them.
+    pub fn transmitted(&mut self, count: usize) {
+        self.transmit.advance(count);
+    }
+
+    /// Whether a request can be sent: the client is in step and waits for nothing.
+    ///
+    /// After an error it says whether the client is still in step.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.state, State::Ready)
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) const fn is_waiting(&self) -> bool {
+        !matches!(self.state, State::OutOfStep | State::Ready)
+    }
+
+    /// Forgets what was asked and what is not yet sent. Call it when the port opens or closes and when a reply is
+    /// overdue, and synchronize next.
+    ///
+    /// It returns whether silence, or the end of the line, is what success looks like: the request given up was for a
+    /// command [without success response](Execute::no_success_response), and has left. Of any other request nobody knows
+    /// whether it was run.
+    ///
+    /// ```
+    /// use guestwire::{Client, client::Execute};
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute(Execute::new("guest-shutdown").no_success_response())?;
+    /// client.transmitted(client.transmit().len());
+    /// // Nothing comes, for too long.
+    /// let has_shut_down = client.reset();
+    /// assert!(has_shut_down);
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    pub fn reset(&mut self) -> bool {
+        let succeeded = matches!(self.state, State::AwaitReply { silent: true, .. }) && self.has_left();
+        self.leave_step();
+        succeeded
+    }
+
+    /// Takes note that bytes are missing here: an overrun, a full queue. A client that synchronizes drops what may be half
+    /// a frame, and waits on.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
+    pub fn lost(&mut self) -> Result<(), ClientError> {
+        self.step_lost().failure()
+    }
+
+    /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
+    pub fn corrupted(&mut self) -> Result<(), ClientError> {
+        self.step_corrupted().failure()
+    }
+
+    pub(crate) fn step_lost(&mut self) -> Verdict {
+        // Even where no frame was open: a whole response may be missing.
+        let _ = self.decoder.lost();
+        self.judge(Signal::Error(FrameError::Lost))
+    }
+
+    pub(crate) fn step_corrupted(&mut self) -> Verdict {
+        match self.decoder.corrupted() {
+            Ok(()) => Verdict::Nothing,
+            Err(error) => self.judge(Signal::Error(error)),
+        }
+    }
+
+    /// Whether the request has gone, but for its LF: an agent may answer before that.
+    fn has_left(&self) -> bool {
+        self.transmit().len() <= 1
+    }
+
+    fn skip_to_sentinel(&mut self, bytes: &mut &[u8], id: i64) {
+        // In steps that compilers turn into a few vector instructions: 0.3 instead of 6 instructions a byte.
+        while let Some((chunk, rest)) = bytes.split_first_chunk::<128>() {
+            if chunk.iter().fold(false, |found, byte| found | (*byte == SENTINEL)) {
+                break;
+            }
+            *bytes = rest;
+        }
+        let at = bytes.iter().position(|byte| *byte == SENTINEL);
+        *bytes = at.and_then(|at| bytes.get(at.saturating_add(1)..)).unwrap_or_default();
+        if at.is_some() {
+            self.decoder.reset();
+            self.state = State::AwaitSyncReply { id };
+        }
+    }
+
+    /// What came means something else in each state.
+    fn judge(&mut self, signal: Signal) -> Verdict {
+        let received = match signal {
+            Signal::Nothing => return Verdict::Nothing,
+            Signal::Sentinel => Received::Sentinel,
+            Signal::Frame => RawResponse::parse(&self.decoder.frame()).map_or(Received::Other, Received::Response),
+            Signal::Error(error) => Received::Broken(error),
+        };
+        let (next, verdict) = match self.state {
+            State::OutOfStep | State::AwaitSentinel { .. } => self.stay(),
+            State::AwaitSyncReply { id } => self.await_sync_reply(id, &received),
+            State::AwaitPlainSyncReply { id } => self.await_plain_sync_reply(id, &received),
+            State::Ready => self.ready(&received),
+            State::AwaitReply { id: Some(id), .. } => self.await_reply(id, &received),
+            State::AwaitReply { id: None, .. } => self.await_reply_without_id(&received),
+        };
+        match next {
+            State::OutOfStep => self.leave_step(),
+            next => self.state = next,
+        }
+        match verdict {
+            Verdict::Synchronized => debug!("in step"),
+            Verdict::Failed(ClientError::ResponseTooLong) => warn!("response too long"),
+            Verdict::Failed(error) => warn!("out of step: {}", error),
+            Verdict::Response(Outcome::Unattributed, _) => warn!("an error without id"),
+            Verdict::Nothing | Verdict::Response(..) => {}
+        }
+        verdict
+    }
+
+    fn await_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
+            Received::Sentinel => self.stay(),
+            // The first frame after the sentinel decides.
+            _ => (State::AwaitSentinel { id }, Verdict::Nothing),
+        }
+    }
+
+    fn await_plain_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
+            _ => self.stay(),
+        }
+    }
+
+    /// Nothing was asked, but what was asked before and given up may be answered yet.
+    fn ready(&self, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
+            // An agent's answer to noise.
+            Received::Response(RawResponse { outcome: Err(_), .. }) if self.last.is_some() => self.stay(),
+            Received::Response(_) | Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
+            Received::Broken(error) => out_of_step(ClientError::Broken(*error)),
+        }
+    }
+
+    fn await_reply(&self, own: i64, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(response @ RawResponse { id: Some(id), .. }) => match id.integer() == Some(own) {
+                true => self.deliver(response),
+                false => self.stay(),
+            },
+            Received::Response(RawResponse { outcome: Err(error), .. }) => {
+                (self.state, Verdict::Response(Outcome::Unattributed, self.span(*error)))
+            }
+            Received::Response(_) => out_of_step(ClientError::IdMissing),
+            Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
+            Received::Broken(error) => self.broken_reply(*error),
+        }
+    }
+
+    fn await_reply_without_id(&self, received: &Received<'_>) -> (State, Verdict) {
+        match received {
+            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
+            Received::Response(_) if !self.has_left() => out_of_step(ClientError::Unexpected),
+            // It may answer noise, and the answer to the request may follow.
+            Received::Response(RawResponse { outcome: Err(error), .. })
+                if ErrorResponse::read(*error).class != "CommandNotFound" =>
+            {
+                (State::OutOfStep, Verdict::Response(Outcome::Error, self.span(*error)))
+            }
+            Received::Response(response) => self.deliver(response),
+            Received::Sentinel => out_of_step(ClientError::Unexpected),
+            Received::Other => self.stay(),
+            Received::Broken(error) => self.broken_reply(*error),
+        }
+    }
+
+    /// Of a frame that is too long only the start is known: it may be an echoed request.
+    fn broken_reply(&self, error: FrameError) -> (State, Verdict) {
+        let is_too_long = error == FrameError::Overflow && self.decoder.is_between();
+        let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
+        if !is_too_long {
+            out_of_step(ClientError::Broken(error))
+        } else if !starts.iter().any(|start| self.decoder.text().starts_with(start)) {
+            self.stay()
+        } else if !self.has_left() {
+            out_of_step(ClientError::Unexpected)
+        } else if self.last.is_none() && self.decoder.text().starts_with(b"{\"error\"") {
+            // It may answer noise, and the answer to the request may follow.
+            out_of_step(ClientError::ResponseTooLong)
+        } else {
+            (State::Ready, Verdict::Failed(ClientError::ResponseTooLong))
+        }
+    }
+
+    const fn stay(&self) -> (State, Verdict) {
+        (self.state, Verdict::Nothing)
+    }
+
+    fn leave_step(&mut self) {
+        self.state = State::OutOfStep;
+        self.transmit.clear();
+    }
+
+    fn deliver(&self, response: &RawResponse<'_>) -> (State, Verdict) {
+        let (outcome, value) = match response.outcome {
+            Ok(value) => (Outcome::Return, value),
+            Err(error) => (Outcome::Error, error),
+        };
+        (State::Ready, Verdict::Response(outcome, self.span(value)))
+    }
+
+    /// Where in the frame a value of it is.
+    fn span(&self, value: Value<'_>) -> Span {
+        let start = self.decoder.frame().value().before(value).len() as u16;
+        Span { start, end: start.wrapping_add(value.as_bytes().len() as u16) }
+    }
+
+    fn value(&self, span: Span) -> Value<'_> {
+        Value::new(self.decoder.text().get(usize::from(span.start)..usize::from(span.end)).unwrap_or_default())
+    }
+}
+
+const fn out_of_step(error: ClientError) -> (State, Verdict) {
+    (State::OutOfStep, Verdict::Failed(error))
+}
+
+impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a byte led to. It borrows nothing, so that a loop can go on after it; [`Client::reply`] makes a reply of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Nothing,
+    Synchronized,
+    /// Where in the frame the return value or the error is.
+    Response(Outcome, Span),
+    Failed(ClientError),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Return,
+    Error,
+    Unattributed,
+}
+
+impl Verdict {
+    const fn failure(self) -> Result<(), ClientError> {
+        match self {
+            Self::Failed(error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A value's place in the frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u16,
+    end: u16,
+}
+
+#[cfg(feature = "defmt")]
+impl<const RX: usize, const TX: usize> defmt::Format for Client<RX, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Client {{ state: {}, transmit: {=[u8]:a} }}", self.state, self.transmit());
+    }
+}

@@ -503,7 +503,7 @@ fn plain_in_words(bytes: &[u8]) -> usize {
     let words = bytes.chunks_exact(WORD).filter_map(<[u8]>::first_chunk).map(odd_bytes);
     let odd = (0..).step_by(WORD).zip(words).find(|(_, odd)| *odd != 0);
     match odd {
-        Some((at, odd)) => at | odd.trailing_zeros() as usize / 8,
+        Some((at, odd)) => at | (odd.trailing_zeros() as usize / 8),
         None => bytes.len() & !(WORD - 1),
     }
 }
