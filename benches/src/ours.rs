@@ -95,6 +95,7 @@ pub fn agent_by_slice(agent: &mut BoardAgent, wire: &[u8], sent: &mut Vec<u8>) {
     }
 }
 
+#[inline(never)]
 fn send(agent: &mut BoardAgent, sent: &mut Vec<u8>) {
     while !agent.transmit().is_empty() {
         sent.extend_from_slice(agent.transmit());

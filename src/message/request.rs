@@ -83,7 +83,8 @@ impl<'a> Envelope<'a> {
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
-        Arguments::of(self.argument_value())
+        let [_, arguments, _] = self.members;
+        arguments.map_or(Arguments::none(), Arguments::of)
     }
 
     /// The arguments as they were received.
