@@ -11,6 +11,7 @@ use core::convert::Infallible;
 use cortex_m::asm::wfi;
 use cortex_m::interrupt::{self, Mutex};
 use cortex_m::singleton;
+use cortex_m_rt::exception;
 #[cfg(feature = "defmt")]
 use defmt_semihosting as _;
 use guest::Firmware;
@@ -19,14 +20,13 @@ use heapless::spsc::{Producer, Queue};
 
 pub use cmsdk::Cmsdk;
 use mcu::Mcu;
-pub use mcu::tick;
 pub use pl011::Pl011;
 
-pub trait Uart: Copy {
+pub trait Uart: Sync {
     /// Switches the UART on, and its interrupt for what it receives.
-    fn start(self);
-    fn receive(self) -> nb::Result<u8, Lost>;
-    fn transmit(self, byte: u8) -> nb::Result<(), Infallible>;
+    fn start(&self);
+    fn receive(&self) -> nb::Result<u8, Lost>;
+    fn transmit(&self, byte: u8) -> nb::Result<(), Infallible>;
 }
 
 /// Bytes are missing here: there was no room for them, or the line was broken.
@@ -35,6 +35,7 @@ pub struct Lost;
 
 /// What the interrupt handler works on.
 struct Inbox {
+    uart: &'static dyn Uart,
     queue: Producer<'static, Result<u8, Lost>>,
     /// There was no room in the queue: what is next in it has to say so.
     lost: bool,
@@ -42,11 +43,12 @@ struct Inbox {
 
 static INBOX: Mutex<Cell<Option<Inbox>>> = Mutex::new(Cell::new(None));
 
-/// To be called when the UART interrupts.
-pub fn received(uart: impl Uart) {
+/// The UART's interrupt: no other is enabled.
+#[exception]
+unsafe fn DefaultHandler(_: i16) {
     let Some(mut inbox) = interrupt::free(|free| INBOX.borrow(free).take()) else { return };
     loop {
-        let received = match uart.receive() {
+        let received = match inbox.uart.receive() {
             Ok(byte) => Ok(byte),
             Err(nb::Error::Other(lost)) => Err(lost),
             Err(nb::Error::WouldBlock) => break,
@@ -57,11 +59,11 @@ pub fn received(uart: impl Uart) {
 }
 
 /// Serves the agent on a UART, which has this interrupt, and logs on another. A tick is one of the processor's clock.
-pub fn serve(uart: impl Uart, interrupt: u16, log_uart: impl Uart, nanoseconds_per_tick: u64) -> ! {
+pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uart, nanoseconds_per_tick: u64) -> ! {
     // Room for the longest request: QEMU's UARTs are faster than any line.
     let Some(queue) = singleton!(: Queue<Result<u8, Lost>, 513> = Queue::new()) else { mcu::halt() };
     let (queue, mut received) = queue.split();
-    interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { queue, lost: false })));
+    interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue, lost: false })));
     let log = |text: &str| write_log(log_uart, text);
     log_uart.start();
     uart.start();
@@ -86,14 +88,14 @@ pub fn serve(uart: impl Uart, interrupt: u16, log_uart: impl Uart, nanoseconds_p
 }
 
 #[cfg(not(feature = "defmt"))]
-fn write_log(uart: impl Uart, text: &str) {
+fn write_log(uart: &dyn Uart, text: &str) {
     for byte in text.bytes() {
         while uart.transmit(byte).is_err() {}
     }
 }
 
 #[cfg(feature = "defmt")]
-fn write_log(_: impl Uart, text: &str) {
+fn write_log(_: &dyn Uart, text: &str) {
     defmt::info!("{=str}", text.trim_end());
 }
 

@@ -6,6 +6,7 @@ use cortex_m::asm::wfi;
 use cortex_m::interrupt::{self, InterruptNumber, Mutex};
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m::peripheral::{NVIC, Peripherals, SCB, SYST};
+use cortex_m_rt::exception;
 use guest::{Board, Shutdown};
 
 /// The timer counts down from here, and then begins again.
@@ -14,8 +15,8 @@ const RELOAD: u32 = 0xFF_FFFF;
 /// How often it has begun again.
 static ROUNDS: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
 
-/// To be called when the timer interrupts.
-pub fn tick() {
+#[exception]
+fn SysTick() {
     interrupt::free(|free| {
         let rounds = ROUNDS.borrow(free);
         rounds.set(rounds.get().wrapping_add(1));

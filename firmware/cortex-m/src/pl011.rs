@@ -2,6 +2,8 @@
 
 use core::convert::Infallible;
 
+use registers::Registers;
+
 use crate::{Lost, Uart};
 
 const FLAGS: usize = 0x18;
@@ -18,48 +20,29 @@ const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6; // a byte, and a byte that has 
 /// Beside a byte: its framing or parity was wrong, it is a break, or bytes before it found no room.
 const BROKEN: u32 = 0xF00;
 
-#[derive(Clone, Copy)]
-pub struct Pl011(usize);
-
-impl Pl011 {
-    /// # Safety
-    /// There is such a UART at this address, and nothing else uses it.
-    pub const unsafe fn at(address: usize) -> Self {
-        Self(address)
-    }
-
-    fn read(self, offset: usize) -> u32 {
-        // SAFETY: promised to `at`.
-        unsafe { ((self.0 + offset) as *const u32).read_volatile() }
-    }
-
-    fn write(self, offset: usize, value: u32) {
-        // SAFETY: promised to `at`.
-        unsafe { ((self.0 + offset) as *mut u32).write_volatile(value) }
-    }
-}
+pub struct Pl011(pub Registers);
 
 impl Uart for Pl011 {
-    fn start(self) {
-        self.write(LINE_CONTROL, EIGHT_BITS_NO_FIFO);
-        self.write(INTERRUPT_MASK, RECEIVE_INTERRUPTS);
-        self.write(CONTROL, ENABLE);
+    fn start(&self) {
+        self.0.write(LINE_CONTROL, EIGHT_BITS_NO_FIFO);
+        self.0.write(INTERRUPT_MASK, RECEIVE_INTERRUPTS);
+        self.0.write(CONTROL, ENABLE);
     }
 
-    fn receive(self) -> nb::Result<u8, Lost> {
-        self.write(INTERRUPT_CLEAR, RECEIVE_INTERRUPTS);
-        if self.read(FLAGS) & RECEIVE_EMPTY != 0 {
+    fn receive(&self) -> nb::Result<u8, Lost> {
+        self.0.write(INTERRUPT_CLEAR, RECEIVE_INTERRUPTS);
+        if self.0.read(FLAGS) & RECEIVE_EMPTY != 0 {
             return Err(nb::Error::WouldBlock);
         }
-        let received = self.read(0);
+        let received = self.0.read(0);
         if received & BROKEN != 0 { Err(nb::Error::Other(Lost)) } else { Ok(received as u8) }
     }
 
-    fn transmit(self, byte: u8) -> nb::Result<(), Infallible> {
-        if self.read(FLAGS) & TRANSMIT_FULL != 0 {
+    fn transmit(&self, byte: u8) -> nb::Result<(), Infallible> {
+        if self.0.read(FLAGS) & TRANSMIT_FULL != 0 {
             return Err(nb::Error::WouldBlock);
         }
-        self.write(0, byte.into());
+        self.0.write(0, byte.into());
         Ok(())
     }
 }

@@ -2,10 +2,15 @@
 #![no_std]
 
 #[cfg(target_arch = "arm")]
+mod stack;
+
+#[cfg(target_arch = "arm")]
 pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 use semihosting::{eprintln, process};
+#[cfg(target_arch = "arm")]
+pub use stack::deepest_push;
 
 // Linked for its critical section.
 #[cfg(target_arch = "arm")]
@@ -33,26 +38,4 @@ impl Random {
         self.0 ^= self.0 << 5;
         self.0 as usize % limit
     }
-}
-
-#[cfg(target_arch = "arm")]
-const UNTOUCHED: u8 = 0xA5;
-
-/// Paints the stack, calls, and looks how far down the paint is gone.
-#[cfg(target_arch = "arm")]
-#[inline(never)]
-pub fn stack_of(call: impl FnOnce()) -> u32 {
-    const DEPTH: u32 = 8192;
-    use cortex_m::register::msp;
-
-    let bottom = msp::read() - DEPTH;
-    // Down to a little below this frame.
-    for address in bottom..msp::read() - 16 {
-        // SAFETY: free stack: the programs that ask need far less than there is between its statics and here.
-        unsafe { (address as *mut u8).write_volatile(UNTOUCHED) }
-    }
-    call();
-    // SAFETY: as above.
-    let untouched = (bottom..).take_while(|address| unsafe { (*address as *const u8).read_volatile() } == UNTOUCHED);
-    DEPTH - untouched.count() as u32
 }

@@ -37,19 +37,30 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     panic_is_reachable()
 }
 
-/// A program that is nothing but an agent: `firmware/measure` knows the sizes of its buffers.
+/// A program with a static, and what it does with it. `firmware/measure` finds the static's size by its name.
 #[macro_export]
-macro_rules! agent {
-    ($board:ident $state:tt) => {
+macro_rules! program {
+    (static $NAME:ident: $type:ty = $value:expr; |$it:ident| $run:expr) => {
         #[unsafe(no_mangle)]
-        static mut AGENT: guestwire::Agent<$board, 256, 640> = guestwire::Agent::new($board $state);
+        static mut $NAME: $type = $value;
 
         #[unsafe(no_mangle)]
         extern "C" fn _start() -> ! {
-            let agent = &raw mut AGENT;
+            let $it = &raw mut $NAME;
             // SAFETY: the only mention of it.
-            let agent = unsafe { &mut *agent };
-            loop {
+            let $it = unsafe { &mut *$it };
+            $run
+        }
+    };
+}
+
+/// A program that is nothing but an agent. `firmware/measure` knows the sizes of its buffers.
+#[macro_export]
+macro_rules! agent {
+    ($Board:ident $state:tt) => {
+        $crate::program! {
+            static AGENT: guestwire::Agent<$Board, 256, 640> = guestwire::Agent::new($Board $state);
+            |agent| loop {
                 let _ = agent.read_from($crate::read);
                 let _ = agent.write_to($crate::write);
             }

@@ -1,47 +1,112 @@
-//! A guest agent on QEMU's aarch64 `virt` machine, without an operating system: a virtio-serial port, as libvirt
-//! gives it to a guest.
+//! A guest agent on QEMU's aarch64 `virt` machine: start-up, UART, clocks, power, interrupts.
 #![no_std]
 #![no_main]
 
-mod virt;
+use core::arch::{asm, global_asm};
+use core::num::NonZero;
 
-use guest::Firmware;
-use guestwire::{Agent, agent::guest_info_size};
-use virt::{Virt, log, wait_for_interrupt};
-use virtio_serial::{Memory, Port, PortEvent};
+use guest::{Board, Shutdown};
+use registers::Registers;
+use virt::{Machine, halt};
 
-static mut MEMORY: Memory = Memory::new();
+// SAFETY: the machine's interrupt controller, which nothing else uses.
+const GIC_DISTRIBUTOR: Registers = unsafe { Registers::at(0x0800_0000) };
+// SAFETY: the part of it that belongs to the only processor.
+const GIC_CPU: Registers = unsafe { Registers::at(0x0801_0000) };
+// SAFETY: the machine's PL011, which nothing else uses.
+const UART: Registers = unsafe { Registers::at(0x0900_0000) };
+// SAFETY: the machine's PL031, which nothing else uses. It counts seconds.
+const CLOCK: Registers = unsafe { Registers::at(0x0901_0000) };
+const CLOCK_LOAD: usize = 8;
+const VIRTIO: usize = 0x0A00_0000;
+const VIRTIO_STRIDE: usize = 0x200;
+const VIRTIO_FIRST_INTERRUPT: usize = 48;
+
+const SECOND: i64 = 1_000_000_000;
+
+global_asm!(
+    ".section .text.start, \"ax\"",
+    ".global _start",
+    "_start:",
+    "ldr x0, =__stack_end",
+    "mov sp, x0",
+    "mov x0, #(3 << 20)", // floating-point registers may be used
+    "msr cpacr_el1, x0",
+    "isb",
+    "ldr x0, =__bss_start",
+    "ldr x1, =__bss_end",
+    "0: cmp x0, x1",
+    "b.hs 1f",
+    "stp xzr, xzr, [x0], #16",
+    "b 0b",
+    "1: b main",
+);
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
-    let memory = &raw mut MEMORY;
-    // SAFETY: this is the only mention of `MEMORY`, and start-up code calls `main` once.
-    let memory = unsafe { &mut *memory };
-    // SAFETY: the slots are where the machine has them; the MMU and with it the caches are off.
-    let port = unsafe { Port::find(virt::virtio_slots(), "org.qemu.guest_agent.0", memory) };
-    let Some(mut port) = port else {
-        log("there is no virtio-serial device\n");
-        virt::halt();
-    };
-    virt::enable_interrupt(port.slot());
-    let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Virt>>() }> = Agent::new(Firmware::new(Virt));
-    log("the agent is ready\n");
-    loop {
-        port.acknowledge_interrupt();
-        while let Some(event) = port.event() {
-            log(match event {
-                PortEvent::Opened => "a client has come\n",
-                PortEvent::Closed => "the client has gone\n",
-            });
-            agent.reset();
+    // SAFETY: the start-up code above calls once; the slots are the machine's; MMU and caches are off.
+    unsafe { virt::serve(Aarch64) }
+}
+
+struct Aarch64;
+
+impl Board for Aarch64 {
+    const MACHINE: &'static str = "aarch64";
+
+    fn uptime(&self) -> i64 {
+        let (ticks, frequency): (u64, u64);
+        // SAFETY: reads two registers.
+        unsafe {
+            asm!("isb", "mrs {}, cntvct_el0", "mrs {}, cntfrq_el0", out(reg) ticks, out(reg) frequency);
         }
-        // Not all is taken where a response has to go first. The rest is given again.
-        let taken = agent.push_slice(port.received());
-        port.consumed(taken);
-        let sent = port.send(agent.transmit());
-        agent.transmitted(sent);
-        if taken == 0 && sent == 0 {
-            wait_for_interrupt();
+        let frequency = NonZero::new(frequency).unwrap_or(NonZero::<u64>::MIN);
+        let (seconds, rest) = (ticks / frequency, ticks % frequency);
+        (seconds as i64) * SECOND + (rest * SECOND as u64 / frequency) as i64
+    }
+
+    fn clock(&self) -> Option<i64> {
+        Some(i64::from(CLOCK.read(0)) * SECOND)
+    }
+
+    fn set_clock(&mut self, nanoseconds: i64) {
+        CLOCK.write(CLOCK_LOAD, (nanoseconds / SECOND) as u32);
+    }
+
+    fn shut_down(&mut self, how: Shutdown) -> ! {
+        match how {
+            Shutdown::Halt => {}
+            Shutdown::PowerDown => power(0x8400_0008),
+            Shutdown::Reboot => power(0x8400_0009),
         }
+        halt::<Self>()
+    }
+}
+
+/// PSCI's SYSTEM_OFF or SYSTEM_RESET.
+fn power(function: u64) {
+    // SAFETY: neither comes back. If QEMU has no PSCI, the call is undefined and the machine stops there.
+    unsafe { asm!("hvc #0", in("x0") function) }
+}
+
+impl Machine for Aarch64 {
+    fn virtio_slots() -> impl Iterator<Item = usize> {
+        (0..32).map(|slot| VIRTIO + slot * VIRTIO_STRIDE)
+    }
+
+    fn enable_interrupt(slot: usize) {
+        let number = VIRTIO_FIRST_INTERRUPT + (slot - VIRTIO) / VIRTIO_STRIDE;
+        GIC_DISTRIBUTOR.write(0x100 + number / 32 * 4, 1 << (number % 32));
+        GIC_DISTRIBUTOR.write(0, 1);
+        GIC_CPU.write(4, 0xFF); // of any priority
+        GIC_CPU.write(0, 1);
+    }
+
+    fn wait_for_interrupt() {
+        // SAFETY: it only waits.
+        unsafe { asm!("wfi") }
+    }
+
+    fn log(text: &str) {
+        text.bytes().for_each(|byte| UART.write(0, byte.into()));
     }
 }

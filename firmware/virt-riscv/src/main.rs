@@ -1,47 +1,97 @@
-//! A guest agent on QEMU's 32-bit RISC-V `virt` machine, without an operating system: a virtio-serial port, as libvirt
-//! gives it to a guest.
+//! A guest agent on QEMU's 32-bit RISC-V `virt` machine: UART, clocks, power, interrupts. Start-up is that of
+//! `riscv-rt`.
 #![no_std]
 #![no_main]
 
-mod virt;
+use core::arch::asm;
 
-use guest::Firmware;
-use guestwire::{Agent, agent::guest_info_size};
-use virt::{Virt, log, wait_for_interrupt};
-use virtio_serial::{Memory, Port, PortEvent};
+use guest::{Board, Shutdown};
+use registers::Registers;
+use virt::{Machine, halt};
 
-static mut MEMORY: Memory = Memory::new();
+// SAFETY: the machine's device that ends it, which nothing else uses.
+const TEST: Registers = unsafe { Registers::at(0x0010_0000) };
+// SAFETY: the machine's clock, which nothing else uses. It counts nanoseconds since 1970, in two halves.
+const CLOCK: Registers = unsafe { Registers::at(0x0010_1000) };
+// SAFETY: the time since start-up, in two halves, which nothing else uses.
+const TIME: Registers = unsafe { Registers::at(0x0200_BFF8) };
+const NANOSECONDS_PER_TICK: i64 = 100;
+// SAFETY: the machine's interrupt controller, which nothing else uses.
+const PLIC: Registers = unsafe { Registers::at(0x0C00_0000) };
+/// These belong to the only hart.
+const PLIC_ENABLE: usize = 0x2000;
+const PLIC_CLAIM: usize = 0x20_0004;
+/// A 16550.
+const UART: *mut u8 = 0x1000_0000 as *mut u8;
+const VIRTIO: usize = 0x1000_1000;
+const VIRTIO_STRIDE: usize = 0x1000;
+const VIRTIO_FIRST_INTERRUPT: usize = 1;
 
 #[riscv_rt::entry]
 fn main() -> ! {
-    let memory = &raw mut MEMORY;
-    // SAFETY: this is the only mention of `MEMORY`, and start-up code calls `main` once.
-    let memory = unsafe { &mut *memory };
-    // SAFETY: the slots are where the machine has them; in machine mode memory is mapped one to one.
-    let port = unsafe { Port::find(virt::virtio_slots(), "org.qemu.guest_agent.0", memory) };
-    let Some(mut port) = port else {
-        log("there is no virtio-serial device\n");
-        virt::halt();
-    };
-    virt::enable_interrupt(port.slot());
-    let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Virt>>() }> = Agent::new(Firmware::new(Virt));
-    log("the agent is ready\n");
-    loop {
-        port.acknowledge_interrupt();
-        while let Some(event) = port.event() {
-            log(match event {
-                PortEvent::Opened => "a client has come\n",
-                PortEvent::Closed => "the client has gone\n",
-            });
-            agent.reset();
+    // SAFETY: start-up code calls once; the slots are the machine's; in machine mode memory is mapped one to one.
+    unsafe { virt::serve(Riscv) }
+}
+
+struct Riscv;
+
+impl Board for Riscv {
+    const MACHINE: &'static str = "riscv32";
+
+    fn uptime(&self) -> i64 {
+        loop {
+            let high = TIME.read(4);
+            let low = TIME.read(0);
+            // Otherwise the low half has just wrapped.
+            if TIME.read(4) == high {
+                return (i64::from(high) << 32 | i64::from(low)) * NANOSECONDS_PER_TICK;
+            }
         }
-        // Not all is taken where a response has to go first. The rest is given again.
-        let taken = agent.push_slice(port.received());
-        port.consumed(taken);
-        let sent = port.send(agent.transmit());
-        agent.transmitted(sent);
-        if taken == 0 && sent == 0 {
-            wait_for_interrupt();
+    }
+
+    fn clock(&self) -> Option<i64> {
+        // Reading the low half latches the high one.
+        let low = CLOCK.read(0);
+        Some(i64::from(CLOCK.read(4)) << 32 | i64::from(low))
+    }
+
+    fn set_clock(&mut self, nanoseconds: i64) {
+        CLOCK.write(4, (nanoseconds >> 32) as u32);
+        CLOCK.write(0, nanoseconds as u32);
+    }
+
+    fn shut_down(&mut self, how: Shutdown) -> ! {
+        match how {
+            Shutdown::Halt => {}
+            Shutdown::PowerDown => TEST.write(0, 0x5555),
+            Shutdown::Reboot => TEST.write(0, 0x7777),
         }
+        halt::<Self>()
+    }
+}
+
+impl Machine for Riscv {
+    fn virtio_slots() -> impl Iterator<Item = usize> {
+        (0..8).map(|slot| VIRTIO + slot * VIRTIO_STRIDE)
+    }
+
+    fn enable_interrupt(slot: usize) {
+        let number = VIRTIO_FIRST_INTERRUPT + (slot - VIRTIO) / VIRTIO_STRIDE;
+        PLIC.write(number * 4, 1); // its priority
+        PLIC.write(PLIC_ENABLE, 1 << number);
+        // SAFETY: enables external interrupts, which are masked as a whole.
+        unsafe { asm!("csrs mie, {}", in(reg) 1 << 11) }
+    }
+
+    fn wait_for_interrupt() {
+        // SAFETY: it only waits.
+        unsafe { asm!("wfi") }
+        let claimed = PLIC.read(PLIC_CLAIM);
+        PLIC.write(PLIC_CLAIM, claimed);
+    }
+
+    fn log(text: &str) {
+        // SAFETY: the UART's register for bytes to send.
+        text.bytes().for_each(|byte| unsafe { UART.write_volatile(byte) });
     }
 }

@@ -1,5 +1,7 @@
 //! The registers of a virtio-mmio slot (virtio 1.1, section 4.2), as old devices and new ones have them.
 
+use registers::Registers;
+
 /// The registers' offsets.
 mod register {
     pub(super) const MAGIC: usize = 0x000;
@@ -38,7 +40,7 @@ const FEATURES_OK: u32 = 8;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Transport {
-    base: usize,
+    registers: Registers,
     legacy: bool,
 }
 
@@ -48,76 +50,67 @@ impl Transport {
     /// # Safety
     /// `base` is the address of a virtio-mmio slot that nothing else uses.
     pub(crate) unsafe fn start(base: usize) -> Option<Self> {
-        let mut slot = Self { base, legacy: false };
-        slot.legacy = match slot.read(register::VERSION) {
+        // SAFETY: promised by the caller.
+        let registers = unsafe { Registers::at(base) };
+        let legacy = match registers.read(register::VERSION) {
             1 => true,
             2 => false,
             _ => return None,
         };
-        if slot.read(register::MAGIC) != MAGIC || slot.read(register::DEVICE_ID) != CONSOLE {
+        if registers.read(register::MAGIC) != MAGIC || registers.read(register::DEVICE_ID) != CONSOLE {
             return None;
         }
-        slot.write(register::STATUS, 0);
-        slot.write(register::STATUS, ACKNOWLEDGE | DRIVER);
-        slot.write(register::DEVICE_FEATURES_SELECT, 0);
-        if slot.read(register::DEVICE_FEATURES) & MULTIPORT == 0 {
+        registers.write(register::STATUS, 0);
+        registers.write(register::STATUS, ACKNOWLEDGE | DRIVER);
+        registers.write(register::DEVICE_FEATURES_SELECT, 0);
+        if registers.read(register::DEVICE_FEATURES) & MULTIPORT == 0 {
             return None;
         }
-        for (word, features) in [(0, MULTIPORT), (1, if slot.legacy { 0 } else { VERSION_1 })] {
-            slot.write(register::DRIVER_FEATURES_SELECT, word);
-            slot.write(register::DRIVER_FEATURES, features);
+        for (word, features) in [(0, MULTIPORT), (1, if legacy { 0 } else { VERSION_1 })] {
+            registers.write(register::DRIVER_FEATURES_SELECT, word);
+            registers.write(register::DRIVER_FEATURES, features);
         }
-        if slot.legacy {
-            slot.write(register::GUEST_PAGE_SIZE, 64);
+        if legacy {
+            registers.write(register::GUEST_PAGE_SIZE, 64);
         } else {
-            slot.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
+            registers.write(register::STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
         }
-        Some(slot)
+        Some(Self { registers, legacy })
     }
 
     /// Says where a queue's descriptors, available ring and used ring are. An old device knows where the second and the
     /// third are when it is told the first.
     pub(crate) fn start_queue(self, number: u32, size: u32, addresses: [u64; 3]) {
-        self.write(register::QUEUE_SELECT, number);
-        self.write(register::QUEUE_SIZE, size);
+        self.registers.write(register::QUEUE_SELECT, number);
+        self.registers.write(register::QUEUE_SIZE, size);
         if self.legacy {
-            self.write(register::QUEUE_ALIGN, 64);
-            self.write(register::QUEUE_PAGE, (addresses[0] / 64) as u32);
+            self.registers.write(register::QUEUE_ALIGN, 64);
+            self.registers.write(register::QUEUE_PAGE, (addresses[0] / 64) as u32);
         } else {
             for (offset, address) in register::QUEUE_ADDRESSES.into_iter().zip(addresses) {
-                self.write(offset, address as u32);
-                self.write(offset + 4, (address >> 32) as u32);
+                self.registers.write(offset, address as u32);
+                self.registers.write(offset + 4, (address >> 32) as u32);
             }
-            self.write(register::QUEUE_READY, 1);
+            self.registers.write(register::QUEUE_READY, 1);
         }
     }
 
     /// The queues are set up.
     pub(crate) fn finish(self) {
-        let status = self.read(register::STATUS);
-        self.write(register::STATUS, status | DRIVER_OK);
+        let status = self.registers.read(register::STATUS);
+        self.registers.write(register::STATUS, status | DRIVER_OK);
     }
 
     pub(crate) fn base(self) -> usize {
-        self.base
+        self.registers.address()
     }
 
     pub(crate) fn notify(self, queue: u32) {
-        self.write(register::QUEUE_NOTIFY, queue);
+        self.registers.write(register::QUEUE_NOTIFY, queue);
     }
 
     pub(crate) fn acknowledge_interrupt(self) {
-        let pending = self.read(register::INTERRUPT_STATUS);
-        self.write(register::INTERRUPT_ACKNOWLEDGE, pending);
-    }
-
-    fn read(self, offset: usize) -> u32 {
-        // SAFETY: `start` was promised that these registers are there.
-        unsafe { ((self.base + offset) as *const u32).read_volatile() }
-    }
-
-    fn write(self, offset: usize, value: u32) {
-        // SAFETY: as in `read`, and nothing else uses them.
-        unsafe { ((self.base + offset) as *mut u32).write_volatile(value) }
+        let pending = self.registers.read(register::INTERRUPT_STATUS);
+        self.registers.write(register::INTERRUPT_ACKNOWLEDGE, pending);
     }
 }

@@ -2,27 +2,16 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_guest::{Pl011, received, serve, tick};
-use cortex_m_rt::{entry, exception};
+use cortex_m_guest::{Pl011, serve};
+use registers::Registers;
 
 // SAFETY: the board's UART 0, and nothing else uses it.
-const UART: Pl011 = unsafe { Pl011::at(0x4000_C000) };
+static UART: Pl011 = Pl011(unsafe { Registers::at(0x4000_C000) });
 // SAFETY: the board's UART 1, and nothing else uses it.
-const LOG: Pl011 = unsafe { Pl011::at(0x4000_D000) };
+static LOG: Pl011 = Pl011(unsafe { Registers::at(0x4000_D000) });
 const UART_INTERRUPT: u16 = 5;
 
-#[entry]
+#[cortex_m_rt::entry]
 fn main() -> ! {
-    serve(UART, UART_INTERRUPT, LOG, 80)
-}
-
-#[exception]
-fn SysTick() {
-    tick();
-}
-
-/// The only interrupt that is not masked.
-#[exception]
-unsafe fn DefaultHandler(_: i16) {
-    received(UART);
+    serve(&UART, UART_INTERRUPT, &LOG, 80)
 }

@@ -2,27 +2,16 @@
 #![no_std]
 #![no_main]
 
-use cortex_m_guest::{Cmsdk, received, serve, tick};
-use cortex_m_rt::{entry, exception};
+use cortex_m_guest::{Cmsdk, serve};
+use registers::Registers;
 
 // SAFETY: the board's UART 0, and nothing else uses it.
-const UART: Cmsdk = unsafe { Cmsdk::at(0x4000_4000) };
+static UART: Cmsdk = Cmsdk(unsafe { Registers::at(0x4000_4000) });
 // SAFETY: the board's UART 1, and nothing else uses it.
-const LOG: Cmsdk = unsafe { Cmsdk::at(0x4000_5000) };
+static LOG: Cmsdk = Cmsdk(unsafe { Registers::at(0x4000_5000) });
 const UART_INTERRUPT: u16 = 0;
 
-#[entry]
+#[cortex_m_rt::entry]
 fn main() -> ! {
-    serve(UART, UART_INTERRUPT, LOG, 40)
-}
-
-#[exception]
-fn SysTick() {
-    tick();
-}
-
-/// The only interrupt that is not masked.
-#[exception]
-unsafe fn DefaultHandler(_: i16) {
-    received(UART);
+    serve(&UART, UART_INTERRUPT, &LOG, 40)
 }

@@ -3,11 +3,9 @@
 #![no_std]
 #![no_main]
 
-use core::hint::black_box;
-
-use guestwire::{Agent, Command, Guest, json::Text};
+use guestwire::{Command, Guest, json::Text};
 use heapless::Vec;
-use on_target::{entry, stack_of};
+use on_target::{deepest_push, entry};
 use semihosting::{println, process};
 use serde::{Deserialize, Serialize};
 
@@ -52,14 +50,7 @@ const REQUESTS: &[&[u8]] = &[
 
 #[entry]
 fn main() -> ! {
-    let mut agent: Agent<Board, 256, 640> = Agent::new(Board);
-    let mut deepest = 0;
-    for byte in REQUESTS.iter().copied().flatten() {
-        deepest = deepest.max(stack_of(|| {
-            let _ = black_box(&mut agent).push(*byte);
-        }));
-        agent.transmitted(usize::MAX);
-    }
+    let deepest = deepest_push(Board, REQUESTS);
     println!("Stack, bytes/Agent::push, guest-exec through serde/deepest/{deepest}");
     process::exit(0)
 }

@@ -4,11 +4,15 @@
 #![no_std]
 #![no_main]
 
+#[path = "../../../probe/src/bin/agent/board.rs"]
+mod board;
+
 use core::hint::black_box;
 
+use board::Board;
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
-use guestwire::{Agent, Command, CommandError, Decoder, Guest};
-use on_target::{Random, entry, stack_of};
+use guestwire::Decoder;
+use on_target::{Random, deepest_push, entry};
 use semihosting::{println, process};
 
 /// Inputs, as they might come from a host, or go to it.
@@ -67,7 +71,7 @@ fn main() -> ! {
         println!("Worst push, instructions/the worst byte/{how}/{worst}");
         println!("Worst push, instructions/of so many/{how}/{bytes}");
     }
-    println!("Stack, bytes/Agent::push/deepest/{}", deepest_stack());
+    println!("Stack, bytes/Agent::push/deepest/{}", deepest_push(Board { nanoseconds: 0 }, REQUESTS));
     process::exit(0)
 }
 
@@ -141,35 +145,6 @@ fn worst_push<const N: usize>(clock: &Clock) -> (u32, u32) {
     (worst, bytes)
 }
 
-/// As the probe of the agent has it.
-struct Board {
-    nanoseconds: i64,
-}
-
-impl Guest for Board {
-    const VERSION: &'static str = "1.0.0";
-    const COMMANDS: &'static [Command<Self>] = &[
-        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-        Command::new("guest-set-time", |board, call| {
-            let time = call.arguments.optional_integer("time")?;
-            let response = call.respond()?;
-            board.nanoseconds = time.unwrap_or(0);
-            response.done()
-        }),
-        Command::new("guest-shutdown", |board: &mut Self, call| {
-            let mode = call.arguments.optional_string("mode")?;
-            let response = call.respond()?;
-            board.nanoseconds = match mode {
-                None => 0,
-                Some(mode) if mode == "powerdown" => 1,
-                Some(_) => return Err(CommandError::Failed("mode is invalid")),
-            };
-            response.done()
-        })
-        .no_success_response(),
-    ];
-}
-
 /// Each ends in a response of another kind.
 const REQUESTS: &[&[u8]] = &[
     b"{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":-9223372036854775808},\"id\":\"\\u00e9\"}",
@@ -192,16 +167,3 @@ const REQUESTS: &[&[u8]] = &[
     b"{\"execute\":}\n",
     b"{\xFF",
 ];
-
-/// The deepest stack below a call of `Agent::push`, in bytes.
-fn deepest_stack() -> u32 {
-    let mut agent: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
-    let mut deepest = 0;
-    for byte in REQUESTS.iter().copied().flatten() {
-        deepest = deepest.max(stack_of(|| {
-            let _ = black_box(&mut agent).push(*byte);
-        }));
-        agent.transmitted(usize::MAX);
-    }
-    deepest
-}

@@ -4,15 +4,9 @@
 
 use guestwire::{Decoder, Event};
 
-#[unsafe(no_mangle)]
-static mut DECODER: Decoder<128> = Decoder::new();
-
-#[unsafe(no_mangle)]
-extern "C" fn _start() -> ! {
-    let decoder = &raw mut DECODER;
-    // SAFETY: the only mention of it.
-    let decoder = unsafe { &mut *decoder };
-    loop {
+probe::program! {
+    static DECODER: Decoder<128> = Decoder::new();
+    |decoder| loop {
         if let Ok(byte) = probe::read()
             && let Ok(Some(Event::Frame(frame))) = decoder.push(byte)
         {
