@@ -27,6 +27,7 @@ impl Guest for Board {
                 ShutdownMode::Powerdown => 0,
                 ShutdownMode::Halt => 1,
                 ShutdownMode::Reboot => 2,
+                _ => 3,
             };
             response.encode(Done)
         }),
