@@ -24,10 +24,9 @@ impl Guest for Board {
         Shutdown::command(|board: &mut Self, call| {
             let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
             board.nanoseconds = match shutdown.mode()? {
-                ShutdownMode::Powerdown => 0,
                 ShutdownMode::Halt => 1,
                 ShutdownMode::Reboot => 2,
-                _ => 3,
+                _ => 0, // power down
             };
             response.encode(Done)
         }),
