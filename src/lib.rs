@@ -16,8 +16,6 @@ pub mod agent;
 pub mod client;
 pub mod commands;
 mod error;
-#[cfg(feature = "defmt")]
-mod format;
 pub mod frame;
 pub mod io;
 pub mod json;

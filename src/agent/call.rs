@@ -82,7 +82,7 @@ pub(super) enum Success {
 /// command's function, it becomes an error response.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "a request wants its response"]
+#[must_use = "every request needs a response"]
 pub struct Responder<'c> {
     response: &'c mut Response<'c>,
 }

@@ -83,3 +83,10 @@ impl<G> Clone for Command<G> {
 }
 
 impl<G> Copy for Command<G> {}
+
+#[cfg(feature = "defmt")]
+impl<G> defmt::Format for Command<G> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Command({=str})", self.name());
+    }
+}

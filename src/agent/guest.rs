@@ -32,7 +32,7 @@ pub trait Guest: Sized + 'static {
     const VERSION: &'static str;
 
     /// The commands that it has beside the agent's own `guest-sync-delimited`, `guest-sync`, `guest-ping` and
-    /// `guest-info`. No name may be there twice: checked at compile time.
+    /// `guest-info`. No name may appear twice: `cargo build` checks that, `cargo check` does not.
     const COMMANDS: &'static [Command<Self>];
 
     /// Whether file systems are frozen. Then only the agent's own commands and those

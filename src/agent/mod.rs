@@ -23,7 +23,7 @@ use crate::transmit::Transmit;
 ///
 /// `G` is the [`Guest`]: its commands, and the state that they work on. `RX` is the longest request in bytes, whitespace
 /// between tokens not counted, 74 to 65535. `TX` is the longest response, LF and sentinel counted; it must hold the
-/// response to `guest-info`, which [`guest_info_size`] tells. All of that is checked at compile time.
+/// response to `guest-info`, which [`guest_info_size`] tells. `cargo build` checks all of that, `cargo check` does not.
 ///
 /// The agent answers `guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` itself, and serves the guest's
 /// [`Command`]s. All I/O is the caller's: bytes go in through [`push`](Self::push), [`push_slice`](Self::push_slice) or
@@ -351,5 +351,12 @@ impl<G: fmt::Debug, const RX: usize, const TX: usize> fmt::Debug for Agent<G, RX
             .field("waiting", &self.waiting.map(|signal| self.decoder.event(signal)))
             .field("transmit", &self.transmit)
             .finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<G: Guest, const RX: usize, const TX: usize> defmt::Format for Agent<G, RX, TX> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Agent {{ transmit: {=[u8]:a} }}", self.transmit());
     }
 }

@@ -19,7 +19,7 @@ use crate::transmit::Transmit;
 /// The host end of the wire.
 ///
 /// `RX` is the longest response in bytes, whitespace between tokens not counted, 34 to 65535. `TX` is the longest
-/// request, LF and sentinel counted, at least 75. Both are checked at compile time.
+/// request, LF and sentinel counted, at least 75. `cargo build` checks both, `cargo check` does not.
 ///
 /// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
 /// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.

@@ -92,7 +92,7 @@ impl<'c> Responder<'c> {
 /// A response with a file's content, which is read into the agent's `TX` bytes. See [`Responder::file_content`].
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "a request wants its response"]
+#[must_use = "every request needs a response"]
 pub struct ContentResponder<'c> {
     /// For another response, where the file cannot be read.
     pub response: Responder<'c>,

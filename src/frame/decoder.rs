@@ -123,7 +123,7 @@ struct Parser<B: ?Sized> {
 const _: () = assert!(size_of::<Decoder<64>>() == 64 + 16 && size_of::<Decoder<65535>>() == 65535 + 15);
 
 impl<const N: usize> Decoder<N> {
-    /// An empty decoder. `N` from 1 to 65535, checked at compile time.
+    /// An empty decoder. `N` from 1 to 65535, checked when the program is built (by `cargo build`, not by `cargo check`).
     pub const fn new() -> Self {
         const { assert!(N >= 1 && N <= u16::MAX as usize, "a Decoder holds 1 to 65535 bytes") };
         Self {
@@ -542,5 +542,13 @@ fn copy(to: &mut [u8; 32], from: &[u8; 32]) {
     }
     if let (Some(from), Some(to)) = (from.last_chunk(), to.last_chunk_mut()) {
         *to = u128::from_ne_bytes(*from).to_ne_bytes();
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<const N: usize> defmt::Format for Decoder<N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        let open = if self.is_receiving() { self.text() } else { b"" };
+        defmt::write!(f, "Decoder {{ open: {=[u8]:a} }}", open);
     }
 }

@@ -266,6 +266,13 @@ impl<'a> Chars<'a> {
     }
 }
 
+#[cfg(feature = "defmt")]
+impl defmt::Format for Text<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=[u8]:a}", self.as_escaped_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -348,3 +348,10 @@ fn value_end(text: &[u8], mut at: usize) -> usize {
         at = at.wrapping_add(1);
     }
 }
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Value<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=[u8]:a}", self.as_bytes());
+    }
+}
