@@ -276,14 +276,14 @@ fn encode(encoder: &mut Encoder<'_>, received: Value<'_>) -> Result<(), DoesNotF
 extern "C" fn _start() -> ! {
     let received: [u8; 64] = black_box([0; 64]);
     loop {
-        let mut bytes = &received[..];
-        decoder::<1>(&mut bytes);
-        decoder::<4096>(&mut bytes);
-        agent::<_, 74, 1280>(Board, &mut bytes);
-        agent::<_, 4096, 4096>(Board, &mut bytes);
-        agent::<_, 256, 4096>(Typed, &mut bytes);
-        client::<34, 75>(&mut bytes);
-        client::<4096, 4096>(&mut bytes);
+        let bytes = &received;
+        decoder::<1>(bytes);
+        decoder::<4096>(bytes);
+        agent::<_, 74, 1280>(Board, bytes);
+        agent::<_, 4096, 4096>(Board, bytes);
+        agent::<_, 256, 4096>(Typed, bytes);
+        client::<34, 75>(bytes);
+        client::<4096, 4096>(bytes);
         black_box((guest_info_size::<Board>(), guest_info_size::<Typed>()));
     }
 }
