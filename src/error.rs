@@ -1,9 +1,9 @@
-//! The errors that more than one room gives. What only one gives stands beside what gives it.
+//! Errors that more than one module returns. All others are next to the code that returns them.
 
 use core::error::Error;
 use core::fmt;
 
-/// Why a frame was not delivered: the one outcome of everything that went wrong with it.
+/// Why a frame was not delivered. A broken frame gives one error, whatever else is wrong with it.
 ///
 /// ```
 /// use guestwire::{Decoder, frame::FrameError};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A message being transmitted, and how much of it has gone.
+/// A message being transmitted, and how much of it has been sent.
 #[derive(Clone)]
 pub(crate) struct Transmit<const N: usize> {
     buffer: [u8; N],
@@ -43,7 +43,7 @@ impl<const N: usize> Transmit<N> {
         Ok(())
     }
 
-    /// The next `count` bytes have gone; more than there are is all of them.
+    /// Marks the next `count` bytes as sent. A larger count means all of them.
     pub(crate) fn advance(&mut self, count: usize) {
         self.gone = self.gone.saturating_add(count).min(self.length);
     }

@@ -1,4 +1,4 @@
-//! The framing rules of the front page, a table each. What is due is written `frame`, `Error` or `FF`, with `|` between.
+//! The framing rules of docs/wire-format.md, a table each. What is due is written `frame`, `Error` or `FF`, with `|` between.
 
 mod reference;
 

@@ -1,6 +1,6 @@
 //! 1461 recorded exchanges with qemu-ga 7.2.22, each answered again.
 //!
-//! Well-formed input: the recorded bytes, but for differences that the front page lists; each is named and counted.
+//! Well-formed input: the recorded bytes, but for differences that docs/wire-format.md lists; each is named and counted.
 //! Malformed input: what `reference` says is due, with each good frame answered by the bytes recorded for it.
 
 mod differences;

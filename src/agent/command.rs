@@ -14,7 +14,7 @@ use super::call::{Call, CommandResult, Success};
 /// ```
 pub type Handler<G> = fn(&mut G, Call<'_>) -> CommandResult;
 
-/// One entry of the table of commands that a [`Guest`](crate::Guest) has beside the agent's own.
+/// One entry of a [`Guest`](crate::Guest)'s table of commands.
 ///
 /// ```
 /// use guestwire::Command;

@@ -12,8 +12,8 @@ use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
 use crate::message::{Description, Envelope};
 
-/// The commands that every agent has. They come first, and cannot be disabled, so that nothing that a guest does can
-/// stand in the way of regaining step.
+/// The commands that every agent has. They come first, and cannot be disabled, so that no guest can
+/// prevent a resynchronization.
 struct BuiltIn<G>(PhantomData<G>);
 
 impl<G: Guest> BuiltIn<G> {
@@ -125,7 +125,7 @@ fn info<G: Guest>(guest: &mut G, call: Call<'_>) -> CommandResult {
     })
 }
 
-/// Whether each command has a name of its own.
+/// Whether no two commands have the same name.
 pub(super) const fn names_are_unique<G: Guest>() -> bool {
     let mut table = G::COMMANDS;
     while let Some((command, rest)) = table.split_first() {

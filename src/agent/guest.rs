@@ -26,7 +26,7 @@ use super::command::Command;
 /// static AGENT: Agent<Board, 256, 512> = Agent::new(Board { frozen: false });
 /// ```
 ///
-/// It borrows nothing, for the table of commands that it has is `'static`.
+/// A guest is `'static`, because its table of commands is.
 pub trait Guest: Sized + 'static {
     /// Shown by `guest-info`. Clients expect the form "1.2.3".
     const VERSION: &'static str;

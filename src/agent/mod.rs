@@ -85,16 +85,16 @@ use crate::transmit::Transmit;
 #[derive(Clone)]
 #[repr(C)] // what every byte needs comes first: 108 bytes of flash less
 pub struct Agent<G, const RX: usize, const TX: usize> {
-    /// Outcomes that want an answer, while the answer before is being transmitted. Two, for the byte that breaks a
-    /// frame may begin another, and [`lost`](Self::lost) may then end that one.
+    /// Outcomes to be answered once the response before them has been transmitted. Two, because the byte that breaks
+    /// a frame may begin another, which [`lost`](Self::lost) may then end.
     waiting: [Signal; 2],
     decoder: Decoder<RX>,
     transmit: Transmit<TX>,
     guest: G,
 }
 
-/// What an agent must be able to receive: its own longest error on a line that echoes, or it would answer the echo with
-/// another; and any synchronization.
+/// What an agent must be able to receive: any synchronization, and its own error for a frame that does not fit. On a line
+/// that echoes, the echo of that error would otherwise draw the same error again.
 const SMALLEST_RX: usize = {
     let error = r#"{"error":{"class":"GenericError","desc":"JSON token size limit exceeded"}}"#.len();
     let sync = r#"{"execute":"guest-sync-delimited","arguments":{"id":-9223372036854775808}}"#.len();
@@ -192,7 +192,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         Ok(())
     }
 
-    /// Gives bytes to `write` until it would block or all have gone, those of the requests that wait too.
+    /// Gives bytes to `write` until it would block or everything has been sent, including the responses to requests that wait.
     ///
     /// A byte that `write` did not take is given again next time.
     ///
@@ -236,9 +236,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         loop {
             let read = self.read_from(|| read(port));
             let stopped_reading = self.is_waiting();
-            // Also where reading failed: who says no more may wait for the response.
+            // Also after a failed read: a peer that has closed its end may still wait for the response.
             let written = self.write_to(|byte| write(port, byte));
-            // That one first, for it may mean that bytes are missing. Writing fails again.
+            // The read's error first: it may mean that bytes are missing. A failed write will fail again.
             read?;
             written?;
             if !stopped_reading || !self.transmit().is_empty() {
@@ -329,7 +329,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
                 None
             }
             Signal::Error(error) => {
-                warn!("{} behind {} bytes", error, decoder.text().len());
+                warn!("{} after {} bytes", error, decoder.text().len());
                 Some(error)
             }
             Signal::Nothing | Signal::Sentinel => return true,

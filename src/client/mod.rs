@@ -28,9 +28,9 @@ use crate::transmit::Transmit;
 ///
 /// 1. [`synchronize`](Self::synchronize), on every new connection and whenever the client is out of step;
 /// 2. [`execute`](Self::execute), one request at a time;
-/// 3. send what [`transmit`](Self::transmit) says, and report it with [`transmitted`](Self::transmitted) before giving
-///    the client what came after it: a response to a request that has not left is nobody's;
-/// 4. give what comes to [`push_slice`](Self::push_slice) until there is a [`Reply`]. Read while you write: an agent may
+/// 3. send the bytes of [`transmit`](Self::transmit), and report that with [`transmitted`](Self::transmitted) before you
+///    push what comes next: a client does not accept a response to a request that has not been sent;
+/// 4. push what comes with [`push_slice`](Self::push_slice) until there is a [`Reply`]. Read while you write: an agent may
 ///    have to send a response before it takes more;
 /// 5. when nothing comes for too long, [`reset`](Self::reset), then 1 again. Do not just send a request again: the agent
 ///    may have run it, and its answer may still be on the way.
@@ -99,7 +99,7 @@ enum Received<'a> {
     Broken(FrameError),
 }
 
-/// What came of what was asked.
+/// The outcome of a synchronization or a request.
 ///
 /// It borrows the client: copy what you need out of it before you go on.
 ///
@@ -173,7 +173,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.send_sync("guest-sync", id);
     }
 
-    /// Requests are numbered from `id` on, or from the last number if that is larger.
+    /// Requests are numbered after `id`, or after the last number if that is larger.
     fn start_counting(&mut self, id: i64) -> i64 {
         let id = id & LARGEST_ID;
         self.last = self.last.map(|last| last.max(id));
@@ -283,7 +283,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         (bytes.len().saturating_sub(rest.len()), self.reply(verdict))
     }
 
-    /// Takes bytes from `read` until they make a reply or an error, or there are none.
+    /// Takes bytes from `read` until they make a reply or an error, or `read` has no more.
     ///
     /// `embedded_hal_nb::serial::Read` fits: `client.read_reply(|| uart.read())`. Every byte that `read` gives is taken.
     ///
@@ -303,7 +303,7 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         self.reply_nb(verdict)
     }
 
-    /// Gives bytes to `write` until it would block or all have gone. A byte that it did not take is given again.
+    /// Gives bytes to `write` until it would block or all are sent. A byte that it did not take is given again.
     ///
     /// # Errors
     /// The port's own, but for [`nb::Error::WouldBlock`].

@@ -17,21 +17,21 @@ command! {
 }
 
 object! {
-    /// What a program goes by.
+    /// A started program.
     ExecPid {
         pid: i64 = "pid",
     }
 }
 
 command! {
-    /// how a program is doing. Once it has been told that it ended, it is forgotten.
+    /// the state of a program. After the response that says it has exited, its pid is unknown.
     "guest-exec-status" ExecStatus {
         pid: i64 = "pid",
     } -> ExecStatusReturn<'a>
 }
 
 object! {
-    /// How a program is doing.
+    /// The state of a program.
     ExecStatusReturn<'a> {
         exitcode: Option<i64> = "exitcode",
         err_data: Option<Bytes<'a>> = "err-data",

@@ -52,7 +52,7 @@ object! {
     }
 }
 
-/// What stands around the digits.
+/// The response around the base64 digits.
 const AROUND_CONTENT: usize = r#"{"count": 2147483647, "buf-b64": "", "eof": false}"#.len();
 
 impl<'c> Responder<'c> {
@@ -76,7 +76,7 @@ impl<'c> Responder<'c> {
     /// })];
     /// ```
     pub fn file_content(mut self, wanted: usize) -> ContentResponder<'c> {
-        // They stand at the end of the buffer: what is written has room for all digits before it comes to the last.
+        // The bytes are at the end of the buffer: the digits written before them never overtake them.
         let room = self.content_room();
         let start = self.buffer().len().saturating_sub(room);
         let space = wanted.min(room);
@@ -107,7 +107,7 @@ impl ContentResponder<'_> {
         response.buffer().get_mut(*start..start.saturating_add(*space)).unwrap_or_default()
     }
 
-    /// Returns the first `count` bytes of the space, and whether the file ends behind them.
+    /// Returns the first `count` bytes of the space, and whether the file ends there.
     ///
     /// # Errors
     /// [`CommandError::DoesNotFit`](crate::CommandError::DoesNotFit) if there are not as many.

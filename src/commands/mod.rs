@@ -61,8 +61,8 @@
 //!
 //! All of them are `Send` and `Sync`, so a closure in a [`Str`] or a [`List`] has to be `Sync`.
 //!
-//! Members of what is returned stand in the order in which the reference agent's hash table holds them, so that the same
-//! values make the same bytes.
+//! Members of return values are in the order of the reference agent's hash table, so that the same values give the same
+//! bytes. `bucket()` in tests/schema.rs computes that order for a new member.
 
 #[macro_use]
 mod schema;

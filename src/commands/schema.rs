@@ -26,7 +26,7 @@ pub trait Encode: Sized {
 
 /// What reads itself from a JSON value: an argument, or what a command returned.
 pub trait Parse<'a>: Sized {
-    /// What an absent member stands for. `None`: it must be there.
+    /// The value of an absent member. `None` if it is required.
     const ABSENT: Option<Self> = None;
 
     /// Reads the value.

@@ -29,7 +29,7 @@ object! {
         bus_type: Str<'a> = "bus-type",
         bus: i64 = "bus",
         unit: i64 = "unit",
-        /// All -1 where there is none.
+        /// All -1 if there is none.
         pci_controller: PciAddress = "pci-controller",
         dev: Option<Str<'a>> = "dev",
         target: i64 = "target",

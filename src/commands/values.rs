@@ -12,7 +12,7 @@ use crate::json::string::Text;
 use crate::json::value::Kind;
 use crate::message::{Argument, ArgumentError};
 
-/// A string: one that is here, one that was received, or one that a closure writes.
+/// A string: a `str`, one that was received, or one that a closure writes.
 ///
 /// ```
 /// use guestwire::commands::Str;
@@ -24,7 +24,7 @@ use crate::message::{Argument, ArgumentError};
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Str<'a> {
-    /// A string that is here.
+    /// A `str`.
     Plain(&'a str),
     /// One that was received.
     Received(Text<'a>),
@@ -150,7 +150,7 @@ enum Source<'a> {
 impl<'a, T> List<'a, T> {
     /// The list whose elements the closure writes. It should write elements of `T`.
     ///
-    /// A closure that borrows is written where the list is used up, in one expression, or has a name of its own.
+    /// A closure that borrows must outlive the list: write it in the expression that uses the list, or bind it first.
     pub const fn of(write: &'a (dyn Fn(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit> + Sync)) -> Self {
         Self { source: Source::Written(write), element: PhantomData }
     }
@@ -164,7 +164,7 @@ impl<T> Default for List<'_, T> {
 }
 
 impl<'a, T: Parse<'a>> List<'a, T> {
-    /// The elements that were received. There are none in a list that a closure writes.
+    /// The elements that were received. A list that a closure writes has none.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let elements = match self.source {
             Source::Received(array) => array.array().ok(),
@@ -199,12 +199,12 @@ impl<'a, T: Parse<'a>> Parse<'a> for List<'a, T> {
     }
 }
 
-/// Bytes, which travel as base64: some that are here, or some that were received.
+/// Bytes, base64 on the wire: a slice, or what was received.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Bytes<'a> {
-    /// Bytes that are here.
+    /// A slice.
     Plain(&'a [u8]),
     /// Base64 that was received.
     Received(Text<'a>),

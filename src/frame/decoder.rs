@@ -149,7 +149,7 @@ impl<const N: usize> Decoder<N> {
         self.event(signal)
     }
 
-    /// Takes bytes from `read` until one of them leads to an event or an error, or there are none.
+    /// Takes bytes from `read` until one of them leads to an event or an error, or `read` has no more.
     ///
     /// `embedded_hal_nb::serial::Read` fits: `decoder.read_from(|| uart.read())`. Every byte that `read` gives is taken.
     ///
@@ -240,7 +240,7 @@ impl<const N: usize> Decoder<N> {
     ///
     /// # Errors
     /// If a frame was open [`FrameError::Syntax`], or [`FrameError::Overflow`] if it did not fit. On an idle line
-    /// [`FrameError::Noise`]. There is none while noise or the rest of a broken frame is being dropped.
+    /// [`FrameError::Noise`]. No error while noise or the rest of a broken frame is being dropped.
     pub fn corrupted(&mut self) -> Result<(), FrameError> {
         let result = self.parser.lexer.corrupted();
         result.map_err(|error| self.parser.outcome(error))
@@ -284,7 +284,7 @@ impl<const N: usize> Decoder<N> {
         self.parser.buffer.get(..usize::from(self.parser.length)).unwrap_or_default()
     }
 
-    /// The event that a signal stands for. That of a frame stays until the next byte is taken.
+    /// The event for a signal. A frame is valid until the next byte is taken.
     pub(crate) fn event(&self, signal: Signal) -> Result<Option<Event<'_>>, FrameError> {
         match signal {
             Signal::Nothing => Ok(None),
@@ -421,7 +421,7 @@ impl Parser<[u8]> {
         error.map_or(Signal::Nothing, Signal::Error)
     }
 
-    /// A short run goes as one fixed piece, where there is something behind it on both sides.
+    /// A short run is copied as one piece of fixed size, where both slices are long enough.
     #[inline]
     fn store_run(&mut self, bytes: &[u8], run: usize) {
         const SHORT: usize = 32;

@@ -107,8 +107,7 @@ enum State {
     Nul,
 }
 
-/// The state machine. `scalar_then` is the state that follows the string, number or keyword being read, or what was
-/// dropped last.
+/// The state machine. `scalar_then` is the state after the string, number or keyword being read, and after a closing bracket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexer {
     state: State,

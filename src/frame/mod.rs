@@ -1,4 +1,4 @@
-//! Bytes into frames: RFC 8259's grammar, the sentinel, and what to do when either is broken.
+//! Splits the byte stream into frames: RFC 8259's grammar, the sentinel, and recovery after a broken frame.
 
 mod decoder;
 mod lexer;

@@ -6,10 +6,10 @@ use crate::agent::{Agent, Guest};
 use crate::client::{Client, ClientError, Reply, Verdict};
 use crate::error::LineError;
 
-/// How many errors in a row a port may report before that is an error itself: no FIFO holds as many.
+/// How many errors in a row are taken for line errors. No FIFO holds as many, so the port itself is broken after that.
 const MOST_ERRORS: u16 = 256;
 
-/// Why there is no byte, other than that none has come yet.
+/// Why a read failed.
 enum Fault<E> {
     /// Bytes are missing.
     Lost,
@@ -18,7 +18,7 @@ enum Fault<E> {
     Port(E),
 }
 
-/// One byte. `left` is how many more errors of the line in a row are taken for such.
+/// One byte. `left` is how many more errors in a row are taken for line errors.
 fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, Fault<U::Error>> {
     let error = match uart.read() {
         Ok(byte) => {

@@ -15,12 +15,12 @@ use crate::error::LineError;
 impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     /// Serves a port for as long as it works. Feature `embedded-io-async`.
     ///
-    /// It reads a byte at a time, so that none is lost when the future is dropped: that is safe wherever it is for the
-    /// port's own read, write and flush. It begins with a flush, in case the future before was dropped in one. For ports
-    /// that have a buffer see [`run_buffered`](Self::run_buffered).
+    /// It reads a byte at a time, so that none is lost when the future is dropped: dropping it is safe if it is safe for
+    /// the port's own read, write and flush. It begins with a flush, in case the previous future was dropped in one. For
+    /// ports that have a buffer see [`run_buffered`](Self::run_buffered).
     ///
-    /// It returns at every error of the port. Go on after it, but let other tasks run first: a port that is closed may
-    /// have its end to tell as often as it is asked.
+    /// It returns every error of the port. Call it again, but let other tasks run first: a closed port may report its end
+    /// at every read.
     ///
     /// ```
     /// use embedded_io_async::{Read, Write};

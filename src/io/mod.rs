@@ -1,4 +1,4 @@
-//! The edge: ports with the traits of embedded Rust. Each is a feature of its own.
+//! Ports with the traits of embedded Rust, each behind its own feature, and their errors.
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod error;

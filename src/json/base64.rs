@@ -17,7 +17,7 @@ pub(crate) fn digits(group: &[u8]) -> [u8; 4] {
     ]
 }
 
-/// What a digit stands for.
+/// The value of a digit.
 fn six_bits(digit: char) -> Option<u8> {
     let value = match digit {
         'A'..='Z' => digit as u32 & 0x1F,
@@ -50,7 +50,7 @@ pub(crate) fn is_valid(text: Text<'_>) -> bool {
     length & 3 == 0
 }
 
-/// The bytes that a valid text stands for.
+/// The bytes that a valid text encodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoded<'a> {
     digits: Chars<'a>,

@@ -14,8 +14,8 @@ use crate::sentinel::SENTINEL;
 
 /// Writes a message into a slice.
 ///
-/// Once a value did not fit, nothing more is written and nothing counts as written, whether the error was looked at or
-/// not: what an encoder gives is all that it was asked for, or empty.
+/// Once a value does not fit, the encoder writes nothing more and its output is empty, even if the error is ignored: an
+/// encoder returns everything it was asked to write, or nothing.
 ///
 /// ```
 /// use guestwire::json::Encoder;
@@ -196,7 +196,7 @@ impl<'b> Encoder<'b> {
         TextEncoder(self)
     }
 
-    /// A value behind others. The first one of its container stands right behind the bracket.
+    /// The next value of a container. The first directly follows the bracket.
     fn next(&mut self) -> ValueEncoder<'_> {
         let before = self.length.checked_sub(1).and_then(|last| self.buffer.get(last));
         let is_first = matches!(before, Some(b'{' | b'['));
@@ -242,9 +242,9 @@ impl<'b> Encoder<'b> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "nothing is written before a method says what"]
 pub struct ValueEncoder<'e> {
-    /// Writes behind what has been written.
+    /// Writes after what has been written.
     encoder: Encoder<'e>,
-    /// To be moved behind the value when it is whole.
+    /// Moves past the value once it is complete.
     whole: &'e mut usize,
 }
 
@@ -334,7 +334,7 @@ impl<'e> ValueEncoder<'e> {
     }
 
     /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
-    /// start so far behind that what is written does not catch up.
+    /// start far enough ahead that the writing does not catch up with them.
     pub(crate) fn base64_of(mut self, from: usize, count: usize) -> Result<(), DoesNotFit> {
         self.encoder.put(b"\"");
         let end = from.saturating_add(count);
@@ -409,7 +409,7 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.member(name)
     }
 
-    /// Writes what stands between a name and its value. What has been written as the name must be a string.
+    /// Writes the colon between a name and its value. What was written as the name must be a string.
     pub(crate) fn colon(&mut self) -> Result<(), Refusal> {
         match self.container.encoder.as_bytes().last() {
             Some(b'"') | None => {
@@ -425,7 +425,7 @@ impl<'e> ContainerEncoder<'e> {
         self.container.encoder.as_bytes().last() == Some(&b' ')
     }
 
-    /// The value behind a name.
+    /// The value that follows a name.
     pub(crate) fn value(&mut self) -> ValueEncoder<'_> {
         self.container.encoder.value()
     }
@@ -491,7 +491,7 @@ impl ArrayEncoder<'_> {
     }
 }
 
-/// Whether a character stands for itself in a string of ours.
+/// Whether a character is written without an escape.
 const fn is_printable(code: u32) -> bool {
     matches!(code, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }

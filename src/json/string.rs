@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use crate::error::DoesNotFit;
 
-/// What stands between the quotes of a JSON string that a [`Decoder`](crate::Decoder) has passed, escapes and all.
+/// The content of a JSON string that a [`Decoder`](crate::Decoder) has accepted, escapes included.
 ///
 /// It compares with `str`, and prints, as what the string means.
 ///
@@ -73,7 +73,7 @@ impl<'a> Text<'a> {
 impl PartialEq<str> for Text<'_> {
     #[cfg_attr(target_pointer_width = "64", inline)] // elsewhere flash is short
     fn eq(&self, other: &str) -> bool {
-        // An escape is longer than what it means, and mostly there is none.
+        // An escape is longer than the character it means, and most strings have none.
         if self.escaped.len() < other.len() {
             return false;
         }

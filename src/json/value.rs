@@ -59,7 +59,7 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// What stands in front of a value inside this one.
+    /// The text before a value inside this one.
     pub(crate) fn before(self, inner: Self) -> &'a [u8] {
         let place = (inner.text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
         self.text.get(..place).unwrap_or_default()
@@ -330,7 +330,7 @@ pub(crate) fn first_string(text: &[u8]) -> Text<'_> {
     Text::new(text.get(start..end.wrapping_sub(1)).unwrap_or_default())
 }
 
-/// The index after the value that starts at `at`: that of the comma or closing bracket behind it, or of the text's end.
+/// The index after the value that starts at `at`: the comma or closing bracket that follows it, or the end of the text.
 fn value_end(text: &[u8], mut at: usize) -> usize {
     let mut depth = 0_usize;
     loop {

@@ -11,7 +11,7 @@ use crate::json::value::{Kind, MemberIter, Value, first_string};
 ///
 /// Each method reads one member by its name. A member that no method has read is unexpected: [`end`](Self::end) says
 /// so for the arguments themselves, and [`Call::respond`](crate::Call::respond) calls it. Of more than 32 members, those
-/// behind the 32nd are unexpected.
+/// after the 32nd are unexpected.
 ///
 /// ```
 /// use guestwire::message::{ArgumentError, Arguments};
@@ -116,7 +116,7 @@ impl<'a> Arguments<'a> {
         optional(self.string(name))
     }
 
-    /// A string that is one of a few: each with what it stands for.
+    /// A string that is one of a few, each with the value it means.
     ///
     /// ```
     /// use guestwire::message::{ArgumentError, Arguments};
@@ -199,7 +199,7 @@ impl<'a> Arguments<'a> {
     /// The same, also where such members are ignored.
     pub(crate) fn nothing_unread(&self) -> Result<(), ArgumentError<'a>> {
         let mut members = self.members();
-        let mut bit = 1; // 0 behind the 32nd
+        let mut bit = 1; // 0 after the 32nd
         while let Some((name, value)) = members.next() {
             if self.read & bit == 0 {
                 let is_double = members.any(|(other, _)| other == name);
@@ -219,7 +219,7 @@ impl<'a> Arguments<'a> {
         let mut found = None;
         let mut kind = FaultKind::Missing;
         let mut read = self.read;
-        let mut bit = 1; // 0 behind the 32nd
+        let mut bit = 1; // 0 after the 32nd
         for (candidate, value) in self.members() {
             if candidate == name {
                 if found.is_some() {
@@ -319,7 +319,7 @@ impl<'a> Argument<'a> {
         self.value.string().ok_or_else(|| self.type_error("string"))
     }
 
-    /// A string that is one of a few: each with what it stands for.
+    /// A string that is one of a few, each with the value it means.
     pub fn one_of<T>(&self, choices: impl IntoIterator<Item = (&'static str, T)>) -> Result<T, ArgumentError<'a>> {
         self.choose(self.string()?, choices)
     }

@@ -23,11 +23,11 @@ fn members<'a>(frame: &Frame<'a>) -> MemberIter<'a, 'a> {
 
 const DUPLICATE_KEY: &str = "JSON parse error, duplicate key";
 
-/// What an error says.
+/// The text of an error.
 pub(crate) struct Description<'a> {
-    /// In which `%` stands for the path, `&` for a dot behind it, `$` for the word, and `#` for one that has escapes.
+    /// With `%` for the path, `&` for a dot after it, `$` for the word, and `#` for a word with escapes.
     pub(crate) template: &'static str,
-    /// What stands in front of the value whose path it is.
+    /// The text before the value whose path it is.
     pub(crate) path: &'a [u8],
     pub(crate) word: &'a [u8],
 }

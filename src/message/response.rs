@@ -65,7 +65,7 @@ impl fmt::Display for ErrorResponse<'_> {
 impl core::error::Error for ErrorResponse<'_> {}
 
 impl<'a> Response<'a> {
-    /// Reads a response. `None`: the frame is none, or has a member twice, so that nobody can tell which one counts.
+    /// Reads a response. `None` if the frame is not a response, or has a member twice, which leaves open which one counts.
     ///
     /// Where there are both `return` and `error`, it is an error, as for libvirt.
     pub fn parse(frame: &Frame<'a>) -> Option<Self> {

@@ -18,7 +18,7 @@ pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Res
 /// The longest string with escapes that a type which holds its text can be given: it is unescaped on the stack.
 const LONGEST_ESCAPED: usize = 256;
 
-/// How many members a map may have. Each is compared with those behind it, so the work grows with the square.
+/// How many members a map may have. Each is compared with those after it, so the work grows with the square.
 const LARGEST_MAP: usize = 256;
 
 /// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
@@ -334,7 +334,7 @@ enum Names {
     TooMany,
 }
 
-/// Compares each name with all behind it, 32 at a time: to go from one name to the next is to go through all that the
+/// Compares each name with all after it, 32 at a time: to go from one name to the next is to go through all that the
 /// value between them holds, which may be more maps.
 #[inline(never)] // its names are not on the stack while values are read
 fn check_names<'a>(mut names: impl Iterator<Item = Text<'a>> + Clone) -> Names {

@@ -57,12 +57,12 @@ impl<'a> Arguments<'a> {
     /// `#[serde(borrow)]`, whatever is in them; or `&str`, which takes no escapes; or a type that
     /// holds its text, which takes up to 256 bytes where there are escapes. An `enum` is its variant's name, or an
     /// object with that name for its one member. Types that serde derives with `alloc` only (`flatten`, `untagged`,
-    /// `tag`) need serde's `alloc`, and a `flatten` takes members that the command does not know. Bytes are out of reach:
-    /// base64 is a string. A struct has at most 32 members, a map 256.
+    /// `tag`) need serde's `alloc`, and a `flatten` accepts members that the command does not know. Bytes are not
+    /// supported: base64 is a string. A struct has at most 32 members, a map 256.
     ///
     /// # Errors
-    /// Those of the other methods, in the order of the struct's fields; but one that is missing comes after all those of
-    /// the wrong type. What the type itself refuses is an invalid parameter, its own message is lost.
+    /// The first error of the other methods, in the order of the struct's fields. A missing field is reported only if no
+    /// field has the wrong type. What the type itself refuses is an invalid parameter; its own message is lost.
     pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
         deserialize::deserialize(self.take_all())
     }
@@ -172,7 +172,7 @@ impl From<SerializeError> for DoesNotFit {
 }
 
 impl<'c> Responder<'c> {
-    /// Returns any type with [`Serialize`]. What becomes of `None` stands at [`ValueEncoder::serialize`].
+    /// Returns any type with [`Serialize`]. For `None` see [`ValueEncoder::serialize`].
     ///
     /// # Errors
     /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what has no form in JSON: numbers that are not

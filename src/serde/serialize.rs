@@ -8,7 +8,7 @@ use crate::error::DoesNotFit;
 use crate::json::encoder::{ContainerEncoder, Refusal, ValueEncoder};
 use crate::json::string::Text;
 
-/// Writes a value. Where that fails, what is around it fails for the same reason, also if nobody looks at the error.
+/// Writes a value. If that fails, the value around it fails for the same reason, even if the error is ignored.
 pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), Fault> {
     serialize_or(place, value, Absent::Null)
 }

@@ -36,10 +36,10 @@ fn what_happens_to_an_agent_is_logged() {
     assert_eq!(logged_of(br#"{"execute": "guest-ping"}"#), ["TRACE guest-ping"]);
     let sync = br#"{"execute": "guest-sync-delimited", "arguments": {"id": 1}}"#;
     assert_eq!(logged_of(sync), ["TRACE guest-sync-delimited"]);
-    assert_eq!(logged_of(b"#"), ["WARN Noise behind 0 bytes"]);
-    assert_eq!(logged_of(b"{\"a@\" @"), ["WARN Syntax behind 5 bytes"]);
-    assert_eq!(logged_of("[".repeat(65).as_bytes()), ["WARN TooDeep behind 64 bytes"]);
-    assert_eq!(logged_of(format!("[\"{}\"]", "x".repeat(99)).as_bytes()), ["WARN Overflow behind 80 bytes"]);
+    assert_eq!(logged_of(b"#"), ["WARN Noise after 0 bytes"]);
+    assert_eq!(logged_of(b"{\"a@\" @"), ["WARN Syntax after 5 bytes"]);
+    assert_eq!(logged_of("[".repeat(65).as_bytes()), ["WARN TooDeep after 64 bytes"]);
+    assert_eq!(logged_of(format!("[\"{}\"]", "x".repeat(99)).as_bytes()), ["WARN Overflow after 80 bytes"]);
     assert_eq!(logged_of(br#"{"execute": "disabled"}"#), ["DEBUG disabled is not to be run now"]);
     assert_eq!(logged_of(br#"{"execute": "long"}"#), ["TRACE long", "WARN long: response too long"]);
     // A command that is not there is the host's affair.
@@ -50,7 +50,7 @@ fn what_happens_to_an_agent_is_logged() {
 fn bytes_that_an_agent_has_lost_are_logged() {
     let mut agent: Agent<Board, 80, { guest_info_size::<Board>() }> = Agent::new(Board);
     assert_eq!(agent.push_slice(b"{\"execute\""), 10);
-    assert_eq!(logged(|| agent.lost()), ["WARN Lost behind 10 bytes"]);
+    assert_eq!(logged(|| agent.lost()), ["WARN Lost after 10 bytes"]);
 }
 
 #[test]
