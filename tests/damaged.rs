@@ -350,15 +350,13 @@ fn nothing_in_a_request_is_served_when_a_byte_is_known_to_be_corrupted() {
     let list = br#"{"execute":"guest-request","arguments":{"a":[{"a":1},{"execute":"guest-inner"}]},"id":1}"#;
     let mut requests = vec![list.to_vec()];
     requests.extend((0..99).map(|_| request(Layout::OneLine, PLAIN, &mut random)));
-    let (mut bytes, mut of_headless) = (0, 0);
+    let mut bytes = 0;
     for request in &requests {
-        // Without its first bracket a request cannot be told from noise between frames.
-        of_headless += check(request, 0, &mut random).inner;
-        for at in 1..request.len() {
+        for at in 0..request.len() {
             bytes += 1;
             let served = check(request, at, &mut random);
             assert_eq!(served, Served::default(), "{at} of {}", request.escape_ascii());
         }
     }
-    println!("{bytes} bytes corrupted: nothing served; 100 first bytes: {of_headless} inner objects");
+    println!("{bytes} bytes corrupted: nothing served");
 }

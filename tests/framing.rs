@@ -597,7 +597,11 @@ fn rule_6_corrupted() {
         &[
             // Between frames it is noise.
             (b"", b"{}", " / Noise / {}"),
-            (b"", b"#[]", " / Noise / []"),
+            (b"", b"#[] {}", " / Noise / {}"),
+            (b"", b"\n[]", " / Noise / []"),
+            // It may have been the `{` of a request.
+            (b"", b"\"a\":{\"b\":{}}}\n{}", " / Noise / {}"),
+            (b"", b"\n\"a\":{\"b\":{}}}\n{}", " / Noise / {}"),
             (b"{}\n", b"{}", "{} / Noise / {}"),
             (b"#", b"[]", "Noise / - / []"),
             (b"[root@", b"[{}", "Syntax / - / {}"),
@@ -611,7 +615,9 @@ fn rule_6_corrupted() {
             (b"{\"a\":[{}", b"{}]}\n{}", " / Syntax / {}"),
             (b"[{}\n", b"{}]\n{}", " / Syntax / {}"),
             (b"{,[{}", b"{}]}\n{}", "Syntax / - / {}"),
-            (b"{,}\n", b"{}{}", "Syntax / - / {}"),
+            (b"{,}", b"{}{}", "Syntax / - / {}"),
+            // At the start of a line it is not.
+            (b"{,}\n", b"{}", "Syntax / - / {}"),
             // Or the line break that a word ends with.
             (b"{,x", b"\n{}{}", "Syntax / - / {}"),
         ],

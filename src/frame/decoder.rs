@@ -236,7 +236,8 @@ impl<const N: usize> Decoder<N> {
 
     /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
     ///
-    /// It breaks an open frame and is noise between frames.
+    /// It breaks an open frame. Between frames it may have been the first byte of one: if a member's name follows, the rest
+    /// of that frame is dropped, and otherwise it is noise.
     ///
     /// # Errors
     /// If a frame was open [`FrameError::Syntax`], or [`FrameError::Overflow`] if it did not fit. On an idle line

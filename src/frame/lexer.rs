@@ -316,9 +316,10 @@ impl Lexer {
     pub(crate) fn corrupted(&mut self) -> Result<(), FrameError> {
         use State::*;
         let (result, state) = match self.state {
-            Noise | Prompt | Lost => return Ok(()),
-            Dropped | Word | Closer | CloserLine | Line => (Ok(()), Dropped),
-            Start | BomBb | BomBf => (Err(FrameError::Noise), Noise),
+            Noise | Prompt | Lost | CloserLine => return Ok(()),
+            Dropped | Word | Closer | Line => (Ok(()), Dropped),
+            // If it was the `{` of a request, a name follows, and no object of that request may begin a frame.
+            Start | BomBb | BomBf => (Err(FrameError::Noise), CloserLine),
             _ => match self.broken() {
                 Closer | Word => (Err(FrameError::Syntax), Dropped),
                 state => (Err(FrameError::Syntax), state),

@@ -142,17 +142,22 @@ impl Line {
 
     /// Rule 6: a byte that is known to be wrong.
     fn corrupted(&mut self, open: Option<&[u8]>) {
-        match (open, self.mode) {
-            (Some(frame), _) => self.broken(frame, 0, Fault::Syntax),
+        match (open, &mut self.mode) {
+            (Some(frame), _) => {
+                self.broken(frame, 0, Fault::Syntax);
+                if let Mode::Dropping { last, .. } = &mut self.mode {
+                    *last = Last::Dropped;
+                }
+            }
             (None, Mode::Between) => {
                 self.error(0, Fault::Noise);
-                self.mode = Mode::Noise;
+                // It may have been the `{` of a request.
+                self.mode = Mode::Dropping { last: Last::CloserLine, owed: false };
             }
+            (None, Mode::Dropping { last: Last::CloserLine, .. }) => {}
+            // It may have been the comma of `},{`.
+            (None, Mode::Dropping { last, .. }) => *last = Last::Dropped,
             _ => {}
-        }
-        // It may have been the comma of `},{`.
-        if let Mode::Dropping { last, .. } = &mut self.mode {
-            *last = Last::Dropped;
         }
     }
 
