@@ -109,7 +109,7 @@ fn defmt_shows_a_lost_and_regained_step() {
         "INFO  the agent is ready",
         "TRACE guest-ping",
         "INFO  bytes are missing",
-        "WARN  Lost behind 33 bytes", // of `{"execute":"guest-set-time","argu`
+        "WARN  Lost after 33 bytes", // of `{"execute":"guest-set-time","argu`
         "TRACE guest-sync-delimited",
         "TRACE guest-shutdown",
     ];
