@@ -107,7 +107,8 @@ enum State {
     Nul,
 }
 
-/// The state machine. `scalar_then` is the state after the string, number or keyword being read, and after a closing bracket.
+/// The state machine. `scalar_then` is the state after the string, number or keyword being read, and after a closing
+/// bracket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lexer {
     state: State,
