@@ -88,6 +88,37 @@ impl<P: Error + 'static, E: Error + 'static> Error for LineError<P, E> {
     }
 }
 
+/// Why an agent or a client was not built over buffers that were lent to it.
+///
+/// ```
+/// use guestwire::{BuildError, client::ClientLent};
+///
+/// assert!(matches!(ClientLent::over(&mut [0; 8], &mut [0; 256]), Err(BuildError::ReceiveTooSmall)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The buffer for what is received is too small to synchronize.
+    ReceiveTooSmall,
+    /// The buffer for what is transmitted is too small: a client's to synchronize, an agent's for `guest-info`.
+    TransmitTooSmall,
+    /// A command's name is there twice, or is one of the agent's own.
+    NameTwice,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReceiveTooSmall => "the receive buffer is too small",
+            Self::TransmitTooSmall => "the transmit buffer is too small",
+            Self::NameTwice => "a command's name is there twice",
+        })
+    }
+}
+
+impl Error for BuildError {}
+
 /// What was to be written does not fit the slice it was to be written to.
 ///
 /// ```

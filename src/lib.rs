@@ -19,6 +19,7 @@ mod error;
 pub mod frame;
 pub mod io;
 pub mod json;
+mod length;
 mod log;
 pub mod message;
 mod sentinel;
@@ -28,6 +29,7 @@ mod transmit;
 
 pub use agent::{Agent, Call, Command, CommandError, CommandResult, Guest};
 pub use client::{Client, Reply};
+pub use error::BuildError;
 pub use frame::{Decoder, Event};
 pub use nb;
 pub use sentinel::SENTINEL;

@@ -4,20 +4,22 @@ use core::fmt;
 
 /// A message being transmitted, and how much of it has been sent.
 #[derive(Clone)]
-pub(crate) struct Transmit<const N: usize> {
-    buffer: [u8; N],
+pub(crate) struct Transmit<B> {
+    buffer: B,
     gone: usize,
     length: usize,
 }
 
-impl<const N: usize> Transmit<N> {
-    pub(crate) const fn new() -> Self {
-        Self { buffer: [0; N], gone: 0, length: 0 }
+impl<B> Transmit<B> {
+    pub(crate) const fn new(buffer: B) -> Self {
+        Self { buffer, gone: 0, length: 0 }
     }
+}
 
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Transmit<B> {
     /// Puts a message in the place of whatever was there: `write` is given the buffer and returns the length.
     pub(crate) fn replace(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
-        self.length = write(&mut self.buffer);
+        self.length = write(self.buffer.as_mut());
         self.gone = 0;
     }
 
@@ -28,7 +30,7 @@ impl<const N: usize> Transmit<N> {
 
     /// What has still to go.
     pub(crate) fn pending(&self) -> &[u8] {
-        self.buffer.get(self.gone..self.length).unwrap_or_default()
+        self.buffer.as_ref().get(self.gone..self.length).unwrap_or_default()
     }
 
     /// Gives bytes to `write` until it would block. A byte that it did not take is given again next time.
@@ -49,7 +51,7 @@ impl<const N: usize> Transmit<N> {
     }
 }
 
-impl<const N: usize> fmt::Debug for Transmit<N> {
+impl<B: AsRef<[u8]> + AsMut<[u8]>> fmt::Debug for Transmit<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.pending().escape_ascii())
     }

@@ -6,6 +6,7 @@ use super::error::{CommandError, Describe, ErrorClass, error_response};
 use crate::error::DoesNotFit;
 use crate::json::encoder::{ArrayEncoder, Encoder, ObjectEncoder, TextEncoder, ValueEncoder};
 use crate::json::number;
+use crate::json::string::Text;
 use crate::json::value::Value;
 use crate::message::Arguments;
 use crate::sentinel::SENTINEL;
@@ -43,10 +44,16 @@ pub type CommandResult = Result<Responded, CommandError>;
 pub struct Call<'c> {
     /// The arguments. Read all that the command takes before [`respond`](Self::respond).
     pub arguments: &'c mut Arguments<'c>,
+    pub(super) command: Text<'c>,
     pub(super) response: &'c mut Response<'c>,
 }
 
 impl<'c> Call<'c> {
+    /// The command's name, as the request has it.
+    pub const fn command(&self) -> Text<'c> {
+        self.command
+    }
+
     /// Says that all arguments have been read. Call it before the command does anything.
     ///
     /// # Errors

@@ -31,10 +31,13 @@ pub type Handler<G> = fn(&mut G, Call<'_>) -> CommandResult;
 ///     }),
 /// ];
 /// ```
+pub type Command<G> = Entry<'static, G>;
+
+/// A [`Command`] whose name may be put together at run time: see [`Service`](super::Service).
 #[derive(Debug)]
-pub struct Command<G> {
-    pub(super) name: &'static str,
-    pub(super) handler: Handler<G>,
+pub struct Entry<'n, S> {
+    pub(super) name: &'n str,
+    pub(super) handler: Handler<S>,
     pub(super) success: Success,
     pub(super) availability: Availability,
 }
@@ -50,13 +53,13 @@ pub(super) enum Availability {
     Always,
 }
 
-impl<G> Command<G> {
+impl<'n, S> Entry<'n, S> {
     /// A command that responds.
-    pub const fn new(name: &'static str, handler: Handler<G>) -> Self {
+    pub const fn new(name: &'n str, handler: Handler<S>) -> Self {
         Self { name, handler, success: Success::Response, availability: Availability::UnlessFrozen }
     }
 
-    pub(super) const fn built_in(name: &'static str, handler: Handler<G>, success: Success) -> Self {
+    pub(super) const fn built_in(name: &'n str, handler: Handler<S>, success: Success) -> Self {
         Self { name, handler, success, availability: Availability::Always }
     }
 
@@ -71,21 +74,21 @@ impl<G> Command<G> {
     }
 
     /// The command's name, as in `execute`.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(&self) -> &'n str {
         self.name
     }
 }
 
-impl<G> Clone for Command<G> {
+impl<S> Clone for Entry<'_, S> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<G> Copy for Command<G> {}
+impl<S> Copy for Entry<'_, S> {}
 
 #[cfg(feature = "defmt")]
-impl<G> defmt::Format for Command<G> {
+impl<S> defmt::Format for Entry<'_, S> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "Command({=str})", self.name());
     }

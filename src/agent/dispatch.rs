@@ -1,86 +1,117 @@
 //! How a frame becomes a response.
 
-use core::marker::PhantomData;
-
 use super::call::{Call, CommandResult, Response, Success};
-use super::command::{Availability, Command};
+use super::command::{Availability, Entry};
 use super::error::{CommandError, ErrorClass, error_response};
 use super::guest::Guest;
-use crate::error::FrameError;
+use super::service::Service;
+use crate::error::{BuildError, FrameError};
 use crate::json::string::Text;
 use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
 use crate::message::{Description, Envelope};
 
+/// How often a request was served before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Never.
+    First,
+    /// Its command owes the answer, and is asked again.
+    Again,
+    /// Its command owes the answer, and is not asked again.
+    Cancel,
+}
+
 /// The commands that every agent has. They come first, and cannot be disabled, so that no guest can
 /// prevent a resynchronization.
-struct BuiltIn<G>(PhantomData<G>);
-
-impl<G: Guest> BuiltIn<G> {
-    const COMMANDS: &'static [Command<G>] = &[
-        Command::built_in("guest-sync-delimited", sync, Success::DelimitedResponse),
-        Command::built_in("guest-sync", sync, Success::Response),
-        Command::built_in("guest-ping", |_, call| call.respond()?.done(), Success::Response),
-        Command::built_in("guest-info", info, Success::Response),
-    ];
+const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
+    const {
+        &[
+            Entry::built_in("guest-sync-delimited", sync, Success::DelimitedResponse),
+            Entry::built_in("guest-sync", sync, Success::Response),
+            Entry::built_in("guest-ping", |_, call| call.respond()?.done(), Success::Response),
+            Entry::built_in("guest-info", info, Success::Response),
+        ]
+    }
 }
 
 /// The agent's own commands come first.
 #[cfg_attr(target_pointer_width = "32", inline(never))] // 28 bytes of flash less
-fn command_at<G: Guest>(index: usize) -> Option<&'static Command<G>> {
-    let own = BuiltIn::<G>::COMMANDS;
-    own.get(index).or_else(|| G::COMMANDS.get(index.wrapping_sub(own.len())))
+fn command_at<S: Service>(service: &S, index: usize) -> Option<&Entry<'_, S>> {
+    let own = built_in();
+    own.get(index).or_else(|| service.command(index.wrapping_sub(own.len())))
 }
 
-fn all_commands<G: Guest>() -> impl Iterator<Item = &'static Command<G>> {
-    (0..).map_while(command_at)
+fn all_commands<S: Service>(service: &S) -> impl Iterator<Item = &Entry<'_, S>> {
+    (0..).map_while(|index| command_at(service, index))
 }
 
-/// Answers a frame, or that it is broken, and returns the length of the response, 0 for none.
-pub(super) fn answer<G: Guest>(
-    guest: &mut G,
+/// Answers a frame, or that it is broken, and returns the length of the response, 0 for none. `None`: the answer is owed.
+pub(super) fn answer<S: Service>(
+    service: &mut S,
     envelope: &Envelope<'_>,
     error: Option<FrameError>,
+    attempt: Attempt,
     transmit: &mut [u8],
-) -> usize {
+) -> Option<usize> {
     let mut id = envelope.id();
     let (class, description) = match (error, envelope.check()) {
         (Some(error), _) => (ErrorClass::GenericError, Description::fixed(error.desc())),
         (None, Err(fault)) => (ErrorClass::GenericError, fault.description()),
-        (None, Ok(command)) => match execute(guest, command, envelope, &mut id, transmit) {
+        (None, Ok(command)) => match execute(service, command, envelope, &mut id, attempt, transmit) {
             Ok(length) => return length,
             Err(error) => error,
         },
     };
-    error_response(transmit, id, class, &description)
+    Some(error_response(transmit, id, class, &description))
 }
 
-fn execute<'q, G: Guest>(
-    guest: &mut G,
+fn execute<'q, S: Service>(
+    service: &mut S,
     name: Text<'q>,
     envelope: &Envelope<'q>,
     id: &mut Option<Value<'q>>,
+    attempt: Attempt,
     transmit: &mut [u8],
-) -> Result<usize, (ErrorClass, Description<'q>)> {
+) -> Result<Option<usize>, (ErrorClass, Description<'q>)> {
     let refusal = |template| {
         let word = name.as_escaped_bytes();
         Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
     };
-    let Some(command) = all_commands::<G>().find(|command| name == command.name) else {
-        return refusal("The command # has not been found");
-    };
-    if let Some(template) = objection(guest, command) {
-        debug!("{} is not to be run now", command.name);
-        return refusal(template);
+    if attempt == Attempt::Cancel {
+        service.cancelled();
+        return Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
     }
-    trace!("{}", command.name);
+    let found = all_commands(service).find(|command| name == command.name);
+    let (handler, success) = match found {
+        Some(command) => {
+            if let Some(template) = objection(service, command, attempt) {
+                debug!("{} is not to be run now", command.name);
+                return refusal(template);
+            }
+            trace!("{}", command.name);
+            (command.handler, command.success)
+        }
+        None => match S::CATCH_ALL {
+            Some(_) if attempt == Attempt::First && service.is_frozen() => return refusal(FROZEN),
+            Some(handler) => (handler, Success::Response),
+            None => {
+                if attempt == Attempt::Again {
+                    service.cancelled();
+                }
+                return refusal(NOT_FOUND);
+            }
+        },
+    };
     let mut arguments = envelope.arguments();
-    let mut response = Response::begin(command.success, *id, transmit);
-    match (command.handler)(guest, Call { arguments: &mut arguments, response: &mut response }) {
-        Ok(response) => Ok(if response.is_error || command.success != Success::Nothing { response.length } else { 0 }),
+    let mut response = Response::begin(success, *id, transmit);
+    match handler(service, Call { arguments: &mut arguments, command: name, response: &mut response }) {
+        Ok(response) => Ok(Some(if response.is_error || success != Success::Nothing { response.length } else { 0 })),
+        Err(CommandError::WouldBlock) if S::DEFERS => Ok(None),
+        Err(CommandError::NotFound) if S::CATCH_ALL.is_some() => refusal(NOT_FOUND),
         Err(error) => {
             match error {
-                CommandError::DoesNotFit => warn!("{}: response too long", command.name),
+                CommandError::DoesNotFit => warn!("a response is too long"),
                 CommandError::Argument(fault) if fault.is_duplicate_key() => *id = None,
                 _ => {}
             }
@@ -89,32 +120,37 @@ fn execute<'q, G: Guest>(
     }
 }
 
+const NOT_FOUND: &str = "The command # has not been found";
+const FROZEN: &str = "Command # has been disabled: the agent is in frozen state";
+
 /// Why a command is not to be run now.
-fn objection<G: Guest>(guest: &G, command: &Command<G>) -> Option<&'static str> {
-    if guest.is_frozen() && command.availability == Availability::UnlessFrozen {
-        Some("Command # has been disabled: the agent is in frozen state")
-    } else if command.availability != Availability::Always && guest.is_disabled(command.name) {
+fn objection<S: Service>(service: &S, command: &Entry<'_, S>, attempt: Attempt) -> Option<&'static str> {
+    if attempt == Attempt::Again {
+        None // it has begun
+    } else if service.is_frozen() && command.availability == Availability::UnlessFrozen {
+        Some(FROZEN)
+    } else if command.availability != Availability::Always && service.is_disabled(command.name) {
         Some("Command # has been disabled")
     } else {
         None
     }
 }
 
-fn sync<G>(_: &mut G, call: Call<'_>) -> CommandResult {
+fn sync<S>(_: &mut S, call: Call<'_>) -> CommandResult {
     let id = call.arguments.integer("id")?;
     call.respond()?.integer(id)
 }
 
-fn info<G: Guest>(guest: &mut G, call: Call<'_>) -> CommandResult {
+fn info<S: Service>(service: &mut S, call: Call<'_>) -> CommandResult {
     let word = |value| if value { b"true".as_slice() } else { b"false" };
     call.respond()?.write(|encoder| {
         encoder.put(b"{\"version\": \"");
-        encoder.put_text(G::VERSION);
+        encoder.put_text(service.version());
         let mut separator: &[u8] = b"\", \"supported_commands\": [";
-        for command in all_commands::<G>() {
+        for command in all_commands(service) {
             encoder.put(separator);
             encoder.put(b"{\"enabled\": ");
-            encoder.put(word(objection(guest, command).is_none()));
+            encoder.put(word(objection(service, command, Attempt::First).is_none()));
             encoder.put(b", \"name\": \"");
             encoder.put_text(command.name);
             encoder.put(b"\", \"success-response\": ");
@@ -130,14 +166,14 @@ pub(super) const fn names_are_unique<G: Guest>() -> bool {
     let mut table = G::COMMANDS;
     while let Some((command, rest)) = table.split_first() {
         table = rest;
-        if is_among(command.name, rest) || is_among(command.name, BuiltIn::<G>::COMMANDS) {
+        if is_among(command.name, rest) || is_among(command.name, built_in::<G>()) {
             return false;
         }
     }
     true
 }
 
-const fn is_among<G>(name: &str, mut commands: &[Command<G>]) -> bool {
+const fn is_among<S>(name: &str, mut commands: &[Entry<'_, S>]) -> bool {
     while let Some((command, rest)) = commands.split_first() {
         commands = rest;
         if is_same(name, command.name) {
@@ -168,24 +204,43 @@ const fn is_same(one: &str, other: &str) -> bool {
 /// # let _ = agent;
 /// ```
 pub const fn guest_info_size<G: Guest>() -> usize {
-    let mut size = r#"{"return": {"version": "", "supported_commands": []}, "id": -9223372036854775808}_"#.len();
-    size = size.saturating_add(encoded_size(G::VERSION));
-    size = size.saturating_add(entries_size(BuiltIn::<G>::COMMANDS));
+    let mut size = AROUND_INFO.saturating_add(encoded_size(G::VERSION));
+    size = size.saturating_add(entries_size(built_in::<G>()));
     size = size.saturating_add(entries_size(G::COMMANDS));
-    size.saturating_sub(", ".len())
+    size
 }
 
-const fn entries_size<G>(mut commands: &[Command<G>]) -> usize {
+/// What surrounds the version and the commands, with a number of 64 bits as `id`. After the last command is no comma.
+const AROUND_INFO: usize =
+    r#"{"return": {"version": "", "supported_commands": []}, "id": -9223372036854775808}_"#.len() - ", ".len();
+
+const fn entries_size<S>(mut commands: &[Entry<'_, S>]) -> usize {
     let mut size = 0_usize;
     while let Some((command, rest)) = commands.split_first() {
         commands = rest;
-        size = size
-            .saturating_add(r#"{"enabled": , "name": "", "success-response": }, "#.len())
-            .saturating_add(encoded_size(command.name))
-            .saturating_add(word_size(matches!(command.availability, Availability::Always)))
-            .saturating_add(word_size(!matches!(command.success, Success::Nothing)));
+        size = size.saturating_add(entry_size(command));
     }
     size
+}
+
+const fn entry_size<S>(command: &Entry<'_, S>) -> usize {
+    r#"{"enabled": , "name": "", "success-response": }, "#
+        .len()
+        .saturating_add(encoded_size(command.name))
+        .saturating_add(word_size(matches!(command.availability, Availability::Always)))
+        .saturating_add(word_size(!matches!(command.success, Success::Nothing)))
+}
+
+/// The same for a table that is known at run time only.
+pub(super) fn check<S: Service>(service: &S, transmit: usize) -> Result<(), BuildError> {
+    let mut size = AROUND_INFO.saturating_add(encoded_size(service.version()));
+    for (index, command) in all_commands(service).enumerate() {
+        if all_commands(service).take(index).any(|other| other.name == command.name) {
+            return Err(BuildError::NameTwice);
+        }
+        size = size.saturating_add(entry_size(command));
+    }
+    if size > transmit { Err(BuildError::TransmitTooSmall) } else { Ok(()) }
 }
 
 const fn word_size(value: bool) -> usize {
@@ -212,6 +267,7 @@ const fn encoded_size(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::command::Command;
     use super::*;
 
     /// A guest with two commands, named by its parameters.

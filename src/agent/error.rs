@@ -33,6 +33,15 @@ pub enum CommandError {
     Failed(&'static str),
     /// The response does not fit the agent's `TX` bytes.
     DoesNotFit,
+    /// There is no answer yet: the command is called again by [`retry`](crate::agent::AgentOver::retry), with the same
+    /// request. Only for a guest that [`DEFERS`](crate::Guest::DEFERS).
+    ///
+    /// Until it has answered the agent takes no byte: whatever comes, the sentinel too, waits in the port.
+    /// [`reset`](crate::agent::AgentOver::reset) drops the request, and [`cancel`](crate::agent::AgentOver::cancel) answers
+    /// it with an error.
+    WouldBlock,
+    /// There is no such command, says a [`CATCH_ALL`](crate::Guest::CATCH_ALL): an error of class `CommandNotFound`.
+    NotFound,
 }
 
 impl CommandError {
@@ -42,10 +51,13 @@ impl CommandError {
             Self::Argument(fault) => fault.description(arguments),
             Self::Failed(description) => Description { template: "$", path: b"", word: description.as_bytes() },
             Self::DoesNotFit => Description::fixed(DOES_NOT_FIT),
+            Self::WouldBlock | Self::NotFound => Description::fixed(NOT_MEANT),
         }
     }
 }
 
+/// From a command that may not say so: a guest without `DEFERS`, or a handler that is no catch-all.
+const NOT_MEANT: &str = "The command cannot answer";
 const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
 
 /// Without the arguments, so without the place of a wrong one.
@@ -55,6 +67,8 @@ impl fmt::Display for CommandError {
             Self::Argument(_) => "an argument is missing or wrong",
             Self::Failed(description) => description,
             Self::DoesNotFit => DOES_NOT_FIT,
+            Self::WouldBlock => "the command has no answer yet",
+            Self::NotFound => "there is no such command",
         })
     }
 }

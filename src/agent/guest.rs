@@ -1,6 +1,8 @@
 //! What an agent serves.
 
-use super::command::Command;
+use core::task::{Context, Poll};
+
+use super::command::{Command, Handler};
 
 /// A guest: its commands, and the state that they work on.
 ///
@@ -35,6 +37,13 @@ pub trait Guest: Sized + 'static {
     /// `guest-info`. No name may appear twice: `cargo build` checks that, `cargo check` does not.
     const COMMANDS: &'static [Command<Self>];
 
+    /// Called for every name that no command has. It can look at [`Call::command`](crate::Call::command), and refuse with
+    /// [`CommandError::NotFound`](crate::CommandError::NotFound). It is not called while file systems are frozen.
+    const CATCH_ALL: Option<Handler<Self>> = None;
+
+    /// Whether commands may answer later: see [`CommandError::WouldBlock`](crate::CommandError::WouldBlock).
+    const DEFERS: bool = false;
+
     /// Whether file systems are frozen. Then only the agent's own commands and those
     /// [`allowed_when_frozen`](Command::allowed_when_frozen) are served.
     fn is_frozen(&self) -> bool {
@@ -45,6 +54,18 @@ pub trait Guest: Sized + 'static {
     fn is_disabled(&self, command: &str) -> bool {
         let _ = command;
         false
+    }
+
+    /// The command that owes its answer is not asked again: its request was dropped or answered with an error.
+    fn cancelled(&mut self) {}
+
+    /// Waits until the command that owes its answer is worth asking again, for [`run`](crate::agent::AgentOver::run).
+    ///
+    /// A guest that [`DEFERS`](Self::DEFERS) and is `run` has to say it, or the program is not built.
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        const { assert!(!Self::DEFERS, "a guest that DEFERS and is run needs poll_ready") };
+        let _ = context;
+        Poll::Pending
     }
 }
 

@@ -5,16 +5,20 @@ mod command;
 mod dispatch;
 mod error;
 mod guest;
+mod service;
 
 use core::fmt;
 
 pub use call::{Call, CommandResult, Responded, Responder};
-pub use command::{Command, Handler};
+pub use command::{Command, Entry, Handler};
 pub use dispatch::guest_info_size;
 pub use error::CommandError;
 pub use guest::Guest;
+pub use service::Service;
 
-use crate::frame::{Decoder, Signal};
+use self::dispatch::Attempt;
+use crate::error::BuildError;
+use crate::frame::{Buffer, Decoder, DecoderOver, Signal};
 use crate::log::warn;
 use crate::message::Envelope;
 use crate::transmit::Transmit;
@@ -22,7 +26,7 @@ use crate::transmit::Transmit;
 /// The guest end of the wire, with everything it needs inside it.
 ///
 /// `G` is the [`Guest`]: its commands, and the state that they work on. `RX` is the longest request in bytes, whitespace
-/// between tokens not counted, 74 to 65535. `TX` is the longest response, LF and sentinel counted; it must hold the
+/// between tokens not counted: at least 74, and at most 65535 on a target whose pointers have 32 bits. `TX` is the longest response, LF and sentinel counted; it must hold the
 /// response to `guest-info`, which [`guest_info_size`] tells. `cargo build` checks all of that, `cargo check` does not.
 ///
 /// The agent answers `guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` itself, and serves the guest's
@@ -82,15 +86,23 @@ use crate::transmit::Transmit;
 /// # main_loop(&mut agent, &mut consumer);
 /// # assert!(agent.transmit().ends_with(b"bytes were lost\"}}\n"));
 /// ```
+pub type Agent<G, const RX: usize, const TX: usize> = AgentOver<G, [u8; RX], [u8; TX]>;
+
+/// An [`Agent`] over buffers that are lent to it, for any [`Service`]: one copy of its code serves all sizes.
+///
+/// See [`Service`] for an example.
+pub type AgentLent<'b, S> = AgentOver<S, &'b mut [u8], &'b mut [u8]>;
+
+/// The agent itself, over arrays of its own ([`Agent`]) or slices that are lent to it ([`AgentLent`]).
 #[derive(Clone)]
 #[repr(C)] // what every byte needs comes first: 108 bytes of flash less
-pub struct Agent<G, const RX: usize, const TX: usize> {
+pub struct AgentOver<S, R, T> {
     /// Outcomes to be answered once the response before them has been transmitted. Two, because the byte that breaks
     /// a frame may begin another, which [`lost`](Self::lost) may then end.
     waiting: [Signal; 2],
-    decoder: Decoder<RX>,
-    transmit: Transmit<TX>,
-    guest: G,
+    decoder: DecoderOver<R>,
+    transmit: Transmit<T>,
+    guest: S,
 }
 
 /// What an agent must be able to receive: any synchronization, and its own error for a frame that does not fit. On a line
@@ -101,7 +113,7 @@ const SMALLEST_RX: usize = {
     if error > sync { error } else { sync }
 };
 
-impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
+impl<G: Guest, const RX: usize, const TX: usize> AgentOver<G, [u8; RX], [u8; TX]> {
     /// An agent that serves `guest`.
     pub const fn new(guest: G) -> Self {
         const {
@@ -109,16 +121,34 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
             assert!(TX >= guest_info_size::<G>(), "TX is too small for guest-info: see guest_info_size");
             assert!(dispatch::names_are_unique::<G>(), "a command's name is there twice, or is one of the agent's own");
         };
-        Self { guest, decoder: Decoder::new(), waiting: [Signal::Nothing; 2], transmit: Transmit::new() }
+        Self { guest, decoder: Decoder::new(), waiting: [Signal::Nothing; 2], transmit: Transmit::new([0; TX]) }
     }
+}
 
+impl<'b, S: Service> AgentOver<S, &'b mut [u8], &'b mut [u8]> {
+    /// An agent that serves `guest`, over buffers for the longest request and the longest response.
+    ///
+    /// # Errors
+    /// [`BuildError`] if `receive` is shorter than 74 bytes, `transmit` is too short for the response to `guest-info`, or a
+    /// command's name is there twice.
+    pub fn over(guest: S, receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
+        if receive.len() < SMALLEST_RX {
+            return Err(BuildError::ReceiveTooSmall);
+        }
+        dispatch::check(&guest, transmit.len())?;
+        let (decoder, transmit) = (DecoderOver::over(receive), Transmit::new(transmit));
+        Ok(Self { guest, decoder, waiting: [Signal::Nothing; 2], transmit })
+    }
+}
+
+impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// The guest.
-    pub const fn guest(&self) -> &G {
+    pub const fn guest(&self) -> &S {
         &self.guest
     }
 
     /// Mutable access to the guest.
-    pub const fn guest_mut(&mut self) -> &mut G {
+    pub const fn guest_mut(&mut self) -> &mut S {
         &mut self.guest
     }
 
@@ -241,7 +271,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
             // The read's error first: it may mean that bytes are missing. A failed write will fail again.
             read?;
             written?;
-            if !stopped_reading || !self.transmit().is_empty() {
+            if !stopped_reading || !self.transmit().is_empty() || self.owes() {
                 return Ok(());
             }
         }
@@ -256,17 +286,37 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     ///
     /// With the last of them the request that waits, if one does, is served: its command runs in this call.
     pub fn transmitted(&mut self, count: usize) {
-        self.transmit.advance(count);
-        while self.is_waiting() && self.transmit().is_empty() {
-            let [signal, next] = self.waiting;
-            self.waiting = [next, Signal::Nothing];
-            self.serve(signal);
+        if !self.owes() {
+            self.transmit.advance(count);
+            self.serve_waiting(Attempt::First);
+        }
+    }
+
+    /// Whether a command owes its answer: it [would have blocked](CommandError::WouldBlock). Meanwhile no byte is taken.
+    pub fn owes(&self) -> bool {
+        S::DEFERS && self.is_waiting() && self.transmit().is_empty()
+    }
+
+    /// Asks the command that owes its answer again. Does nothing if none does.
+    pub fn retry(&mut self) {
+        if self.owes() {
+            self.serve_waiting(Attempt::Again);
+        }
+    }
+
+    /// Answers the request whose answer is owed with an error. Does nothing if none is.
+    pub fn cancel(&mut self) {
+        if self.owes() {
+            self.serve_waiting(Attempt::Cancel);
         }
     }
 
     /// Forgets everything received and everything not yet sent: it was another client's. Call it when the port opens or
     /// closes.
     pub fn reset(&mut self) {
+        if self.owes() {
+            self.guest.cancelled();
+        }
         self.decoder.reset();
         self.waiting = [Signal::Nothing; 2];
         self.transmit.clear();
@@ -307,7 +357,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
 
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
-        if matches!(signal, Signal::Nothing | Signal::Sentinel) || self.serve(signal) {
+        if matches!(signal, Signal::Nothing | Signal::Sentinel) || !self.owes() && self.serve(signal, Attempt::First) {
             return;
         }
         match &mut self.waiting {
@@ -315,8 +365,20 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         }
     }
 
-    /// Whether that is done. It is not while an answer is being transmitted and another is wanted.
-    fn serve(&mut self, signal: Signal) -> bool {
+    /// Serves what waits, until there is something to transmit or an answer is owed.
+    fn serve_waiting(&mut self, mut attempt: Attempt) {
+        while self.is_waiting() && self.transmit().is_empty() {
+            let [signal, next] = self.waiting;
+            if !self.serve(signal, attempt) {
+                return;
+            }
+            self.waiting = [next, Signal::Nothing];
+            attempt = Attempt::First;
+        }
+    }
+
+    /// Whether that is done. It is not while an answer is being transmitted and another is wanted, or one is owed.
+    fn serve(&mut self, signal: Signal, attempt: Attempt) -> bool {
         let Self { guest, decoder, transmit, .. } = self;
         let mut envelope = Envelope::default();
         let error = match signal {
@@ -334,16 +396,22 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
             }
             Signal::Nothing | Signal::Sentinel => return true,
         };
-        let is_free = transmit.pending().is_empty();
-        if is_free {
-            transmit.replace(|transmit| dispatch::answer(guest, &envelope, error, transmit));
+        if !transmit.pending().is_empty() {
+            return false;
         }
-        is_free
+        let mut is_done = true;
+        transmit.replace(|transmit| {
+            dispatch::answer(guest, &envelope, error, attempt, transmit).unwrap_or_else(|| {
+                is_done = false;
+                0
+            })
+        });
+        is_done
     }
 }
 
 /// Shows what the agent's behaviour depends on, but for the commands.
-impl<G: fmt::Debug, const RX: usize, const TX: usize> fmt::Debug for Agent<G, RX, TX> {
+impl<S: fmt::Debug, R: Buffer, T: Buffer> fmt::Debug for AgentOver<S, R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
             .field("guest", &self.guest)
@@ -355,7 +423,7 @@ impl<G: fmt::Debug, const RX: usize, const TX: usize> fmt::Debug for Agent<G, RX
 }
 
 #[cfg(feature = "defmt")]
-impl<G: Guest, const RX: usize, const TX: usize> defmt::Format for Agent<G, RX, TX> {
+impl<S: Service, R: Buffer, T: Buffer> defmt::Format for AgentOver<S, R, T> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "Agent {{ transmit: {=[u8]:a} }}", self.transmit());
     }

@@ -7,10 +7,11 @@ pub use error::{ClientError, ExecuteError};
 pub use request::Execute;
 use request::{LONGEST_SYNC, write_sync};
 
-use crate::error::{DoesNotFit, FrameError, LineError};
-use crate::frame::{Decoder, Signal};
+use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
+use crate::frame::{Buffer, Decoder, DecoderOver, Signal};
 use crate::json::encoder::ObjectEncoder;
 use crate::json::value::Value;
+use crate::length::Length;
 use crate::log::{debug, warn};
 use crate::message::{ErrorResponse, RawResponse};
 use crate::sentinel::SENTINEL;
@@ -18,8 +19,8 @@ use crate::transmit::Transmit;
 
 /// The host end of the wire.
 ///
-/// `RX` is the longest response in bytes, whitespace between tokens not counted, 34 to 65535. `TX` is the longest
-/// request, LF and sentinel counted, at least 75. `cargo build` checks both, `cargo check` does not.
+/// `RX` is the longest response in bytes, whitespace between tokens not counted: at least 34, and at most 65535 on a
+/// target whose pointers have 32 bits. `TX` is the longest request, LF and sentinel counted, at least 75. `cargo build` checks both, `cargo check` does not.
 ///
 /// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
 /// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.
@@ -54,13 +55,29 @@ use crate::transmit::Transmit;
 /// assert_eq!(time.integer(), Some(1795441277004000000));
 /// # Ok::<(), guestwire::client::ExecuteError>(())
 /// ```
+pub type Client<const RX: usize, const TX: usize> = ClientOver<[u8; RX], [u8; TX]>;
+
+/// A [`Client`] over buffers that are lent to it: one copy of its code serves all sizes.
+///
+/// ```
+/// use guestwire::client::ClientLent;
+///
+/// let (mut receive, mut transmit) = ([0; 1024], [0; 256]);
+/// let mut client = ClientLent::over(&mut receive, &mut transmit)?;
+/// client.synchronize(7211);
+/// assert_eq!(client.transmit()[0], 0xFF);
+/// # Ok::<(), guestwire::BuildError>(())
+/// ```
+pub type ClientLent<'b> = ClientOver<&'b mut [u8], &'b mut [u8]>;
+
+/// The client itself, over arrays of its own ([`Client`]) or slices that are lent to it ([`ClientLent`]).
 #[derive(Clone, Debug)]
-pub struct Client<const RX: usize, const TX: usize> {
+pub struct ClientOver<R: Buffer, T: Buffer> {
     state: State,
     /// The `id` used last. `None`: requests carry none.
     last: Option<i64>,
-    decoder: Decoder<RX>,
-    transmit: Transmit<TX>,
+    decoder: DecoderOver<R>,
+    transmit: Transmit<T>,
 }
 
 /// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
@@ -134,16 +151,35 @@ pub enum Reply<'a> {
     Unattributed(ErrorResponse<'a>),
 }
 
-impl<const RX: usize, const TX: usize> Client<RX, TX> {
+impl<const RX: usize, const TX: usize> ClientOver<[u8; RX], [u8; TX]> {
     /// A client out of step.
     pub const fn new() -> Self {
         const {
             assert!(RX >= SHORTEST_RX, "RX is too small for a client: it must hold a response of 34 bytes");
             assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 75 bytes");
         };
-        Self { state: State::OutOfStep, last: Some(0), decoder: Decoder::new(), transmit: Transmit::new() }
+        Self { state: State::OutOfStep, last: Some(0), decoder: Decoder::new(), transmit: Transmit::new([0; TX]) }
     }
+}
 
+impl<'b> ClientOver<&'b mut [u8], &'b mut [u8]> {
+    /// A client out of step, over buffers for the longest response and the longest request.
+    ///
+    /// # Errors
+    /// [`BuildError`] if one is too small: `receive` takes at least 34 bytes, `transmit` 75.
+    pub fn over(receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
+        if receive.len() < SHORTEST_RX {
+            return Err(BuildError::ReceiveTooSmall);
+        }
+        if transmit.len() < LONGEST_SYNC {
+            return Err(BuildError::TransmitTooSmall);
+        }
+        let (decoder, transmit) = (DecoderOver::over(receive), Transmit::new(transmit));
+        Ok(Self { state: State::OutOfStep, last: Some(0), decoder, transmit })
+    }
+}
+
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
     ///
     /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
@@ -594,12 +630,12 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
 
     /// Where in the frame a value of it is.
     fn span(&self, value: Value<'_>) -> Span {
-        let start = self.decoder.frame().value().before(value).len() as u16;
-        Span { start, end: start.wrapping_add(value.as_bytes().len() as u16) }
+        let start = self.decoder.frame().value().before(value).len() as Length;
+        Span { start, end: start.wrapping_add(value.as_bytes().len() as Length) }
     }
 
     fn value(&self, span: Span) -> Value<'_> {
-        Value::new(self.decoder.text().get(usize::from(span.start)..usize::from(span.end)).unwrap_or_default())
+        Value::new(self.decoder.text().get(span.start as usize..span.end as usize).unwrap_or_default())
     }
 }
 
@@ -607,7 +643,7 @@ const fn out_of_step(error: ClientError) -> (State, Verdict) {
     (State::OutOfStep, Verdict::Failed(error))
 }
 
-impl<const RX: usize, const TX: usize> Default for Client<RX, TX> {
+impl<const RX: usize, const TX: usize> Default for ClientOver<[u8; RX], [u8; TX]> {
     fn default() -> Self {
         Self::new()
     }
@@ -642,12 +678,12 @@ impl Verdict {
 /// A value's place in the frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Span {
-    start: u16,
-    end: u16,
+    start: Length,
+    end: Length,
 }
 
 #[cfg(feature = "defmt")]
-impl<const RX: usize, const TX: usize> defmt::Format for Client<RX, TX> {
+impl<R: Buffer, T: Buffer> defmt::Format for ClientOver<R, T> {
     fn format(&self, f: defmt::Formatter<'_>) {
         defmt::write!(f, "Client {{ state: {}, transmit: {=[u8]:a} }}", self.state, self.transmit());
     }

@@ -1,8 +1,9 @@
 //! How a type of the schema is written and read.
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
-use crate::client::{Client, Execute, ExecuteError};
+use crate::client::{ClientOver, Execute, ExecuteError};
 use crate::error::DoesNotFit;
+use crate::frame::Buffer;
 use crate::json::encoder::{ObjectEncoder, ValueEncoder};
 use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
@@ -118,7 +119,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-impl<const RX: usize, const TX: usize> Client<RX, TX> {
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Sends a request of the schema.
     ///
     /// ```

@@ -6,12 +6,13 @@ use super::lexer::{Lexer, Step, is_plain, plain_from};
 use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators, separators_of};
 use crate::json::value::Value;
+use crate::length::{Length, MAX_LENGTH};
 use crate::sentinel::SENTINEL;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///
-/// `N` is the longest frame in bytes, whitespace between tokens not counted, and at most 65535. The decoder takes
-/// `N` bytes and, on a 32-bit target, 15 or 16 more. The work of one [`push`](Self::push) does not depend on `N` or on
+/// `N` is the longest frame in bytes, whitespace between tokens not counted; on a target whose pointers have 32 bits it
+/// is at most 65535. There the decoder takes `N` bytes and 15 or 16 more. The work of one [`push`](Self::push) does not depend on `N` or on
 /// what came before.
 ///
 /// ```
@@ -24,9 +25,55 @@ use crate::sentinel::SENTINEL;
 /// let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(&bytes[taken..]) else { panic!("a frame was sent") };
 /// assert_eq!(frame.as_bytes(), b"{\"execute\":\"guest-ping\"}");
 /// ```
+pub type Decoder<const N: usize> = DecoderOver<[u8; N]>;
+
+/// A [`Decoder`] over a buffer that is lent to it: one copy of its code serves all sizes.
+///
+/// ```
+/// use guestwire::{Event, frame::DecoderLent};
+///
+/// let mut buffer = [0; 64];
+/// let mut decoder = DecoderLent::over(&mut buffer);
+/// assert!(matches!(decoder.push_slice(b"[1, 2]"), (6, Ok(Some(Event::Frame(_))))));
+/// ```
+pub type DecoderLent<'b> = DecoderOver<&'b mut [u8]>;
+
+/// The decoder itself, over an array of its own ([`Decoder`]) or a slice that is lent to it ([`DecoderLent`]).
 #[derive(Clone)]
-pub struct Decoder<const N: usize> {
-    parser: Parser<[u8; N]>,
+pub struct DecoderOver<B> {
+    parser: Parser<B>,
+}
+
+/// Where a decoder, an agent or a client keeps bytes: an array of its own, or a slice that is lent to it.
+///
+/// This trait is sealed.
+pub trait Buffer: Sealed {}
+
+impl<const N: usize> Buffer for [u8; N] {}
+
+impl Buffer for &mut [u8] {}
+
+pub trait Sealed: AsRef<[u8]> + AsMut<[u8]> + Sized {
+    /// The same without its size.
+    type Erased: AsRef<[u8]> + AsMut<[u8]> + ?Sized;
+
+    fn erase(parser: &mut Parser<Self>) -> &mut Parser<Self::Erased>;
+}
+
+impl<const N: usize> Sealed for [u8; N] {
+    type Erased = [u8];
+
+    fn erase(parser: &mut Parser<Self>) -> &mut Parser<[u8]> {
+        parser
+    }
+}
+
+impl Sealed for &mut [u8] {
+    type Erased = Self;
+
+    fn erase(parser: &mut Parser<Self>) -> &mut Parser<Self> {
+        parser
+    }
 }
 
 /// What a decoder saw.
@@ -110,11 +157,11 @@ const NOTED: usize = separators_of(4);
 
 /// The decoder without its size, so that there is one copy of its code for all of them.
 #[derive(Clone)]
-struct Parser<B: ?Sized> {
+pub struct Parser<B: ?Sized> {
     lexer: Lexer,
     room: Room,
     separators: Separators<NOTED>,
-    length: u16,
+    length: Length,
     buffer: B,
 }
 
@@ -122,21 +169,25 @@ struct Parser<B: ?Sized> {
 #[cfg(target_pointer_width = "32")]
 const _: () = assert!(size_of::<Decoder<64>>() == 64 + 16 && size_of::<Decoder<65535>>() == 65535 + 15);
 
-impl<const N: usize> Decoder<N> {
-    /// An empty decoder. `N` from 1 to 65535, checked when the program is built (by `cargo build`, not by `cargo check`).
+impl<const N: usize> DecoderOver<[u8; N]> {
+    /// An empty decoder. `N` is checked when the program is built (by `cargo build`, not by `cargo check`).
     pub const fn new() -> Self {
-        const { assert!(N >= 1 && N <= u16::MAX as usize, "a Decoder holds 1 to 65535 bytes") };
-        Self {
-            parser: Parser {
-                lexer: Lexer::new(),
-                room: Room::Enough,
-                separators: Separators::new(),
-                length: 0,
-                buffer: [0; N],
-            },
-        }
+        const { assert!(N >= 1, "a Decoder holds at least 1 byte") };
+        const { assert!(N <= MAX_LENGTH, "a Decoder holds at most 65535 bytes where pointers have 32 bits") };
+        Self { parser: Parser::new([0; N]) }
     }
+}
 
+impl<'b> DecoderOver<&'b mut [u8]> {
+    /// An empty decoder over a buffer, whose length is that of the longest frame. On a target whose pointers have 32
+    /// bits, what is beyond 65535 bytes is left alone.
+    pub fn over(buffer: &'b mut [u8]) -> Self {
+        let usable = buffer.len().min(MAX_LENGTH);
+        Self { parser: Parser::new(buffer.get_mut(..usable).unwrap_or_default()) }
+    }
+}
+
+impl<B: Buffer> DecoderOver<B> {
     /// Takes one byte.
     ///
     /// # Errors
@@ -259,20 +310,17 @@ impl<const N: usize> Decoder<N> {
     pub(crate) fn takes_plain(&mut self, byte: u8) -> bool {
         let is_plain = self.parser.lexer.is_plain(byte);
         if is_plain {
-            let parser: &mut Parser<[u8]> = &mut self.parser;
-            parser.store(byte);
+            B::erase(&mut self.parser).store(byte);
         }
         is_plain
     }
 
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
-        let parser: &mut Parser<[u8]> = &mut self.parser;
-        parser.step(byte)
+        B::erase(&mut self.parser).step(byte)
     }
 
     pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Signal {
-        let parser: &mut Parser<[u8]> = &mut self.parser;
-        parser.step_slice(bytes)
+        B::erase(&mut self.parser).step_slice(bytes)
     }
 
     /// Whether the last frame ended, so that the next byte may begin another.
@@ -282,7 +330,7 @@ impl<const N: usize> Decoder<N> {
 
     /// The frame, or as much of it as has come and fits.
     pub(crate) fn text(&self) -> &[u8] {
-        self.parser.buffer.get(..usize::from(self.parser.length)).unwrap_or_default()
+        self.parser.buffer.as_ref().get(..self.parser.length as usize).unwrap_or_default()
     }
 
     /// The event for a signal. A frame is valid until the next byte is taken.
@@ -301,14 +349,14 @@ impl<const N: usize> Decoder<N> {
     }
 }
 
-impl<const N: usize> Default for Decoder<N> {
+impl<const N: usize> Default for DecoderOver<[u8; N]> {
     fn default() -> Self {
         Self::new()
     }
 }
 
 /// Shows what the decoder's behaviour depends on: its state, and the frame that is open.
-impl<const N: usize> fmt::Debug for Decoder<N> {
+impl<B: Buffer> fmt::Debug for DecoderOver<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Parser { lexer, room, separators, .. } = &self.parser;
         let mut shown = f.debug_struct("Decoder");
@@ -323,6 +371,12 @@ impl<const N: usize> fmt::Debug for Decoder<N> {
     }
 }
 
+impl<B> Parser<B> {
+    const fn new(buffer: B) -> Self {
+        Self { lexer: Lexer::new(), room: Room::Enough, separators: Separators::new(), length: 0, buffer }
+    }
+}
+
 impl<B: ?Sized> Parser<B> {
     /// The one error of a frame that broke: that it does not fit came first.
     fn outcome(&self, error: FrameError) -> FrameError {
@@ -333,7 +387,7 @@ impl<B: ?Sized> Parser<B> {
     }
 }
 
-impl Parser<[u8]> {
+impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     #[inline]
     fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
@@ -383,7 +437,7 @@ impl Parser<[u8]> {
                 Step::Begin => self.clear(),
                 Step::Separator => {
                     if lexer.depth() == 1 {
-                        self.separators.note(self.length.wrapping_add(run.before as u16));
+                        self.separators.note(self.length.wrapping_add(run.before as Length));
                     }
                     if run.peek() == Some(b' ') {
                         self.store_run(run.bytes, run.length);
@@ -426,7 +480,7 @@ impl Parser<[u8]> {
     #[inline]
     fn store_run(&mut self, bytes: &[u8], run: usize) {
         const SHORT: usize = 32;
-        let place = self.buffer.get_mut(usize::from(self.length)..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
+        let place = self.buffer.as_mut().get_mut(self.length as usize..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
         match (bytes.first_chunk::<SHORT>(), place) {
             (Some(piece), Some(place)) if run <= SHORT => {
                 copy(place, piece);
@@ -439,7 +493,7 @@ impl Parser<[u8]> {
     /// As much of it as fits, as byte by byte.
     #[inline(never)]
     fn store_long(&mut self, run: &[u8]) {
-        let room = self.buffer.get_mut(usize::from(self.length)..).unwrap_or_default();
+        let room = self.buffer.as_mut().get_mut(self.length as usize..).unwrap_or_default();
         if run.len() > room.len() {
             self.room = Room::Exceeded;
         }
@@ -450,7 +504,7 @@ impl Parser<[u8]> {
 
     /// Counts bytes that have been stored. There are no more than `N`.
     fn grow(&mut self, stored: usize) {
-        self.length = self.length.wrapping_add(stored as u16);
+        self.length = self.length.wrapping_add(stored as Length);
     }
 
     fn clear(&mut self) {
@@ -465,7 +519,7 @@ impl Parser<[u8]> {
     }
 
     fn store(&mut self, byte: u8) {
-        match self.buffer.get_mut(usize::from(self.length)) {
+        match self.buffer.as_mut().get_mut(self.length as usize) {
             Some(place) => {
                 *place = byte;
                 self.grow(1);
@@ -547,7 +601,7 @@ fn copy(to: &mut [u8; 32], from: &[u8; 32]) {
 }
 
 #[cfg(feature = "defmt")]
-impl<const N: usize> defmt::Format for Decoder<N> {
+impl<B: Buffer> defmt::Format for DecoderOver<B> {
     fn format(&self, f: defmt::Formatter<'_>) {
         let open = if self.is_receiving() { self.text() } else { b"" };
         defmt::write!(f, "Decoder {{ open: {=[u8]:a} }}", open);

@@ -5,7 +5,7 @@ mod lexer;
 mod nesting;
 
 pub(crate) use decoder::Signal;
-pub use decoder::{Decoder, Event, Frame};
+pub use decoder::{Buffer, Decoder, DecoderLent, DecoderOver, Event, Frame};
 pub use nesting::MAX_DEPTH;
 
 pub use crate::error::FrameError;

@@ -2,9 +2,10 @@
 
 use embedded_hal_nb::serial::{Error as _, ErrorKind, Read, Write};
 
-use crate::agent::{Agent, Guest};
-use crate::client::{Client, ClientError, Reply, Verdict};
+use crate::agent::{AgentOver, Service};
+use crate::client::{ClientError, ClientOver, Reply, Verdict};
 use crate::error::LineError;
+use crate::frame::Buffer;
 
 /// How many errors in a row are taken for line errors. No FIFO holds as many, so the port itself is broken after that.
 const MOST_ERRORS: u16 = 256;
@@ -38,7 +39,7 @@ fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, Fault<U::Error>
     Err(nb::Error::Other(fault))
 }
 
-impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
+impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Reads and writes until neither can go on before the port is ready again: then it is safe to sleep until it
     /// interrupts. Feature `embedded-hal-nb`.
     ///
@@ -73,7 +74,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     }
 }
 
-impl<const RX: usize, const TX: usize> Client<RX, TX> {
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Writes what is to be sent and reads until there is a reply. Feature `embedded-hal-nb`.
     ///
     /// An overrun is [`lost`](Self::lost), a framing, parity or noise error [`corrupted`](Self::corrupted).

@@ -3,9 +3,10 @@
 use embedded_io::{Read, ReadReady, Write, WriteReady};
 
 use super::error::{IoError, some};
-use crate::agent::{Agent, Guest};
-use crate::client::{Client, ClientError, Reply};
+use crate::agent::{AgentOver, Service};
+use crate::client::{ClientError, ClientOver, Reply};
 use crate::error::LineError;
+use crate::frame::Buffer;
 
 /// One byte, or none yet. A port that is ready does not block for one read.
 fn read<P: Read + ReadReady>(port: &mut P) -> nb::Result<u8, IoError<P::Error>> {
@@ -28,7 +29,7 @@ fn write<P: Write + WriteReady>(port: &mut P, byte: u8) -> nb::Result<(), IoErro
     }
 }
 
-impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
+impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Reads and writes until neither can go on before the port is ready again. Feature `embedded-io`.
     ///
     /// For a port that hands out its own buffer (`BufRead`), give that to [`push_slice`](Self::push_slice), and the number
@@ -44,7 +45,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     }
 }
 
-impl<const RX: usize, const TX: usize> Client<RX, TX> {
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Writes what is to be sent and reads until there is a reply. Feature `embedded-io`.
     ///
     /// # Errors

@@ -8,11 +8,12 @@ use core::task::Poll;
 use embedded_io_async::{BufRead, Read, Write};
 
 use super::error::{IoError, some};
-use crate::agent::{Agent, Guest};
-use crate::client::{Client, ClientError, Reply, Verdict};
+use crate::agent::{AgentOver, Service};
+use crate::client::{ClientError, ClientOver, Reply, Verdict};
 use crate::error::LineError;
+use crate::frame::Buffer;
 
-impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
+impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Serves a port for as long as it works. Feature `embedded-io-async`.
     ///
     /// It reads a byte at a time, so that none is lost when the future is dropped: dropping it is safe if it is safe for
@@ -46,6 +47,9 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         let mut is_flushed = false;
         loop {
             self.send(port, &mut is_flushed).await?;
+            if self.asks_again().await {
+                continue;
+            }
             some(port.read(&mut buffer).await)?;
             // Nothing waits, for all has been sent.
             let [byte] = buffer;
@@ -61,11 +65,24 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
         let mut is_flushed = false;
         loop {
             self.send(port, &mut is_flushed).await?;
+            if self.asks_again().await {
+                continue;
+            }
             let bytes = port.fill_buf().await.map_err(IoError::Port)?;
             some(Ok(bytes.len()))?;
             let taken = self.push_slice(bytes);
             port.consume(taken);
         }
+    }
+
+    /// Waits until a command that owes its answer is worth asking again, and asks it. Whether there was one.
+    async fn asks_again(&mut self) -> bool {
+        let owes = S::DEFERS && self.owes();
+        if owes {
+            poll_fn(|context| self.guest_mut().poll_ready(context)).await;
+            self.retry();
+        }
+        owes
     }
 
     async fn send<P: Write>(&mut self, port: &mut P, is_flushed: &mut bool) -> Result<(), IoError<P::Error>> {
@@ -82,7 +99,7 @@ impl<G: Guest, const RX: usize, const TX: usize> Agent<G, RX, TX> {
     }
 }
 
-impl<const RX: usize, const TX: usize> Client<RX, TX> {
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Sends what is to be sent, and waits for the reply. Feature `embedded-io-async`.
     ///
     /// The port comes in two halves, because it reads while it writes: an agent may have to send a response before it
@@ -105,11 +122,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     ///
     /// # Errors
     /// [`ClientError`], [`IoError::Ended`] when the stream has ended, or the port's error.
-    pub async fn exchange<R: Read, W: Write<Error = R::Error>>(
+    pub async fn exchange<I: Read, O: Write<Error = I::Error>>(
         &mut self,
-        reader: &mut R,
-        writer: &mut W,
-    ) -> Result<Reply<'_>, LineError<ClientError, IoError<R::Error>>> {
+        reader: &mut I,
+        writer: &mut O,
+    ) -> Result<Reply<'_>, LineError<ClientError, IoError<I::Error>>> {
         if !self.is_waiting() {
             return Err(LineError::Protocol(ClientError::NothingAsked));
         }
@@ -121,11 +138,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
         }
     }
 
-    async fn verdict<R: Read, W: Write<Error = R::Error>>(
+    async fn verdict<I: Read, O: Write<Error = I::Error>>(
         &mut self,
-        reader: &mut R,
-        writer: &mut W,
-    ) -> Result<Verdict, IoError<R::Error>> {
+        reader: &mut I,
+        writer: &mut O,
+    ) -> Result<Verdict, IoError<I::Error>> {
         while !self.transmit().is_empty() {
             let mut piece = [0; 16];
             let count = piece.iter_mut().zip(self.transmit()).map(|(to, from)| *to = *from).count();
@@ -147,11 +164,11 @@ impl<const RX: usize, const TX: usize> Client<RX, TX> {
     }
 
     /// Takes bytes until `write` is done, or until they lead to a verdict.
-    async fn read_beside<R: Read, T>(
+    async fn read_beside<I: Read, W>(
         &mut self,
-        reader: &mut R,
-        write: impl Future<Output = T>,
-    ) -> Result<Result<T, Verdict>, IoError<R::Error>> {
+        reader: &mut I,
+        write: impl Future<Output = W>,
+    ) -> Result<Result<W, Verdict>, IoError<I::Error>> {
         let mut write = pin!(write);
         let mut byte = [0];
         loop {

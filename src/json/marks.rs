@@ -14,11 +14,13 @@ pub(crate) const fn separators_of(members: usize) -> usize {
 
 #[cfg(target_pointer_width = "64")]
 mod noting {
+    use crate::length::Length;
+
     /// The indexes of the colons and commas between the members of an object, if there are no more than `N`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize> {
-        at: [u16; N],
+        at: [Length; N],
         count: u8,
     }
 
@@ -27,7 +29,7 @@ mod noting {
             Self { at: [0; N], count: 0 }
         }
 
-        pub(crate) fn note(&mut self, at: u16) {
+        pub(crate) fn note(&mut self, at: Length) {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
                     *next = at;
@@ -51,7 +53,7 @@ mod noting {
     /// The separators still to come. None: there are no more, or more than could be noted.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-    pub(crate) struct Marks<'s>(&'s [u16]);
+    pub(crate) struct Marks<'s>(&'s [Length]);
 
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
@@ -59,10 +61,10 @@ mod noting {
         pub(crate) fn next(&mut self) -> Option<(usize, Option<usize>)> {
             match *self.0 {
                 [] => None,
-                [colon] => Some((usize::from(colon), None)),
+                [colon] => Some((colon, None)),
                 [colon, comma, ref rest @ ..] => {
                     self.0 = rest;
-                    Some((usize::from(colon), Some(usize::from(comma))))
+                    Some((colon, Some(comma)))
                 }
             }
         }
@@ -73,6 +75,8 @@ mod noting {
 mod nothing {
     use core::marker::PhantomData;
 
+    use crate::length::Length;
+
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize>;
@@ -82,7 +86,7 @@ mod nothing {
             Self
         }
 
-        pub(crate) const fn note(&mut self, _: u16) {}
+        pub(crate) const fn note(&mut self, _: Length) {}
 
         pub(crate) const fn are_too_many(&self) -> bool {
             true

@@ -5,6 +5,7 @@ use core::fmt;
 use super::marks::{Marks, Separators};
 use super::number;
 use super::string::{Text, WriteText};
+use crate::length::Length;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
 ///
@@ -153,9 +154,9 @@ impl<'a> Value<'a> {
         let mut at = 1_usize;
         while at < last && !separators.are_too_many() {
             let (colon, end) = member_end(self.text, at.wrapping_add(1));
-            separators.note(colon as u16);
+            separators.note(colon as Length);
             if end < last {
-                separators.note(end as u16);
+                separators.note(end as Length);
             }
             at = end.wrapping_add(1);
         }
