@@ -369,10 +369,11 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     fn serve_waiting(&mut self, mut attempt: Attempt) {
         while self.is_waiting() && self.transmit().is_empty() {
             let [signal, next] = self.waiting;
-            if !self.serve(signal, attempt) {
+            self.waiting = [next, Signal::Nothing];
+            if !self.serve(signal, attempt) && S::DEFERS {
+                self.waiting = [signal, next];
                 return;
             }
-            self.waiting = [next, Signal::Nothing];
             attempt = Attempt::First;
         }
     }
