@@ -36,7 +36,6 @@ const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
 }
 
 /// The agent's own commands come first.
-#[cfg_attr(target_pointer_width = "32", inline(never))] // 28 bytes of flash less
 fn command_at<S: Service>(service: &S, index: usize) -> Option<&Entry<'_, S>> {
     let own = built_in();
     own.get(index).or_else(|| service.command(index.wrapping_sub(own.len())))

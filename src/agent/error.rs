@@ -57,7 +57,7 @@ impl CommandError {
 }
 
 /// From a command that may not say so: a guest without `DEFERS`, or a handler that is no catch-all.
-const NOT_MEANT: &str = "The command cannot answer";
+const NOT_MEANT: &str = "No answer was given";
 const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
 
 /// Without the arguments, so without the place of a wrong one.
