@@ -6,6 +6,7 @@ use super::error::{CommandError, ErrorClass, error_response};
 use super::guest::Guest;
 use super::service::Service;
 use crate::error::{BuildError, FrameError};
+use crate::frame::Piece;
 use crate::json::string::Text;
 use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
@@ -20,6 +21,27 @@ pub(super) enum Attempt {
     Again,
     /// Its command owes the answer, and is not asked again.
     Cancel,
+}
+
+/// What became of the pieces of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)] // so that none is 0, and an agent's memory starts as zeros
+pub(super) enum Pieces {
+    /// There are none, or the command has them.
+    None,
+    /// The guest has been given some.
+    Given,
+    /// The guest does not want them, so the command is not run.
+    Refused,
+}
+
+/// Whether the command that a piece is for is not to be run, as far as can be told yet.
+pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
+    service.is_frozen()
+        || piece.command().is_some_and(|name| match all_commands(service).find(|command| name == command.name) {
+            Some(command) => objection(service, command, Attempt::First).is_some(),
+            None => S::CATCH_ALL.is_none(),
+        })
 }
 
 /// The commands that every agent has. They come first, and cannot be disabled, so that no guest can
@@ -51,13 +73,14 @@ pub(super) fn answer<S: Service>(
     envelope: &Envelope<'_>,
     error: Option<FrameError>,
     attempt: Attempt,
+    pieces: &mut Pieces,
     transmit: &mut [u8],
 ) -> Option<usize> {
     let mut id = envelope.id();
     let (class, description) = match (error, envelope.check()) {
         (Some(error), _) => (ErrorClass::GenericError, Description::fixed(error.desc())),
         (None, Err(fault)) => (ErrorClass::GenericError, fault.description()),
-        (None, Ok(command)) => match execute(service, command, envelope, &mut id, attempt, transmit) {
+        (None, Ok(command)) => match execute(service, command, envelope, &mut id, attempt, pieces, transmit) {
             Ok(length) => return length,
             Err(error) => error,
         },
@@ -71,16 +94,13 @@ fn execute<'q, S: Service>(
     envelope: &Envelope<'q>,
     id: &mut Option<Value<'q>>,
     attempt: Attempt,
+    pieces: &mut Pieces,
     transmit: &mut [u8],
 ) -> Result<Option<usize>, (ErrorClass, Description<'q>)> {
     let refusal = |template| {
         let word = name.as_escaped_bytes();
         Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
     };
-    if attempt == Attempt::Cancel {
-        service.cancelled();
-        return Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
-    }
     let found = all_commands(service).find(|command| name == command.name);
     let (handler, success) = match found {
         Some(command) => {
@@ -102,6 +122,12 @@ fn execute<'q, S: Service>(
             }
         },
     };
+    if attempt == Attempt::Cancel {
+        return Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
+    }
+    if !S::STREAMED.is_empty() {
+        *pieces = Pieces::None; // they are the command's now
+    }
     let mut arguments = envelope.arguments();
     let mut response = Response::begin(success, *id, transmit);
     match handler(service, Call { arguments: &mut arguments, command: name, response: &mut response }) {

@@ -1,8 +1,10 @@
 //! What an agent serves.
 
+use core::convert::Infallible;
 use core::task::{Context, Poll};
 
 use super::command::{Command, Handler};
+use crate::frame::Piece;
 
 /// A guest: its commands, and the state that they work on.
 ///
@@ -44,6 +46,10 @@ pub trait Guest: Sized + 'static {
     /// Whether commands may answer later: see [`CommandError::WouldBlock`](crate::CommandError::WouldBlock).
     const DEFERS: bool = false;
 
+    /// The arguments whose strings are handed to [`piece`](Self::piece), whatever their length, so that a request may be
+    /// longer than `RX`. In the request they are `""` then.
+    const STREAMED: &'static [&'static str] = &[];
+
     /// Whether file systems are frozen. Then only the agent's own commands and those
     /// [`allowed_when_frozen`](Command::allowed_when_frozen) are served.
     fn is_frozen(&self) -> bool {
@@ -55,6 +61,24 @@ pub trait Guest: Sized + 'static {
         let _ = command;
         false
     }
+
+    /// Takes a piece of an argument that is [`STREAMED`](Self::STREAMED).
+    ///
+    /// Its command runs only when the request is whole: until then keep what the pieces say apart from what counts. Members
+    /// of a request come in any order, so a command reads what else it takes when it runs, with
+    /// [`streamed`](crate::message::Arguments::streamed) for this one. Pieces are dropped while file systems are frozen, and
+    /// where the request began with the name of a command that cannot be run.
+    ///
+    /// # Errors
+    /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the piece is given again by
+    /// [`retry`](crate::agent::AgentOver::retry), and no byte is taken before that.
+    fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        let _ = piece;
+        Ok(())
+    }
+
+    /// The command that pieces were given for is not run. Called once for each request that gave any.
+    fn discarded(&mut self) {}
 
     /// The command that owes its answer is not asked again: its request was dropped or answered with an error.
     fn cancelled(&mut self) {}

@@ -16,9 +16,9 @@ pub use error::CommandError;
 pub use guest::Guest;
 pub use service::Service;
 
-use self::dispatch::Attempt;
+use self::dispatch::{Attempt, Pieces};
 use crate::error::BuildError;
-use crate::frame::{Buffer, Decoder, DecoderOver, Signal};
+use crate::frame::{Buffer, Decoder, DecoderOver, Signal, Stream, Streamed};
 use crate::log::warn;
 use crate::message::Envelope;
 use crate::transmit::Transmit;
@@ -103,6 +103,8 @@ pub struct AgentOver<S, R, T> {
     decoder: DecoderOver<R>,
     transmit: Transmit<T>,
     guest: S,
+    stream: Stream,
+    pieces: Pieces,
 }
 
 /// What an agent must be able to receive: any synchronization, and its own error for a frame that does not fit. On a line
@@ -121,7 +123,7 @@ impl<G: Guest, const RX: usize, const TX: usize> AgentOver<G, [u8; RX], [u8; TX]
             assert!(TX >= guest_info_size::<G>(), "TX is too small for guest-info: see guest_info_size");
             assert!(dispatch::names_are_unique::<G>(), "a command's name is there twice, or is one of the agent's own");
         };
-        Self { guest, decoder: Decoder::new(), waiting: [Signal::Nothing; 2], transmit: Transmit::new([0; TX]) }
+        Self::of(guest, Decoder::new(), Transmit::new([0; TX]))
     }
 }
 
@@ -136,12 +138,21 @@ impl<'b, S: Service> AgentOver<S, &'b mut [u8], &'b mut [u8]> {
             return Err(BuildError::ReceiveTooSmall);
         }
         dispatch::check(&guest, transmit.len())?;
-        let (decoder, transmit) = (DecoderOver::over(receive), Transmit::new(transmit));
-        Ok(Self { guest, decoder, waiting: [Signal::Nothing; 2], transmit })
+        Ok(Self::of(guest, DecoderOver::over(receive), Transmit::new(transmit)))
+    }
+}
+
+impl<S, R, T> AgentOver<S, R, T> {
+    const fn of(guest: S, decoder: DecoderOver<R>, transmit: Transmit<T>) -> Self {
+        let (waiting, stream, pieces) = ([Signal::Nothing; 2], Stream::new(), Pieces::None);
+        Self { waiting, decoder, transmit, guest, stream, pieces }
     }
 }
 
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
+    const STREAMED: Streamed = Streamed { parent: "arguments", members: S::STREAMED };
+    const STREAMS: bool = !S::STREAMED.is_empty();
+
     /// The guest.
     pub const fn guest(&self) -> &S {
         &self.guest
@@ -162,7 +173,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             return false;
         }
         // Where flash is short it costs 84 bytes of it.
-        let is_plain = cfg!(target_pointer_width = "64") && self.decoder.takes_plain(byte);
+        let is_plain = cfg!(target_pointer_width = "64") && !Self::STREAMS && self.decoder.takes_plain(byte);
         if !is_plain {
             self.step(byte);
         }
@@ -177,7 +188,11 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     pub fn push_slice(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() && !self.is_waiting() {
-            let signal = self.decoder.step_slice(&mut rest);
+            let signal = if Self::STREAMS {
+                self.decoder.step_slice_in_pieces(&mut self.stream, Self::STREAMED, &mut rest)
+            } else {
+                self.decoder.step_slice(&mut rest)
+            };
             self.take(signal);
         }
         bytes.len().saturating_sub(rest.len())
@@ -292,12 +307,13 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// Whether a command owes its answer: it [would have blocked](CommandError::WouldBlock). Meanwhile no byte is taken.
+    /// Whether a command owes its answer, or the guest has not taken a piece: it [would have
+    /// blocked](CommandError::WouldBlock). Meanwhile no byte is taken.
     pub fn owes(&self) -> bool {
         S::DEFERS && self.is_waiting() && self.transmit().is_empty()
     }
 
-    /// Asks the command that owes its answer again. Does nothing if none does.
+    /// Asks the command that owes its answer again, or gives the piece again. Does nothing if there is neither.
     pub fn retry(&mut self) {
         if self.owes() {
             self.serve_waiting(Attempt::Again);
@@ -307,6 +323,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Answers the request whose answer is owed with an error. Does nothing if none is.
     pub fn cancel(&mut self) {
         if self.owes() {
+            self.cancel_command();
             self.serve_waiting(Attempt::Cancel);
         }
     }
@@ -314,9 +331,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Forgets everything received and everything not yet sent: it was another client's. Call it when the port opens or
     /// closes.
     pub fn reset(&mut self) {
-        if self.owes() {
-            self.guest.cancelled();
-        }
+        self.cancel_command();
+        self.discard();
         self.decoder.reset();
         self.waiting = [Signal::Nothing; 2];
         self.transmit.clear();
@@ -345,18 +361,41 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         self.decoder.is_receiving()
     }
 
+    fn cancel_command(&mut self) {
+        if self.owes() && matches!(self.waiting, [Signal::Frame, _]) {
+            self.guest.cancelled();
+        }
+    }
+
+    /// The request that is being received will not be run.
+    fn discard(&mut self) {
+        if Self::STREAMS {
+            if self.pieces == Pieces::Given {
+                self.guest.discarded();
+            }
+            (self.stream, self.pieces) = (Stream::new(), Pieces::None);
+        }
+    }
+
     const fn is_waiting(&self) -> bool {
         !matches!(self.waiting, [Signal::Nothing, _])
     }
 
     /// Takes one byte. Nothing may wait.
     pub(crate) fn step(&mut self, byte: u8) {
-        let signal = self.decoder.step(byte);
+        let signal = if Self::STREAMS {
+            self.decoder.step_in_pieces(&mut self.stream, Self::STREAMED, byte)
+        } else {
+            self.decoder.step(byte)
+        };
         self.take(signal);
     }
 
     /// Serves an outcome now or lets it wait. What wants no answer never waits.
     fn take(&mut self, signal: Signal) {
+        if Self::STREAMS && matches!(signal, Signal::Sentinel | Signal::Error(_)) {
+            self.leave_frame();
+        }
         if matches!(signal, Signal::Nothing | Signal::Sentinel) || !self.owes() && self.serve(signal, Attempt::First) {
             return;
         }
@@ -380,13 +419,14 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 
     /// Whether that is done. It is not while an answer is being transmitted and another is wanted, or one is owed.
     fn serve(&mut self, signal: Signal, attempt: Attempt) -> bool {
-        let Self { guest, decoder, transmit, .. } = self;
+        let Self { guest, decoder, transmit, pieces, .. } = self;
         let mut envelope = Envelope::default();
         let error = match signal {
             Signal::Frame => {
                 envelope.read(&decoder.frame());
                 // Never answered, or two agents on a line would never fall silent.
                 if envelope.is_response() {
+                    self.discard();
                     return true;
                 }
                 None
@@ -395,19 +435,56 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 warn!("{} after {} bytes", error, decoder.text().len());
                 Some(error)
             }
-            Signal::Nothing | Signal::Sentinel => return true,
+            Signal::Piece if Self::STREAMS => return self.offer(attempt),
+            Signal::Nothing | Signal::Sentinel | Signal::Piece => return true,
         };
         if !transmit.pending().is_empty() {
             return false;
         }
+        let attempt = if Self::STREAMS && *pieces == Pieces::Refused { Attempt::Cancel } else { attempt };
         let mut is_done = true;
         transmit.replace(|transmit| {
-            dispatch::answer(guest, &envelope, error, attempt, transmit).unwrap_or_else(|| {
+            dispatch::answer(guest, &envelope, error, attempt, pieces, transmit).unwrap_or_else(|| {
                 is_done = false;
                 0
             })
         });
+        if Self::STREAMS && signal == Signal::Frame {
+            self.discard();
+        }
         is_done
+    }
+
+    /// Whether the guest is done with a piece. It is not if it is to be given again.
+    fn offer(&mut self, attempt: Attempt) -> bool {
+        let piece = self.decoder.piece(&self.stream, Self::STREAMED);
+        let is_refused = attempt == Attempt::Cancel || self.pieces == Pieces::Refused;
+        if !is_refused && !dispatch::refuses(&self.guest, &piece) {
+            match self.guest.piece(piece) {
+                Ok(()) => {
+                    self.pieces = Pieces::Given;
+                    return true;
+                }
+                Err(nb::Error::WouldBlock) if S::DEFERS => return false,
+                Err(nb::Error::WouldBlock) => {}
+                Err(nb::Error::Other(never)) => match never {},
+            }
+        }
+        if self.pieces == Pieces::Given {
+            self.guest.discarded();
+        }
+        self.pieces = Pieces::Refused;
+        true
+    }
+
+    /// A frame breaks off. One that waits is whole, and its pieces are its own.
+    fn leave_frame(&mut self) {
+        if self.waiting == [Signal::Piece, Signal::Nothing] {
+            self.waiting = [Signal::Nothing; 2];
+        }
+        if !self.is_waiting() {
+            self.discard();
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! What an agent serves when its commands are known at run time only.
 
+use core::convert::Infallible;
 use core::task::{Context, Poll};
 
 use super::command::{Entry, Handler};
 use super::guest::Guest;
+use crate::frame::Piece;
 
 /// Commands that are known at run time: a table that is read, lent or put together while the program runs.
 ///
@@ -53,6 +55,9 @@ pub trait Service: Sized {
     /// As [`Guest::DEFERS`].
     const DEFERS: bool = false;
 
+    /// As [`Guest::STREAMED`].
+    const STREAMED: &'static [&'static str] = &[];
+
     /// Shown by `guest-info`. Clients expect the form "1.2.3".
     fn version(&self) -> &str;
 
@@ -70,6 +75,18 @@ pub trait Service: Sized {
         false
     }
 
+    /// As [`Guest::piece`].
+    ///
+    /// # Errors
+    /// As there.
+    fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        let _ = piece;
+        Ok(())
+    }
+
+    /// As [`Guest::discarded`].
+    fn discarded(&mut self) {}
+
     /// As [`Guest::cancelled`].
     fn cancelled(&mut self) {}
 
@@ -84,6 +101,7 @@ pub trait Service: Sized {
 impl<G: Guest> Service for G {
     const CATCH_ALL: Option<Handler<Self>> = G::CATCH_ALL;
     const DEFERS: bool = G::DEFERS;
+    const STREAMED: &'static [&'static str] = G::STREAMED;
 
     fn version(&self) -> &str {
         G::VERSION
@@ -99,6 +117,14 @@ impl<G: Guest> Service for G {
 
     fn is_disabled(&self, command: &str) -> bool {
         Guest::is_disabled(self, command)
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        Guest::piece(self, piece)
+    }
+
+    fn discarded(&mut self) {
+        Guest::discarded(self);
     }
 
     fn cancelled(&mut self) {

@@ -8,7 +8,7 @@ pub use request::Execute;
 use request::{LONGEST_SYNC, write_sync};
 
 use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
-use crate::frame::{Buffer, Decoder, DecoderOver, Signal};
+use crate::frame::{Buffer, Decoder, DecoderOver, Piece, Signal, Stream, Streamed};
 use crate::json::encoder::ObjectEncoder;
 use crate::json::value::Value;
 use crate::length::Length;
@@ -78,6 +78,9 @@ pub struct ClientOver<R: Buffer, T: Buffer> {
     last: Option<i64>,
     decoder: DecoderOver<R>,
     transmit: Transmit<T>,
+    stream: Stream,
+    /// Whether the frame that is open has given pieces.
+    has_pieces: bool,
 }
 
 /// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
@@ -104,6 +107,8 @@ enum State {
         id: Option<i64>,
         /// Whether the command says nothing when it succeeds.
         silent: bool,
+        /// The members of the return value that are handed out in pieces.
+        streamed: &'static [&'static str],
     },
 }
 
@@ -139,6 +144,11 @@ enum Received<'a> {
 pub enum Reply<'a> {
     /// Both ends are in step.
     Synchronized,
+    /// A piece of a string of the return value, for a request that asked for [pieces](Execute::pieces). They are
+    /// followed by the rest of it as [`Return`](Self::Return), by [`Discarded`](Self::Discarded), or by an error.
+    Piece(Piece<'a>),
+    /// The pieces so far belong to another response. The request is still waiting for its own.
+    Discarded,
     /// The command's return value.
     Return(Value<'a>),
     /// The command was not run, or failed.
@@ -158,7 +168,7 @@ impl<const RX: usize, const TX: usize> ClientOver<[u8; RX], [u8; TX]> {
             assert!(RX >= SHORTEST_RX, "RX is too small for a client: it must hold a response of 34 bytes");
             assert!(TX >= LONGEST_SYNC, "TX is too small for a client: it must hold guest-sync-delimited, 75 bytes");
         };
-        Self { state: State::OutOfStep, last: Some(0), decoder: Decoder::new(), transmit: Transmit::new([0; TX]) }
+        Self::of(Decoder::new(), Transmit::new([0; TX]))
     }
 }
 
@@ -174,12 +184,16 @@ impl<'b> ClientOver<&'b mut [u8], &'b mut [u8]> {
         if transmit.len() < LONGEST_SYNC {
             return Err(BuildError::TransmitTooSmall);
         }
-        let (decoder, transmit) = (DecoderOver::over(receive), Transmit::new(transmit));
-        Ok(Self { state: State::OutOfStep, last: Some(0), decoder, transmit })
+        Ok(Self::of(DecoderOver::over(receive), Transmit::new(transmit)))
     }
 }
 
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
+    const fn of(decoder: DecoderOver<R>, transmit: Transmit<T>) -> Self {
+        let (state, last, stream) = (State::OutOfStep, Some(0), Stream::new());
+        Self { state, last, decoder, transmit, stream, has_pieces: false }
+    }
+
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
     ///
     /// Then any response without `id` is the answer to the request that is waiting, once that has left. Noise may have
@@ -274,7 +288,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         });
         written?;
         self.last = id;
-        self.state = State::AwaitReply { id, silent: request.silent };
+        self.state = State::AwaitReply { id, silent: request.silent, streamed: request.streamed };
+        (self.stream, self.has_pieces) = (Stream::new(), false);
         Ok(())
     }
 
@@ -358,7 +373,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
                 Verdict::Nothing
             }
             _ => {
-                let signal = self.decoder.step(byte);
+                let signal = match self.streamed() {
+                    Some(streamed) => self.decoder.step_in_pieces(&mut self.stream, streamed, byte),
+                    None => self.decoder.step(byte),
+                };
                 self.judge(signal)
             }
         }
@@ -371,7 +389,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
                 State::OutOfStep => *bytes = &[],
                 State::AwaitSentinel { id } => self.skip_to_sentinel(bytes, id),
                 _ => {
-                    let signal = self.decoder.step_slice(bytes);
+                    let signal = match self.streamed() {
+                        Some(streamed) => self.decoder.step_slice_in_pieces(&mut self.stream, streamed, bytes),
+                        None => self.decoder.step_slice(bytes),
+                    };
                     verdict = self.judge(signal);
                 }
             }
@@ -384,6 +405,11 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         Ok(Some(match verdict {
             Verdict::Nothing => return Ok(None),
             Verdict::Synchronized => Reply::Synchronized,
+            Verdict::Piece => match self.streamed() {
+                Some(streamed) => Reply::Piece(self.decoder.piece(&self.stream, streamed)),
+                None => return Ok(None),
+            },
+            Verdict::Discarded => Reply::Discarded,
             Verdict::Response(outcome, span) => {
                 let value = self.value(span);
                 match outcome {
@@ -481,6 +507,14 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
+    /// What is handed out in pieces.
+    const fn streamed(&self) -> Option<Streamed> {
+        match self.state {
+            State::AwaitReply { streamed: members @ [_, ..], .. } => Some(Streamed { parent: "return", members }),
+            _ => None,
+        }
+    }
+
     /// Whether the request has gone, but for its LF: an agent may answer before that.
     fn has_left(&self) -> bool {
         self.transmit().len() <= 1
@@ -506,6 +540,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     fn judge(&mut self, signal: Signal) -> Verdict {
         let received = match signal {
             Signal::Nothing => return Verdict::Nothing,
+            Signal::Piece => {
+                self.has_pieces = true;
+                return Verdict::Piece;
+            }
             Signal::Sentinel => Received::Sentinel,
             Signal::Frame => RawResponse::parse(&self.decoder.frame()).map_or(Received::Other, Received::Response),
             Signal::Error(error) => Received::Broken(error),
@@ -522,12 +560,17 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             State::OutOfStep => self.leave_step(),
             next => self.state = next,
         }
+        let verdict = match verdict {
+            Verdict::Nothing if self.has_pieces => Verdict::Discarded,
+            verdict => verdict,
+        };
+        self.has_pieces = false;
         match verdict {
             Verdict::Synchronized => debug!("in step"),
             Verdict::Failed(ClientError::ResponseTooLong) => warn!("response too long"),
             Verdict::Failed(error) => warn!("out of step: {}", error),
             Verdict::Response(Outcome::Unattributed, _) => warn!("an error without id"),
-            Verdict::Nothing | Verdict::Response(..) => {}
+            Verdict::Nothing | Verdict::Response(..) | Verdict::Piece | Verdict::Discarded => {}
         }
         verdict
     }
@@ -654,6 +697,8 @@ impl<const RX: usize, const TX: usize> Default for ClientOver<[u8; RX], [u8; TX]
 pub(crate) enum Verdict {
     Nothing,
     Synchronized,
+    Piece,
+    Discarded,
     /// Where in the frame the return value or the error is.
     Response(Outcome, Span),
     Failed(ClientError),

@@ -21,12 +21,13 @@ use crate::json::encoder::{Encoder, ObjectEncoder};
 pub struct Execute<'a> {
     command: &'a str,
     pub(super) silent: bool,
+    pub(super) streamed: &'static [&'static str],
 }
 
 impl<'a> Execute<'a> {
     /// A request for a command that responds.
     pub const fn new(command: &'a str) -> Self {
-        Self { command, silent: false }
+        Self { command, silent: false, streamed: &[] }
     }
 
     /// For a command that says nothing when it succeeds: `guest-shutdown`, `guest-suspend-*`.
@@ -35,6 +36,13 @@ impl<'a> Execute<'a> {
     /// same.
     pub const fn no_success_response(self) -> Self {
         Self { silent: true, ..self }
+    }
+
+    /// Hands out these members of the return value in pieces, as [`Reply::Piece`](crate::Reply::Piece), whatever their
+    /// length, so that the response may be longer than `RX`. They have to be strings; in the return value they are `""`
+    /// then.
+    pub const fn pieces(self, members: &'static [&'static str]) -> Self {
+        Self { streamed: members, ..self }
     }
 
     /// Writes the request, and returns its length.

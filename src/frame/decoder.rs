@@ -142,12 +142,14 @@ pub(crate) enum Signal {
     Nothing,
     Sentinel,
     Frame,
+    /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
+    Piece,
     Error(FrameError),
 }
 
 /// Whether the frame still fits. One that does not is lexed on to its end, or its tail would pass for a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Room {
+pub(super) enum Room {
     Enough,
     Exceeded,
 }
@@ -158,11 +160,11 @@ const NOTED: usize = separators_of(4);
 /// The decoder without its size, so that there is one copy of its code for all of them.
 #[derive(Clone)]
 pub struct Parser<B: ?Sized> {
-    lexer: Lexer,
-    room: Room,
+    pub(super) lexer: Lexer,
+    pub(super) room: Room,
     separators: Separators<NOTED>,
-    length: Length,
-    buffer: B,
+    pub(super) length: Length,
+    pub(super) buffer: B,
 }
 
 /// What a decoder takes beside its `N` bytes, on the targets that it is made for.
@@ -315,6 +317,10 @@ impl<B: Buffer> DecoderOver<B> {
         is_plain
     }
 
+    pub(super) const fn parser(&mut self) -> &mut Parser<B> {
+        &mut self.parser
+    }
+
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
         B::erase(&mut self.parser).step(byte)
     }
@@ -336,7 +342,7 @@ impl<B: Buffer> DecoderOver<B> {
     /// The event for a signal. A frame is valid until the next byte is taken.
     pub(crate) fn event(&self, signal: Signal) -> Result<Option<Event<'_>>, FrameError> {
         match signal {
-            Signal::Nothing => Ok(None),
+            Signal::Nothing | Signal::Piece => Ok(None),
             Signal::Sentinel => Ok(Some(Event::Sentinel)),
             Signal::Frame => Ok(Some(Event::Frame(self.frame()))),
             Signal::Error(error) => Err(error),
@@ -389,7 +395,7 @@ impl<B: ?Sized> Parser<B> {
 
 impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     #[inline]
-    fn step(&mut self, byte: u8) -> Signal {
+    pub(super) fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
             Step::Inside | Step::Quote | Step::Plain | Step::Digit => self.store(byte),
             Step::Skip => {}
@@ -464,7 +470,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     }
 
     #[cold]
-    fn recover(&mut self, byte: u8) -> Signal {
+    pub(super) fn recover(&mut self, byte: u8) -> Signal {
         if byte == SENTINEL {
             self.lexer = Lexer::new();
             return Signal::Sentinel;
@@ -478,7 +484,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
 
     /// A short run is copied as one piece of fixed size, where both slices are long enough.
     #[inline]
-    fn store_run(&mut self, bytes: &[u8], run: usize) {
+    pub(super) fn store_run(&mut self, bytes: &[u8], run: usize) {
         const SHORT: usize = 32;
         let place = self.buffer.as_mut().get_mut(self.length as usize..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
         match (bytes.first_chunk::<SHORT>(), place) {
@@ -518,7 +524,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
         self.store(byte);
     }
 
-    fn store(&mut self, byte: u8) {
+    pub(super) fn store(&mut self, byte: u8) {
         match self.buffer.as_mut().get_mut(self.length as usize) {
             Some(place) => {
                 *place = byte;

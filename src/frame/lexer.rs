@@ -228,6 +228,11 @@ impl Lexer {
         self.state == State::String && is_plain(byte)
     }
 
+    /// Whether the next byte is a string's, and not in the middle of an escape or a character.
+    pub(crate) fn is_in_string(&self) -> bool {
+        self.state == State::String
+    }
+
     /// How many brackets are open.
     pub(crate) const fn depth(&self) -> usize {
         self.nesting.depth()

@@ -3,9 +3,12 @@
 mod decoder;
 mod lexer;
 mod nesting;
+mod pieces;
 
 pub(crate) use decoder::Signal;
 pub use decoder::{Buffer, Decoder, DecoderLent, DecoderOver, Event, Frame};
 pub use nesting::MAX_DEPTH;
+pub use pieces::Piece;
+pub(crate) use pieces::{Stream, Streamed};
 
 pub use crate::error::FrameError;

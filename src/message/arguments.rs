@@ -116,6 +116,18 @@ impl<'a> Arguments<'a> {
         optional(self.string(name))
     }
 
+    /// Says that a string that is [`STREAMED`](crate::Guest::STREAMED) is there. Its content was handed out in pieces.
+    pub fn streamed(&mut self, name: &'static str) -> Result<(), ArgumentError<'a>> {
+        let argument = self.required(name)?;
+        // Where the member's name has escapes, the string is left in the request.
+        if argument.string()? == "" { Ok(()) } else { Err(argument.invalid()) }
+    }
+
+    /// Like [`streamed`](Self::streamed), but `None` if it is absent.
+    pub fn optional_streamed(&mut self, name: &'static str) -> Result<Option<()>, ArgumentError<'a>> {
+        optional(self.streamed(name))
+    }
+
     /// A string that is one of a few, each with the value it means.
     ///
     /// ```

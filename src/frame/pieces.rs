@@ -1,0 +1,222 @@
+//! Strings handed out in pieces, so that a frame may be longer than its buffer.
+//!
+//! Of a member that was named beforehand the frame keeps `""`. The string's content goes into the rest of the buffer, and
+//! is handed out whenever that is full, and at the end.
+
+use core::fmt;
+
+use super::decoder::{Buffer, DecoderOver, Parser, Room, Signal};
+use super::lexer::{Step, plain_from};
+use crate::json::string::Text;
+use crate::length::Length;
+
+/// A piece of a string: of an argument that is [`STREAMED`](crate::Guest::STREAMED), or of a member of a return value that
+/// was asked for [in pieces](crate::client::Execute::pieces).
+///
+/// The pieces of a string, put together, are what is between its quotation marks, with its escapes. They may be cut
+/// anywhere, in the middle of an escape or a character. How long they are depends on the buffer and on what the frame
+/// holds before them, never on how the bytes arrived.
+///
+/// They are provisional: the frame may break after them, or turn out to be another's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Piece<'a> {
+    /// The member's name.
+    pub member: &'static str,
+    /// The content, escapes included. Empty if the string is, and mostly in the last piece of a long one.
+    pub content: &'a [u8],
+    /// Whether it is the string's first piece.
+    pub is_first: bool,
+    /// Whether it is the string's last piece. It may be the first, too.
+    pub is_last: bool,
+    /// The frame up to here, but for the string.
+    frame: &'a [u8],
+}
+
+impl<'a> Piece<'a> {
+    /// The command of the request, if its `execute` came before everything else.
+    pub fn command(&self) -> Option<Text<'a>> {
+        let name = self.frame.strip_prefix(b"{\"execute\":\"")?;
+        let mut is_escaped = false;
+        let end = name.iter().position(|byte| {
+            let ends = *byte == b'"' && !is_escaped;
+            is_escaped = *byte == b'\\' && !is_escaped;
+            ends
+        })?;
+        Some(Text::new(name.get(..end)?))
+    }
+}
+
+impl fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Piece")
+            .field("member", &self.member)
+            .field("content", &format_args!("{}", self.content.escape_ascii()))
+            .field("is_first", &self.is_first)
+            .field("is_last", &self.is_last)
+            .finish()
+    }
+}
+
+/// Which strings are handed out in pieces: those with one of these names in the object that is a frame's `parent`.
+#[derive(Clone, Copy)]
+pub(crate) struct Streamed {
+    pub(crate) parent: &'static str,
+    pub(crate) members: &'static [&'static str],
+}
+
+/// Where in a frame the decoder is, as far as its strings in pieces are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)] // so that outside is 0, and an agent's memory starts as zeros
+enum Place {
+    /// Outside of the parent.
+    Outside,
+    /// Inside it, and not in a string that is handed out.
+    Parent,
+    /// In a string that is handed out.
+    String,
+    /// The same, after a piece.
+    Piece,
+    /// After the last piece of a string.
+    LastPiece,
+}
+
+/// A string that is handed out.
+#[derive(Clone, Debug)]
+pub(crate) struct Stream {
+    place: Place,
+    is_first: bool,
+    /// Where in the buffer its piece begins.
+    start: Length,
+}
+
+impl Stream {
+    pub(crate) const fn new() -> Self {
+        Self { place: Place::Outside, is_first: false, start: 0 }
+    }
+}
+
+impl<B: Buffer> DecoderOver<B> {
+    /// Takes one byte, with strings in pieces.
+    pub(crate) fn step_in_pieces(&mut self, stream: &mut Stream, streamed: Streamed, byte: u8) -> Signal {
+        B::erase(self.parser()).step_in_pieces(stream, streamed, byte)
+    }
+
+    /// Takes bytes up to one that leads to a signal.
+    pub(crate) fn step_slice_in_pieces(
+        &mut self,
+        stream: &mut Stream,
+        streamed: Streamed,
+        bytes: &mut &[u8],
+    ) -> Signal {
+        B::erase(self.parser()).step_slice_in_pieces(stream, streamed, bytes)
+    }
+
+    /// The piece that [`Signal::Piece`] announced.
+    pub(crate) fn piece(&self, stream: &Stream, streamed: Streamed) -> Piece<'_> {
+        let (frame, content) = self.text().split_at_checked(stream.start as usize).unwrap_or_default();
+        let mut members = streamed.members.iter().copied();
+        Piece {
+            member: members.find(|member| ends_in_member(frame, member, b"\"\"")).unwrap_or_default(),
+            content,
+            is_first: stream.is_first,
+            is_last: stream.place == Place::LastPiece,
+            frame,
+        }
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
+    fn step_in_pieces(&mut self, stream: &mut Stream, streamed: Streamed, byte: u8) -> Signal {
+        match stream.place {
+            Place::Outside | Place::Parent => {}
+            Place::String => return self.step_in_string(stream, byte),
+            Place::Piece => {
+                self.length = stream.start;
+                (stream.place, stream.is_first) = (Place::String, false);
+                return self.step_in_string(stream, byte);
+            }
+            Place::LastPiece => {
+                self.length = stream.start;
+                stream.place = Place::Parent;
+            }
+        }
+        let signal = self.step(byte);
+        if self.room == Room::Enough && self.lexer.depth() == 2 {
+            if byte == b'{' && !self.lexer.is_in_string() {
+                let is_parent = ends_in_member(self.text(), streamed.parent, b"{");
+                stream.place = if is_parent { Place::Parent } else { Place::Outside };
+            } else if byte == b'"' && stream.place == Place::Parent && self.lexer.is_in_string() {
+                let text = self.text();
+                if streamed.members.iter().any(|member| ends_in_member(text, member, b"\"")) {
+                    self.begin_string(stream);
+                }
+            }
+        }
+        signal
+    }
+
+    /// Its closing quotation mark is stored at once, and its content after that.
+    fn begin_string(&mut self, stream: &mut Stream) {
+        self.store(b'"');
+        if self.is_full() {
+            self.room = Room::Exceeded;
+        } else {
+            *stream = Stream { place: Place::String, is_first: true, start: self.length };
+        }
+    }
+
+    fn step_in_string(&mut self, stream: &mut Stream, byte: u8) -> Signal {
+        match self.lexer.step(byte) {
+            Step::Inside | Step::Plain => {
+                self.store(byte);
+                if !self.is_full() {
+                    return Signal::Nothing;
+                }
+                stream.place = Place::Piece;
+            }
+            Step::End => stream.place = Place::LastPiece,
+            _ => {
+                stream.place = Place::Outside;
+                return self.recover(byte);
+            }
+        }
+        Signal::Piece
+    }
+
+    fn step_slice_in_pieces(&mut self, stream: &mut Stream, streamed: Streamed, bytes: &mut &[u8]) -> Signal {
+        while let Some((byte, rest)) = bytes.split_first() {
+            let signal = self.step_in_pieces(stream, streamed, *byte);
+            *bytes = rest;
+            if signal != Signal::Nothing {
+                return signal;
+            }
+            if stream.place == Place::String && self.lexer.is_in_string() {
+                // All but the last byte that there is room for: that one makes a piece.
+                let room = self.buffer.as_ref().len().saturating_sub(self.length as usize).saturating_sub(1);
+                let run = plain_from(rest, 0).min(room);
+                self.store_run(rest, run);
+                *bytes = rest.get(run..).unwrap_or_default();
+            }
+        }
+        Signal::Nothing
+    }
+
+    fn text(&self) -> &[u8] {
+        self.buffer.as_ref().get(..self.length as usize).unwrap_or_default()
+    }
+
+    fn is_full(&self) -> bool {
+        self.length as usize >= self.buffer.as_ref().len()
+    }
+}
+
+/// Whether a frame that has come so far ends in a member of that name, and what is given after its colon.
+fn ends_in_member(frame: &[u8], name: &str, value: &[u8]) -> bool {
+    let before = || {
+        let frame = frame.strip_suffix(value)?.strip_suffix(b"\":")?;
+        frame.strip_suffix(name.as_bytes())?.strip_suffix(b"\"")?.last()
+    };
+    matches!(before(), Some(b'{' | b','))
+}
