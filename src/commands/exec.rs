@@ -27,7 +27,7 @@ command! {
     /// the state of a program. After the response that says it has exited, its pid is unknown.
     "guest-exec-status" ExecStatus {
         pid: i64 = "pid",
-    } -> ExecStatusReturn<'a>
+    } -> ExecStatusReturn<'a>, pieces ["err-data", "out-data"]
 }
 
 object! {

@@ -30,7 +30,7 @@ command! {
         handle: i64 = "handle",
         /// How many bytes at most. See [`FileRead::wanted`].
         count: Option<i64> = "count",
-    } -> FileContent<'a>
+    } -> FileContent<'a>, pieces ["buf-b64"]
 }
 
 impl FileRead {
@@ -131,6 +131,11 @@ command! {
         /// How many of the bytes to write, all if nothing is said.
         count: Option<i64> = "count",
     } -> FileWritten
+}
+
+impl FileWrite<'_> {
+    /// For [`Guest::STREAMED`](crate::Guest::STREAMED): `buf-b64` comes in pieces, and is empty when the command runs.
+    pub const STREAMED: &'static [&'static str] = &["buf-b64"];
 }
 
 object! {

@@ -45,6 +45,9 @@ pub trait Schema<'a>: Sized {
     /// A request for it, beside the arguments.
     const EXECUTE: Execute<'static>;
 
+    /// The strings of what it returns that may be long, and can be asked for in pieces: see [`Execute::pieces`].
+    const PIECES: &'static [&'static str] = &[];
+
     /// What it returns.
     type Return: Parse<'a>;
 
@@ -143,6 +146,41 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     pub fn request<'a, C: Schema<'a>>(&mut self, command: C) -> Result<(), ExecuteError> {
         self.execute_with(C::EXECUTE, |arguments| command.write(arguments))
     }
+
+    /// Sends a request of the schema, of whose return value the long strings come in pieces.
+    ///
+    /// ```
+    /// use guestwire::commands::{FileRead, Schema};
+    /// use guestwire::{Client, Reply};
+    ///
+    /// # let mut client: Client<64, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.request_in_pieces(FileRead { handle: 1000, count: Some(4096) })?;
+    /// # client.transmitted(usize::MAX);
+    /// # let received = [br#"{"return": {"count": 90, "buf-b64": ""#, &[b'A'; 120][..], br#"", "eof": true}, "id": 8}"#].concat();
+    /// # let mut received = &received[..];
+    /// let mut digits = 0;
+    /// while !received.is_empty() {
+    ///     let (taken, reply) = client.push_slice(received);
+    ///     received = &received[taken..];
+    ///     match reply {
+    ///         Ok(Some(Reply::Piece(piece))) => digits += piece.content.len(),
+    ///         Ok(Some(Reply::Return(value))) => {
+    ///             let read = FileRead::returned(value).expect("what guest-file-read returns");
+    ///             assert_eq!((read.count, digits), (90, 120));
+    ///         }
+    ///         other => panic!("{other:?}"),
+    ///     }
+    /// }
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; nothing is sent then.
+    pub fn request_in_pieces<'a, C: Schema<'a>>(&mut self, command: C) -> Result<(), ExecuteError> {
+        self.execute_with(C::EXECUTE.pieces(C::PIECES), |arguments| command.write(arguments))
+    }
 }
 
 /// An object of the schema: for each member the field, its type, and its name on the wire. QEMU adds optional members, so
@@ -202,7 +240,7 @@ macro_rules! command {
     (
         $(#[$meta:meta])*
         $wire:literal $name:ident $(<$a:lifetime>)? { $($members:tt)* } -> $return:ty
-        $(, silent $silent:ident)? $(, frozen $frozen:ident)?
+        $(, silent $silent:ident)? $(, frozen $frozen:ident)? $(, pieces $pieces:expr)?
     ) => {
         object! {
             #[doc = concat!("`", $wire, "`:")]
@@ -220,6 +258,7 @@ macro_rules! command {
         impl<'a> $crate::commands::Schema<'a> for $name $(<$a>)? {
             const NAME: &'static str = $wire;
             const EXECUTE: $crate::client::Execute<'static> = $crate::client::Execute::new($wire)$(.$silent())?;
+            $(const PIECES: &'static [&'static str] = &$pieces;)?
             type Return = $return;
 
             fn read(

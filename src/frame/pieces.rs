@@ -66,6 +66,14 @@ pub(crate) struct Streamed {
     pub(crate) members: &'static [&'static str],
 }
 
+impl Streamed {
+    /// Which of them a frame ends in, given what has come of the string.
+    fn member(self, frame: &[u8], value: &[u8]) -> Option<&'static str> {
+        let name = name_before(frame, value)?;
+        self.members.iter().copied().find(|member| name == *member)
+    }
+}
+
 /// Where in a frame the decoder is, as far as its strings in pieces are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)] // so that outside is 0, and an agent's memory starts as zeros
@@ -116,9 +124,8 @@ impl<B: Buffer> DecoderOver<B> {
     /// The piece that [`Signal::Piece`] announced.
     pub(crate) fn piece(&self, stream: &Stream, streamed: Streamed) -> Piece<'_> {
         let (frame, content) = self.text().split_at_checked(stream.start as usize).unwrap_or_default();
-        let mut members = streamed.members.iter().copied();
         Piece {
-            member: members.find(|member| ends_in_member(frame, member, b"\"\"")).unwrap_or_default(),
+            member: streamed.member(frame, b"\"\"").unwrap_or_default(),
             content,
             is_first: stream.is_first,
             is_last: stream.place == Place::LastPiece,
@@ -145,13 +152,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
         let signal = self.step(byte);
         if self.room == Room::Enough && self.lexer.depth() == 2 {
             if byte == b'{' && !self.lexer.is_in_string() {
-                let is_parent = ends_in_member(self.text(), streamed.parent, b"{");
+                let is_parent = name_before(self.text(), b"{").is_some_and(|name| name == streamed.parent);
                 stream.place = if is_parent { Place::Parent } else { Place::Outside };
-            } else if byte == b'"' && stream.place == Place::Parent && self.lexer.is_in_string() {
-                let text = self.text();
-                if streamed.members.iter().any(|member| ends_in_member(text, member, b"\"")) {
-                    self.begin_string(stream);
-                }
+            } else if byte == b'"'
+                && stream.place == Place::Parent
+                && self.lexer.is_in_string()
+                && streamed.member(self.text(), b"\"").is_some()
+            {
+                self.begin_string(stream);
             }
         }
         signal
@@ -212,11 +220,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
     }
 }
 
-/// Whether a frame that has come so far ends in a member of that name, and what is given after its colon.
-fn ends_in_member(frame: &[u8], name: &str, value: &[u8]) -> bool {
-    let before = || {
-        let frame = frame.strip_suffix(value)?.strip_suffix(b"\":")?;
-        frame.strip_suffix(name.as_bytes())?.strip_suffix(b"\"")?.last()
-    };
-    matches!(before(), Some(b'{' | b','))
+/// The name of the member that a frame, as far as it has come, ends in, given what has come of its value.
+fn name_before<'a>(frame: &'a [u8], value: &[u8]) -> Option<Text<'a>> {
+    let frame = frame.strip_suffix(value)?.strip_suffix(b"\":")?;
+    // Inside a name a quotation mark comes after a backslash.
+    let begins = |pair: &[u8]| matches!(pair, [b'{' | b',', b'"']);
+    let start = frame.windows(2).rposition(begins)?;
+    frame.get(start..)?.get(2..).map(Text::new)
 }

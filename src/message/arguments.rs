@@ -119,7 +119,7 @@ impl<'a> Arguments<'a> {
     /// Says that a string that is [`STREAMED`](crate::Guest::STREAMED) is there. Its content was handed out in pieces.
     pub fn streamed(&mut self, name: &'static str) -> Result<(), ArgumentError<'a>> {
         let argument = self.required(name)?;
-        // Where the member's name has escapes, the string is left in the request.
+        // One that was not handed out is still there.
         if argument.string()? == "" { Ok(()) } else { Err(argument.invalid()) }
     }
 
