@@ -34,7 +34,7 @@ pub use frame::{Decoder, Event};
 pub use nb;
 pub use sentinel::SENTINEL;
 
-/// What is beyond a limit does not compile. The same within it does, so that nothing else can be what is wrong.
+/// Code beyond a limit does not compile. The same code within it does, which shows that the limit is the reason.
 ///
 /// A decoder of 1 to 65535 bytes:
 ///
@@ -54,7 +54,7 @@ pub use sentinel::SENTINEL;
 /// let _ = guestwire::Decoder::<65536>::new();
 /// ```
 ///
-/// An agent that can receive a synchronization, and say what it is:
+/// An agent that can receive a synchronization and send `guest-info`:
 ///
 /// ```
 /// use guestwire::{Agent, agent::guest_info_size};

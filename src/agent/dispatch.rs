@@ -25,7 +25,7 @@ pub(super) enum Attempt {
 
 /// What became of the pieces of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)] // so that none is 0, and an agent's memory starts as zeros
+#[repr(u8)] // so that `None` is 0 and an agent's memory starts as zeros
 pub(super) enum Pieces {
     /// There are none, or the command has them.
     None,
@@ -186,7 +186,7 @@ fn info<S: Service>(service: &mut S, call: Call<'_>) -> CommandResult {
     })
 }
 
-/// Whether no two commands have the same name.
+/// Whether all names are different.
 pub(super) const fn names_are_unique<G: Guest>() -> bool {
     let mut table = G::COMMANDS;
     while let Some((command, rest)) = table.split_first() {
