@@ -136,7 +136,7 @@ fn execute<'q, S: Service>(
         Err(CommandError::NotFound) if S::CATCH_ALL.is_some() => refusal(NOT_FOUND),
         Err(error) => {
             match error {
-                CommandError::DoesNotFit => warn!("a response is too long"),
+                CommandError::DoesNotFit => warn!("response too long"),
                 CommandError::Argument(fault) if fault.is_duplicate_key() => *id = None,
                 _ => {}
             }
