@@ -162,7 +162,7 @@ fn in_time(test: impl FnOnce() + Send + 'static) {
         test();
         done.send(()).unwrap();
     });
-    if wait.recv_timeout(Duration::from_secs(60)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+    if wait.recv_timeout(Duration::from_secs(30)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
         panic!("it does not end");
     }
     thread.join().expect("it failed");
