@@ -21,6 +21,8 @@ pub(super) enum Attempt {
     Again,
     /// Its command owes the answer, and is not asked again.
     Cancel,
+    /// Never, and its command is not to be run: its pieces were refused.
+    Refused,
 }
 
 /// What became of the pieces of a request.
@@ -101,6 +103,10 @@ fn execute<'q, S: Service>(
         let word = name.as_escaped_bytes();
         Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
     };
+    let cancelled = || Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
+    if attempt == Attempt::Cancel {
+        return cancelled();
+    }
     let found = all_commands(service).find(|command| name == command.name);
     let (handler, success) = match found {
         Some(command) => {
@@ -122,8 +128,8 @@ fn execute<'q, S: Service>(
             }
         },
     };
-    if attempt == Attempt::Cancel {
-        return Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
+    if attempt == Attempt::Refused {
+        return cancelled();
     }
     if !S::STREAMED.is_empty() {
         *pieces = Pieces::None; // they are the command's now

@@ -445,7 +445,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         if !transmit.pending().is_empty() {
             return false;
         }
-        let attempt = if Self::STREAMS && *pieces == Pieces::Refused { Attempt::Cancel } else { attempt };
+        let attempt = if Self::STREAMS && *pieces == Pieces::Refused { Attempt::Refused } else { attempt };
         let mut is_done = true;
         transmit.replace(|transmit| {
             dispatch::answer(guest, &envelope, error, attempt, pieces, transmit).unwrap_or_else(|| {
