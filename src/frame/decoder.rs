@@ -142,9 +142,9 @@ pub(crate) enum Signal {
     Nothing,
     Sentinel,
     Frame,
+    Error(FrameError),
     /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
     Piece,
-    Error(FrameError),
 }
 
 /// Whether the frame still fits. One that does not is lexed on to its end, or its tail would pass for a frame.
@@ -321,6 +321,7 @@ impl<B: Buffer> DecoderOver<B> {
         &mut self.parser
     }
 
+    #[cfg_attr(target_pointer_width = "64", inline(never))]
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
         B::erase(&mut self.parser).step(byte)
     }
@@ -394,7 +395,7 @@ impl<B: ?Sized> Parser<B> {
 }
 
 impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
-    #[inline]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(super) fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
             Step::Inside | Step::Quote | Step::Plain | Step::Digit => self.store(byte),
