@@ -36,7 +36,7 @@ pub use sentinel::SENTINEL;
 
 /// What is beyond a limit does not compile. The same within it does, so that nothing else can be what is wrong.
 ///
-/// A decoder of 1 byte to 65535, or of more where pointers have 64 bits:
+/// A decoder of 1 to 65535 bytes:
 ///
 /// ```
 /// let _ = guestwire::Decoder::<1>::new();
@@ -50,8 +50,7 @@ pub use sentinel::SENTINEL;
 /// let _ = guestwire::Decoder::<65535>::new();
 /// ```
 ///
-#[cfg_attr(target_pointer_width = "32", doc = "```compile_fail")]
-#[cfg_attr(target_pointer_width = "64", doc = "```")]
+/// ```compile_fail
 /// let _ = guestwire::Decoder::<65536>::new();
 /// ```
 ///
@@ -77,8 +76,7 @@ pub use sentinel::SENTINEL;
 /// let _ = Agent::<(), 65535, { guest_info_size::<()>() }>::new(());
 /// ```
 ///
-#[cfg_attr(target_pointer_width = "32", doc = "```compile_fail")]
-#[cfg_attr(target_pointer_width = "64", doc = "```")]
+/// ```compile_fail
 /// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 65536, { guest_info_size::<()>() }>::new(());
 /// ```
@@ -145,8 +143,7 @@ pub use sentinel::SENTINEL;
 /// let _ = guestwire::Client::<65535, 75>::new();
 /// ```
 ///
-#[cfg_attr(target_pointer_width = "32", doc = "```compile_fail")]
-#[cfg_attr(target_pointer_width = "64", doc = "```")]
+/// ```compile_fail
 /// let _ = guestwire::Client::<65536, 75>::new();
 /// ```
 #[cfg(doctest)]
