@@ -302,6 +302,89 @@ fn what_the_guest_returns_is_escaped_on_a_terminal_and_as_it_was_sent_in_a_pipe(
     assert_eq!(shown, "\"\\u007f\\u009b2J\\u202e\\u001b\u{e9}\"\r\n");
 }
 
+/// Hands requests to a program of `doors`, and returns what it answers, a line each, and how it ends.
+#[track_caller]
+fn doors(words: &[&str], requests: &str) -> (Vec<String>, Output) {
+    let mut program = Program::start(example("doors").args(words).env("TOASTER", "hot").stdin(Stdio::piped()));
+    program.input().write_all(requests.as_bytes()).unwrap();
+    let output = program.ends();
+    (String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), output)
+}
+
+#[test]
+fn doors_a_table_at_run_time() {
+    let enable =
+        |enabled| format!(r#"{{"execute": "script-enable", "arguments": {{"name": "eject", "enabled": {enabled}}}}}"#);
+    let requests = [
+        r#"{"execute": "eject"}"#,
+        &enable(false),
+        r#"{"execute": "eject", "id": 1}"#,
+        r#"{"execute": "guest-info"}"#,
+        r#"{"execute": "brown"}"#,
+        &enable(true),
+        r#"{"execute": "eject", "arguments": {"now": true}}"#,
+        r#"{"execute": "eject"}"#,
+        r#"{"execute": "env-TOASTER"}"#,
+        r#"{"execute": "env-TOASTER-OF-NOBODY"}"#,
+    ];
+    let (answers, output) = doors(&["table", "eject=up", "brown=well \"done\""], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let not_found = |desc| format!(r#"{{"error": {{"class": "CommandNotFound", "desc": "{desc}"}}}}"#);
+    let [up, done, refused, info, brown, enabled, unexpected, up_again, hot, unknown] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!((&**up, &**done), (r#"{"return": "up"}"#, r#"{"return": {}}"#));
+    assert!(refused.contains("Command eject has been disabled") && refused.starts_with(r#"{"id": 1, "#), "{refused}");
+    for command in [
+        r#"{"enabled": false, "name": "eject", "success-response": true}"#,
+        r#"{"enabled": true, "name": "brown", "success-response": true}"#,
+    ] {
+        assert!(info.contains(command), "{info}");
+    }
+    assert_eq!(brown, r#"{"return": "well \"done\""}"#);
+    assert_eq!(enabled, done);
+    assert!(unexpected.contains("Parameter 'now' is unexpected"), "{unexpected}");
+    assert_eq!((up_again, &**hot), (up, r#"{"return": "hot"}"#));
+    assert_eq!(*unknown, not_found("The command env-TOASTER-OF-NOBODY has not been found"));
+
+    for twice in ["eject=down", "guest-ping=pong"] {
+        let (answers, output) = doors(&["table", "eject=up", twice], "");
+        assert!(answers.is_empty());
+        ends(&output, 1, "", "a command's name is there twice");
+    }
+}
+
+#[test]
+fn doors_lent_buffers() {
+    let long = format!(r#"{{"execute": "board-name", "id": "{}"}}"#, "i".repeat(60));
+    let (answers, output) = doors(&["lent"], &format!("{{\"execute\": \"board-name\"}}\n{long}\n"));
+    assert!(output.status.success(), "{output:?}");
+    let too_long = r#"{"error": {"class": "GenericError", "desc": "JSON token size limit exceeded"}}"#;
+    let echoed = format!(r#"large: {{"return": "large", "id": "{}"}}"#, "i".repeat(60));
+    let due =
+        [r#"small: {"return": "small"}"#, r#"large: {"return": "large"}"#, &format!("small: {too_long}"), &echoed];
+    assert_eq!(answers, due);
+}
+
+/// What waits behind a request whose answer is owed is served after it.
+#[test]
+fn doors_an_answer_that_comes_later() {
+    let requests = [
+        r#"{"execute": "wait", "arguments": {"milliseconds": 200}, "id": 1}"#,
+        r#"{"execute": "wait-for-button", "id": 2}"#,
+        r#"{"execute": "wait", "arguments": {}, "id": 3}"#,
+        r#"{"execute": "guest-ping", "id": 4}"#,
+    ];
+    let (answers, output) = doors(&["deferred"], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let [counted, cancelled, missing, pong] = &answers[..] else { panic!("{answers:?}") };
+    let count = counted.strip_prefix(r#"{"return": "#).and_then(|rest| rest.strip_suffix(r#", "id": 1}"#));
+    assert!(count.is_some_and(|count| count.parse::<u64>().unwrap() > 0), "{counted}");
+    assert_eq!(cancelled, r#"{"id": 2, "error": {"class": "GenericError", "desc": "The command was cancelled"}}"#);
+    assert!(missing.contains("Parameter 'milliseconds' is missing"), "{missing}");
+    assert_eq!(pong, r#"{"return": {}, "id": 4}"#);
+}
+
 /// 141, as a shell says of a program that SIGPIPE ended.
 #[test]
 fn a_program_ends_quietly_when_its_reader_goes_away() {

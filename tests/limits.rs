@@ -23,6 +23,25 @@ fn decoders_of_1_and_65535_bytes() {
     assert_eq!(largest.push_slice(format!("\"{}\"", "x".repeat(LARGEST + 5)).as_bytes()).1, Err(FrameError::Overflow));
 }
 
+/// Where pointers have 64 bits, so have lengths: those of a frame over 64 KiB do not wrap either.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn frames_of_more_than_64_kib() {
+    const LARGE: usize = 3 * (LARGEST + 1);
+    let mut decoder: Box<Decoder<LARGE>> = Box::default();
+    for length in [LARGEST + 1, LARGEST + 2, LARGE - 2] {
+        let string = format!("\"{}\"", "x".repeat(length));
+        let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(string.as_bytes()) else { panic!("it fits") };
+        assert!(frame.as_bytes() == string.as_bytes());
+    }
+    assert_eq!(decoder.push_slice(format!("\"{}\"", "x".repeat(LARGE - 1)).as_bytes()).1, Err(FrameError::Overflow));
+
+    let mut agent: Box<Agent<(), LARGE, LARGE>> = Box::new(Agent::new(()));
+    let id = "i".repeat(LARGE - 100);
+    let answer = exchange(&mut *agent, format!("{{\"execute\":\"guest-ping\",\"id\":\"{id}\"}}").as_bytes());
+    assert!(answer == format!("{{\"return\": {{}}, \"id\": \"{id}\"}}\n").as_bytes());
+}
+
 /// It takes the longest synchronization, and answers it.
 #[test]
 fn agents_of_74_and_65535_bytes() {

@@ -3,6 +3,7 @@
 
 mod cmsdk;
 mod mcu;
+pub mod mps2;
 mod pl011;
 
 use core::cell::Cell;
@@ -15,11 +16,12 @@ use cortex_m_rt::exception;
 #[cfg(feature = "defmt")]
 use defmt_semihosting as _;
 use guest::Firmware;
-use guestwire::{Agent, agent::guest_info_size};
+use guestwire::agent::{AgentOver, Service, guest_info_size};
+use guestwire::{Agent, frame::Buffer};
 use heapless::spsc::{Producer, Queue};
 
 pub use cmsdk::Cmsdk;
-use mcu::Mcu;
+pub use mcu::{Mcu, halt, start_timer};
 pub use pl011::Pl011;
 
 pub trait Uart: Sync {
@@ -61,13 +63,14 @@ unsafe fn DefaultHandler(_: i16) {
 /// Serves the agent on a UART, which has this interrupt, and logs on another. A tick is one of the processor's clock.
 pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uart, nanoseconds_per_tick: u64) -> ! {
     // Room for the longest request: QEMU's UARTs are faster than any line.
-    let Some(queue) = singleton!(: Queue<Result<u8, Lost>, 513> = Queue::new()) else { mcu::halt() };
+    let Some(queue) = singleton!(: Queue<Result<u8, Lost>, 513> = Queue::new()) else { halt() };
     let (queue, mut received) = queue.split();
     interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue, lost: false })));
     let log = |text: &str| write_log(log_uart, text);
     log_uart.start();
     uart.start();
-    mcu::start(interrupt);
+    start_timer();
+    mcu::unmask(interrupt);
     let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Mcu>>() }> =
         Agent::new(Firmware::new(Mcu { nanoseconds_per_tick }));
     log("the agent is ready\n");
@@ -87,6 +90,15 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
     }
 }
 
+/// What a main loop without interrupts does for an agent, each time that it comes by. QEMU's UART waits for it; on a
+/// board it has to come by as often as bytes do.
+pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>, uart: &dyn Uart) {
+    if agent.read_from(|| uart.receive()).is_err() {
+        agent.lost();
+    }
+    let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
+}
+
 #[cfg(not(feature = "defmt"))]
 fn write_log(uart: &dyn Uart, text: &str) {
     for byte in text.bytes() {
@@ -102,7 +114,7 @@ fn write_log(_: &dyn Uart, text: &str) {
 #[cfg(any(debug_assertions, feature = "defmt"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    mcu::halt()
+    halt()
 }
 
 /// A release build links only if nothing can panic: there is no such function.

@@ -4,6 +4,9 @@
 use core::convert::Infallible;
 use core::panic::PanicInfo;
 
+use guestwire::agent::{AgentOver, Service};
+use guestwire::frame::Buffer;
+
 /// Registers of a UART that does not exist: received, transmitted, and which of the two is ready.
 static mut UART: [u8; 3] = [0; 3];
 
@@ -26,6 +29,14 @@ pub fn write(byte: u8) -> nb::Result<(), Infallible> {
         (&raw mut UART[1]).write_volatile(byte);
     }
     Ok(())
+}
+
+/// What a program with an agent does.
+pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>) -> ! {
+    loop {
+        let _ = agent.read_from(read);
+        let _ = agent.write_to(write);
+    }
 }
 
 #[panic_handler]
@@ -60,10 +71,7 @@ macro_rules! agent {
     ($Board:ident $state:tt) => {
         $crate::program! {
             static AGENT: guestwire::Agent<$Board, 256, 640> = guestwire::Agent::new($Board $state);
-            |agent| loop {
-                let _ = agent.read_from($crate::read);
-                let _ = agent.write_to($crate::write);
-            }
+            |agent| $crate::poll(agent)
         }
     };
 }
