@@ -1,5 +1,4 @@
 //! Typed arguments and return values through serde's traits, against serde_json, which reads and writes the same types.
-#![cfg(feature = "serde")]
 
 mod arguments;
 mod exchange;

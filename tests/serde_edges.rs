@@ -1,5 +1,4 @@
 //! Where serde's types end: ranges, lengths, variants, and which kind of number an untyped one is.
-#![cfg(feature = "serde")]
 
 mod arguments;
 
