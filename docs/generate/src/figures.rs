@@ -17,7 +17,7 @@ const COSTS: &str = "\
 | bytes | Cortex-M0 | Cortex-M4F | RISC-V, 32 bits | AArch64 |
 |---|--:|--:|--:|--:|
 | flash, a decoder by byte | {sizes/Flash, bytes/decoder: push, poll} |
-| flash, an agent with 7 commands | {sizes/Flash, bytes/agent: its own four commands, and three} |
+| flash, an agent with 7 commands | {sizes/Flash, bytes/agent: built-in commands and three more} |
 | RAM, a `Decoder<N>` beyond N | {sizes/RAM beyond the buffers, bytes/Decoder<N> beyond N} |
 | RAM, an `Agent<G, RX, TX>` beyond G, RX and TX | {sizes/RAM beyond the buffers, bytes/Agent<G, RX, TX> beyond G, RX and TX} |
 

@@ -39,7 +39,7 @@ fn is_healthy(machine: &str) {
 
     survives_dead_clients(&guest);
     if machine == "mps2-an385" {
-        loses_bytes_and_regains_step(&guest); // QEMU's PL011 waits for the host instead, and the whole machine with it.
+        loses_bytes_and_regains_step(&guest); // QEMU's PL011 loses none: it stops the machine until the host reads.
     }
 
     let mut line = guest.connect();
@@ -50,7 +50,7 @@ fn is_healthy(machine: &str) {
     assert!(guest.ends_well());
 }
 
-/// A client that sends and does not read: the responses have nowhere to go, and in the end the requests neither.
+/// A client sends and does not read. First the responses fill their buffers, then the requests.
 fn loses_bytes_and_regains_step(guest: &Guest) {
     let mut deaf = guest.connect();
     for _ in 0..2000 {
@@ -80,7 +80,7 @@ fn a_break_in_mid_request_is_a_corrupted_byte() {
 }
 
 fn sends_a_break(guest: &Guest) {
-    // QEMU's monitor is another line: it may overtake the bytes before it.
+    // QEMU's monitor is another connection: the break may overtake the bytes.
     std::thread::sleep(Duration::from_millis(500));
     guest.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
 }

@@ -22,9 +22,9 @@ const TARGETS: &[&str] =
 const PROBES: &[(&str, &str)] = &[
     ("decoder", "decoder: push, poll"),
     ("decoder-slices", "decoder: push, poll, push_slice"),
-    ("agent", "agent: its own four commands, and three"),
-    ("agent-typed", "the same, the three as types of guestwire::commands"),
-    ("agent-serde", "the same, the three with serde"),
+    ("agent", "agent: built-in commands and three more"),
+    ("agent-typed", "the same, as types of guestwire::commands"),
+    ("agent-serde", "the same, with serde"),
 ];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {

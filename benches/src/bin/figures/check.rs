@@ -9,7 +9,7 @@ use crate::results::{Counts, Results};
 /// A count may be this much over the recorded one.
 const TOLERANCE: f64 = 1.02;
 
-/// Prints what is wrong and how to put it right. True: nothing is.
+/// Prints what is wrong and what to do. True: nothing is.
 pub fn check(recorded: &Results, counted: &Counts) -> bool {
     let (wrong, faster) = compare(&recorded.instructions, counted);
     let over = over_budget(counted);

@@ -1,4 +1,4 @@
-//! Runs the benches and reads what they say.
+//! Runs the benches and reads their output.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,11 +38,11 @@ fn counted(line: &str) -> Outcome<(String, Count)> {
     let (function, case) = (word("function_name"), word("id"));
     let counted = &summary["profiles"][0]["data"]["total"]["metrics"]["Ir"]["values"]["new"];
     let instructions = counted.as_u64().ok_or(format!("gungraun counted nothing for {function}.{case}: {line}"))?;
-    let bytes = bytes_of(function, case).ok_or(format!("nobody knows how many bytes {function}.{case} is about"))?;
+    let bytes = bytes_of(function, case).ok_or(format!("the number of bytes of {function}.{case} is unknown"))?;
     Ok((format!("{function}.{case}"), Count { instructions, bytes: bytes as u64 }))
 }
 
-/// How many bytes a bench is about.
+/// How many bytes a bench processes.
 fn bytes_of(function: &str, case: &str) -> Option<usize> {
     let workload = match case {
         "w1" | "w1_256" => workloads::requests(),
