@@ -44,7 +44,8 @@ fn explore() -> Outcome<Vec<Transition>> {
 const DROPPED: [&str; 8] = ["Noise", "Prompt", "Lost", "Dropped", "Closer", "CloserLine", "Word", "Line"];
 
 /// Sets of bytes that lead the same way from each of them.
-const COLUMNS: &[(&str, fn(u8) -> bool)] = &[
+type Column = (&'static str, fn(u8) -> bool);
+const COLUMNS: &[Column] = &[
     ("`{`", |byte| byte == b'{'),
     ("`[`", |byte| byte == b'['),
     ("`}` `]`", |byte| matches!(byte, b'}' | b']')),
