@@ -8,6 +8,3 @@ pub mod commands {}
 
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
-
-#[doc = include_str!("../../testing.md")]
-pub mod testing {}
