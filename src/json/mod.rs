@@ -11,4 +11,4 @@ pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
 pub use string::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};
 
-pub use crate::error::DoesNotFit;
+pub use crate::error::{DoesNotFit, JsonError};
