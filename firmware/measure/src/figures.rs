@@ -26,6 +26,7 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-typed", "the same, the three as types of guestwire::commands"),
     ("agent-serde", "the same, the three with serde"),
     ("agent-serde-json-core", "the same, the three with serde-json-core (can panic)"),
+    ("agent-defmt", "agent: its own four commands, and three, with defmt"),
 ];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {
@@ -102,6 +103,7 @@ fn cargo(arguments: &[&str]) -> Command {
 /// Of the package `probe`, that a program of it needs.
 fn features(probe: &str) -> &str {
     match probe {
+        "agent-defmt" => "defmt",
         "agent-serde" => "serde",
         "agent-serde-json-core" => "serde-json-core may-panic",
         "everything" => "everything",
@@ -128,7 +130,9 @@ impl Elf {
     /// Code and constants.
     fn flash(&self) -> Result<u64, Failure> {
         let elf = object::File::parse(&*self.0)?;
-        let sections = elf.sections().filter(|section| matches!(section.name(), Ok(".text" | ".rodata")));
+        // defmt's linker script leaves `.text.this` and `.text.that`.
+        let is_flash = |name: &str| name.starts_with(".text") || name.starts_with(".rodata");
+        let sections = elf.sections().filter(|section| section.name().is_ok_and(is_flash));
         Ok(sections.map(|section| section.size()).sum())
     }
 

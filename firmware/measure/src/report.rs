@@ -148,11 +148,11 @@ const INTRODUCTION: &str = "\
 Written by `cargo run -p measure` in `firmware/`; CI fails when a figure grows by more than 3 %.
 
 Flash is what a program with it takes more than one without (`.text` and `.rodata`), with opt-level \"z\", LTO and one
-codegen unit. Each program links only if nothing in it can panic, and there is no allocator. One of them calls every
-public function but these: `Debug` and `Display`; async functions, whose futures panic when they are polled after their
-end; and serde with `f32` and `f64`, which `core` reads and prints. Instructions and stack were counted on a Cortex-M3
-(mps2-an385) in QEMU, where they do not depend on the host; the worst push is the most that a single byte took, of the
-inputs and of broken ones.
+codegen unit. Each program links only if nothing in it can panic, but for the one that says so, and there is no
+allocator. One of them calls every public function but these: `Debug` and `Display`; async functions, whose futures
+panic when they are polled after their end; and serde with `f32` and `f64`, which `core` reads and prints. Instructions
+and stack were counted on a Cortex-M3 (mps2-an385) in QEMU, where they do not depend on the host; the worst push is the
+most that a single byte took, of the inputs and of broken ones.
 ";
 
 #[cfg(test)]
