@@ -551,10 +551,41 @@ fn an_agent_says_that_a_text_is_not_json() {
     assert_eq!(ask("\"\u{e9}\"".as_bytes(), "ignored"), "{\"return\": {\"a\": \"\u{e9}\", \"b\": 1}, \"id\": 7}\n");
 }
 
+/// The table of docs/dependencies.md.
+#[test]
+fn each_library_has_its_own_idea_of_odd_arguments() {
+    let plan = |levels: &str, low: &str, more: &str| {
+        let limits = format!("{{\"low\": {low}, \"high\": 1}}");
+        format!(
+            "{{\"name\": \"\", \"armed\": true, \"levels\": [{levels}], \"limits\": {limits}, \"steps\": []{more}}}"
+        )
+    };
+    for (json, reads) in [
+        (plan("1", "0", ""), [true, true, true]),
+        (plan("1", "0", ", \"half-period\": null"), [true, true, true]),
+        (plan("1", "0", ", \"half-period\": 65536"), [false, false, false]),
+        (plan("1", "0", ", \"unknown\": [{}]"), [true, true, true]),
+        (plan("1", "0", ", \"armed\": true"), [false, true, true]),
+        (plan("1.0", "0", ""), [false, false, false]),
+        (plan("9223372036854775808", "0", ""), [false, false, true]),
+        (plan("1", "null", ""), [true, false, false]),
+    ] {
+        let read = [SerdeJsonCore::read(&json), Miniserde::read(&json), Nanoserde::read(&json)];
+        assert_eq!(read.map(|plan| plan.is_some()), reads, "{json}");
+    }
+    let wrapped = Nanoserde::read(&plan("9223372036854775808", "0", "")).unwrap();
+    assert_eq!(wrapped.levels, [i64::MIN]);
+    let null = "\"half-period\":null";
+    let plan = Plan { half_period: None, ..due() };
+    assert!(SerdeJsonCore::write(&plan).contains(null) && Miniserde::write(&plan).contains(null));
+    assert!(!Nanoserde::write(&plan).contains("half-period"));
+}
+
 #[test]
 fn a_library_that_writes_nan_sends_nothing() {
     let plan = Plan { limits: Limits { low: f64::NAN, high: 1.0 }, ..due() };
-    assert!(Nanoserde::write(&plan).contains("NaN"));
+    assert!(Nanoserde::write(&plan).contains("\"low\":NaN"));
+    assert!(SerdeJsonCore::write(&plan).contains("\"low\":null") && Miniserde::write(&plan).contains("\"low\":null"));
     let refused = client().execute_json("board-plan", Nanoserde::write(&plan));
     assert_eq!(refused, Err(ExecuteError::Refused("What was to be sent is not JSON")));
 }
