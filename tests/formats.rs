@@ -547,6 +547,8 @@ fn an_agent_says_that_a_text_is_not_json() {
     let long = format!("\"{}\"", "x".repeat(512));
     assert_eq!(ask(long.as_bytes(), "json"), does_not_fit);
     assert_eq!(ask(long.as_bytes(), "ignored"), does_not_fit);
+    assert_eq!(ask(b"-1.5E3", "json"), "{\"return\": -1.5E3, \"id\": 7}\n");
+    assert_eq!(ask(b"\n7\r\n", "ignored"), "{\"return\": {\"a\": 7, \"b\": 1}, \"id\": 7}\n");
     assert_eq!(ask(b" [ 1 ,\r\n\t2 ]\n", "json"), "{\"return\": [1,2], \"id\": 7}\n");
     assert_eq!(ask("\"\u{e9}\"".as_bytes(), "ignored"), "{\"return\": {\"a\": \"\u{e9}\", \"b\": 1}, \"id\": 7}\n");
 }
