@@ -1,7 +1,9 @@
 //! Other JSON libraries as the format of payloads: each reads and writes the arguments and the return value of one rich
 //! command, at both ends.
+#![allow(clippy::question_mark, reason = "what nanoserde derives")]
 
 mod exchange;
+#[cfg(feature = "serde")]
 mod random;
 
 use std::fmt::Debug;
@@ -9,12 +11,11 @@ use std::marker::PhantomData;
 
 use exchange::{error_with_id, exchange};
 use guestwire::{
-    Agent, Call, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply,
+    Agent, Call, Client, Command, CommandError, CommandResult, Guest, Reply,
     client::ExecuteError,
     json::{DoesNotFit, Encoder, JsonError, ObjectEncoder},
 };
 use nanoserde::{DeJson, SerJson};
-use random::Random;
 
 /// The command's arguments, and what it returns.
 #[derive(
@@ -309,140 +310,6 @@ fn arguments_taken_whole_leave_none_unread() {
     }
 }
 
-/// Of what a decoder has passed, serde-json-core reads the same plan as this crate's serde, or none where this one reads
-/// none. Left out are surrogate pairs and `-0` for an unsigned number, which it refuses.
-#[cfg(feature = "serde")]
-#[test]
-fn serde_json_core_reads_what_this_crate_reads() {
-    let mut random = Random(0x5EED);
-    let (mut read, mut refused) = (0, 0);
-    for _ in 0..20_000 {
-        let mut plan: serde_json::Value = serde_json::from_str(PLAN).unwrap();
-        plan["name"] = text(&mut random).into();
-        for _ in 0..random.below(3) {
-            change(&mut plan, &mut random);
-        }
-        let mut json = String::new();
-        write(&plan, &mut json, &mut random);
-        let mut decoder: Box<Decoder<4096>> = Box::default();
-        let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(format!("{json} ").as_bytes()) else {
-            panic!("no frame: {json}")
-        };
-        let ours: Option<Plan> = frame.value().deserialize().ok();
-        // It takes `null` for NaN.
-        let theirs = SerdeJsonCore::read(frame.value().as_str())
-            .filter(|plan| !plan.limits.low.is_nan() && !plan.limits.high.is_nan());
-        assert_eq!(ours, theirs, "{json}");
-        *if ours.is_some() { &mut read } else { &mut refused } += 1;
-    }
-    assert!(read > 4000 && refused > 4000, "{read} read, {refused} refused");
-}
-
-/// Characters of one, two and three bytes, and escapes of all kinds once they are written.
-#[cfg(feature = "serde")]
-fn text(random: &mut Random) -> String {
-    (0..random.below(12))
-        .map(|_| random.pick(&['a', '"', '\\', '/', '\n', '\u{1}', '\u{7f}', 'é', '\u{ffff}']))
-        .collect()
-}
-
-/// Something in it becomes something else, comes or goes.
-#[cfg(feature = "serde")]
-fn change(value: &mut serde_json::Value, random: &mut Random) {
-    use serde_json::Value::{Array, Object};
-    match value {
-        Object(members) if !members.is_empty() && !random.one_in(8) => {
-            let name = members.keys().nth(random.below(members.len())).unwrap().clone();
-            match random.below(4) {
-                0 => drop(members.remove(&name)),
-                1 => drop(members.insert(text(random), other(random))),
-                _ => change(&mut members[&name], random),
-            }
-        }
-        Array(elements) if !elements.is_empty() && !random.one_in(8) => {
-            let index = random.below(elements.len());
-            match random.below(4) {
-                0 => drop(elements.remove(index)),
-                1 => elements.push(other(random)),
-                _ => change(&mut elements[index], random),
-            }
-        }
-        _ => *value = other(random),
-    }
-}
-
-#[cfg(feature = "serde")]
-fn other(random: &mut Random) -> serde_json::Value {
-    let others = [
-        "null",
-        "true",
-        "0",
-        "-1",
-        "7",
-        "7.0",
-        "7e0",
-        "65535",
-        "65536",
-        "18446744073709551615",
-        "18446744073709551616",
-        "-9223372036854775808",
-        "-9223372036854775809",
-        "\"\"",
-        "\"7\"",
-        "[]",
-        "[7]",
-        "{}",
-        "{\"at\":1}",
-    ];
-    serde_json::from_str(random.pick(&others)).unwrap()
-}
-
-/// Writes a value with whitespace and escapes wherever they may be, and now and then a member twice.
-#[cfg(feature = "serde")]
-fn write(value: &serde_json::Value, json: &mut String, random: &mut Random) {
-    use serde_json::Value::{Array, Object, String as Text};
-    let space = |random: &mut Random| random.pick(&["", "", "", " ", "\r\n\t"]);
-    *json += space(random);
-    match value {
-        Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            if random.one_in(20) && !members.is_empty() {
-                members.push(members[random.below(members.len())]);
-            }
-            json.push('{');
-            for (index, (name, value)) in members.into_iter().enumerate() {
-                *json += if index == 0 { "" } else { "," };
-                write(&Text(name.clone()), json, random);
-                json.push(':');
-                write(value, json, random);
-            }
-            json.push('}');
-        }
-        Array(elements) => {
-            json.push('[');
-            for (index, element) in elements.iter().enumerate() {
-                *json += if index == 0 { "" } else { "," };
-                write(element, json, random);
-            }
-            json.push(']');
-        }
-        Text(text) => {
-            json.push('"');
-            for character in text.chars() {
-                match character {
-                    '"' | '\\' | '/' if random.one_in(2) => json.extend(['\\', character]),
-                    ' '.. if !matches!(character, '"' | '\\') && !random.one_in(3) => json.push(character),
-                    '\n' if random.one_in(2) => *json += "\\n",
-                    _ => *json += &format!("\\u{:04x}", u32::from(character)),
-                }
-            }
-            json.push('"');
-        }
-        other => *json += &other.to_string(),
-    }
-    *json += space(random);
-}
-
 /// Text that no message may carry.
 const NOT_JSON: &[&[u8]] = &[
     b"",
@@ -590,4 +457,142 @@ fn a_library_that_writes_nan_sends_nothing() {
     assert!(SerdeJsonCore::write(&plan).contains("\"low\":null") && Miniserde::write(&plan).contains("\"low\":null"));
     let refused = client().execute_json("board-plan", Nanoserde::write(&plan));
     assert_eq!(refused, Err(ExecuteError::Refused("What was to be sent is not JSON")));
+}
+
+/// serde-json-core as an oracle for this crate's serde.
+#[cfg(feature = "serde")]
+mod oracle {
+    use guestwire::{Decoder, Event};
+
+    use super::random::Random;
+    use super::{Format, PLAN, Plan, SerdeJsonCore};
+
+    /// Of what a decoder has passed, serde-json-core reads the same plan as this crate's serde, or none where this one reads
+    /// none. Left out are surrogate pairs and `-0` for an unsigned number, which it refuses.
+    #[test]
+    fn serde_json_core_reads_what_this_crate_reads() {
+        let mut random = Random(0x5EED);
+        let (mut read, mut refused) = (0, 0);
+        for _ in 0..20_000 {
+            let mut plan: serde_json::Value = serde_json::from_str(PLAN).unwrap();
+            plan["name"] = text(&mut random).into();
+            for _ in 0..random.below(3) {
+                change(&mut plan, &mut random);
+            }
+            let mut json = String::new();
+            write(&plan, &mut json, &mut random);
+            let mut decoder: Box<Decoder<4096>> = Box::default();
+            let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(format!("{json} ").as_bytes()) else {
+                panic!("no frame: {json}")
+            };
+            let ours: Option<Plan> = frame.value().deserialize().ok();
+            // It takes `null` for NaN.
+            let theirs = SerdeJsonCore::read(frame.value().as_str())
+                .filter(|plan| !plan.limits.low.is_nan() && !plan.limits.high.is_nan());
+            assert_eq!(ours, theirs, "{json}");
+            *if ours.is_some() { &mut read } else { &mut refused } += 1;
+        }
+        assert!(read > 4000 && refused > 4000, "{read} read, {refused} refused");
+    }
+
+    /// Characters of one, two and three bytes, and escapes of all kinds once they are written.
+    fn text(random: &mut Random) -> String {
+        (0..random.below(12))
+            .map(|_| random.pick(&['a', '"', '\\', '/', '\n', '\u{1}', '\u{7f}', 'é', '\u{ffff}']))
+            .collect()
+    }
+
+    /// Something in it becomes something else, comes or goes.
+    fn change(value: &mut serde_json::Value, random: &mut Random) {
+        use serde_json::Value::{Array, Object};
+        match value {
+            Object(members) if !members.is_empty() && !random.one_in(8) => {
+                let name = members.keys().nth(random.below(members.len())).unwrap().clone();
+                match random.below(4) {
+                    0 => drop(members.remove(&name)),
+                    1 => drop(members.insert(text(random), other(random))),
+                    _ => change(&mut members[&name], random),
+                }
+            }
+            Array(elements) if !elements.is_empty() && !random.one_in(8) => {
+                let index = random.below(elements.len());
+                match random.below(4) {
+                    0 => drop(elements.remove(index)),
+                    1 => elements.push(other(random)),
+                    _ => change(&mut elements[index], random),
+                }
+            }
+            _ => *value = other(random),
+        }
+    }
+
+    fn other(random: &mut Random) -> serde_json::Value {
+        let others = [
+            "null",
+            "true",
+            "0",
+            "-1",
+            "7",
+            "7.0",
+            "7e0",
+            "65535",
+            "65536",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-9223372036854775808",
+            "-9223372036854775809",
+            "\"\"",
+            "\"7\"",
+            "[]",
+            "[7]",
+            "{}",
+            "{\"at\":1}",
+        ];
+        serde_json::from_str(random.pick(&others)).unwrap()
+    }
+
+    /// Writes a value with whitespace and escapes wherever they may be, and now and then a member twice.
+    fn write(value: &serde_json::Value, json: &mut String, random: &mut Random) {
+        use serde_json::Value::{Array, Object, String as Text};
+        let space = |random: &mut Random| random.pick(&["", "", "", " ", "\r\n\t"]);
+        *json += space(random);
+        match value {
+            Object(members) => {
+                let mut members: Vec<_> = members.iter().collect();
+                if random.one_in(20) && !members.is_empty() {
+                    members.push(members[random.below(members.len())]);
+                }
+                json.push('{');
+                for (index, (name, value)) in members.into_iter().enumerate() {
+                    *json += if index == 0 { "" } else { "," };
+                    write(&Text(name.clone()), json, random);
+                    json.push(':');
+                    write(value, json, random);
+                }
+                json.push('}');
+            }
+            Array(elements) => {
+                json.push('[');
+                for (index, element) in elements.iter().enumerate() {
+                    *json += if index == 0 { "" } else { "," };
+                    write(element, json, random);
+                }
+                json.push(']');
+            }
+            Text(text) => {
+                json.push('"');
+                for character in text.chars() {
+                    match character {
+                        '"' | '\\' | '/' if random.one_in(2) => json.extend(['\\', character]),
+                        ' '.. if !matches!(character, '"' | '\\') && !random.one_in(3) => json.push(character),
+                        '\n' if random.one_in(2) => *json += "\\n",
+                        _ => *json += &format!("\\u{:04x}", u32::from(character)),
+                    }
+                }
+                json.push('"');
+            }
+            other => *json += &other.to_string(),
+        }
+        *json += space(random);
+    }
 }
