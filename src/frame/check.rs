@@ -9,7 +9,8 @@ impl ValueEncoder<'_> {
     ///
     /// It is checked as a received frame is: one value by RFC 8259, in UTF-8, at most [`MAX_DEPTH`](super::MAX_DEPTH)
     /// deep, without a byte order mark. Whitespace between tokens is left out, so that the message stays on one line.
-    /// Strings and numbers go out as they are, characters beyond ASCII too.
+    /// Strings and numbers go out as they are, characters beyond ASCII too. Inside a message, a peer with the same limit
+    /// takes one level less.
     ///
     /// ```
     /// use guestwire::json::{Encoder, JsonError};
@@ -26,8 +27,8 @@ impl ValueEncoder<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`JsonError`]. As [`DoesNotFit`](crate::json::DoesNotFit) it goes up through the closures around it, and is told
-    /// no more from what does not fit. [`Responder::json`](crate::agent::Responder::json) and
+    /// [`JsonError`]. It goes up through the closures around it as [`DoesNotFit`](crate::json::DoesNotFit), and an agent
+    /// answers that the response does not fit. [`Responder::json`](crate::agent::Responder::json) and
     /// [`Client::execute_json`](crate::Client::execute_json) tell the two apart.
     pub fn json(mut self, text: impl AsRef<[u8]>) -> Result<(), JsonError> {
         let is_json = put_checked(&mut self, text.as_ref());
