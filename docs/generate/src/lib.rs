@@ -6,5 +6,8 @@ pub mod buffers {}
 #[doc = include_str!("../../commands.md")]
 pub mod commands {}
 
+#[doc = include_str!("../../dependencies.md")]
+pub mod dependencies {}
+
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
