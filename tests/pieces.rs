@@ -633,3 +633,48 @@ fn client_in_mid_response(response: &[u8]) -> (SmallClient, usize) {
     }
     (client, pieces)
 }
+
+#[test]
+fn a_client_whose_response_ends_early_hears_one_error_and_then_only_what_it_asks_next() {
+    let response = format!(r#"{{"return":{{"out-data":"{}","exited":true}},"id":8}}"#, "x".repeat(90)).into_bytes();
+    for (how, cut) in ENDS.iter().flat_map(|how| (1..response.len()).map(move |cut| (*how, cut))) {
+        let (mut client, _) = client_in_mid_response(&response[..cut]);
+        match how {
+            End::Lost => assert!(client.lost().is_err()),
+            End::Corrupted => assert!(client.corrupted().is_err()),
+            End::Reset => assert!(!client.reset()),
+            End::Sentinel => assert!(client.push(0xFF).is_err()),
+            End::Break => assert!(client.push(1).is_err()),
+        }
+        assert!(!client.is_ready());
+        client.synchronize(9);
+        client.transmitted(usize::MAX);
+        // The answer to an earlier synchronization comes first.
+        let bytes = [&response[cut..], b"\xFF{\"return\": 5}\n\xFF{\"return\": 9}"].concat();
+        let (taken, reply) = client.push_slice(&bytes);
+        assert_eq!((taken, reply), (bytes.len(), Ok(Some(Reply::Synchronized))), "{how:?} after {cut}");
+        client.execute("x").expect("in step");
+        client.transmitted(usize::MAX);
+        let (_, reply) = client.push_slice(br#"{"return":{"out-data":"y"},"id":10}"#);
+        assert!(
+            matches!(reply, Ok(Some(Reply::Return(value))) if value.as_bytes() == br#"{"out-data":"y"}"#),
+            "{how:?} after {cut}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_gives_up_in_mid_string_hears_no_more_of_it() {
+    let response = format!(r#"{{"return":{{"out-data":"{}"#, "x".repeat(90)).into_bytes();
+    for plain in [false, true] {
+        let (mut client, pieces) = client_in_mid_response(&response);
+        assert!(pieces > 1);
+        match plain {
+            true => client.synchronize_plain(9),
+            false => client.synchronize(9),
+        }
+        client.transmitted(usize::MAX);
+        let bytes = b"\n\xFF{\"return\": 5}\n\xFF{\"return\": 9}";
+        assert_eq!(client.push_slice(bytes), (bytes.len(), Ok(Some(Reply::Synchronized))), "plain: {plain}");
+    }
+}

@@ -231,6 +231,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
+        self.has_pieces = false; // nobody waits for the rest of them
         self.transmit.replace(|buffer| write_sync(buffer, command, id));
     }
 
@@ -289,7 +290,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         written?;
         self.last = id;
         self.state = State::AwaitReply { id, silent: request.silent, streamed: request.streamed };
-        (self.stream, self.has_pieces) = (Stream::new(), false);
+        self.stream = Stream::new();
         Ok(())
     }
 
