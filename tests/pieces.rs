@@ -678,3 +678,25 @@ fn a_client_that_gives_up_in_mid_string_hears_no_more_of_it() {
         assert_eq!(client.push_slice(bytes), (bytes.len(), Ok(Some(Reply::Synchronized))), "plain: {plain}");
     }
 }
+
+#[test]
+fn pieces_of_what_is_another_response_or_none_are_discarded_once() {
+    let returned = format!(r#""return":{{"out-data":"{}"}}"#, "x".repeat(90));
+    for frame in [
+        format!(r#"{{{returned},"id":7}}"#),
+        format!(r#"{{{returned},"id":"8"}}"#),
+        format!(r#"{{{returned},"id":8,"execute":"x"}}"#),
+        format!(r#"{{{returned},"id":8,"id":8}}"#),
+        format!(r#"{{{returned},"error":{{}}}}"#),
+    ] {
+        let (mut client, _) = client_in_mid_response(&frame.as_bytes()[..frame.len() - 1]);
+        assert_eq!(client.push(b'}'), Ok(Some(Reply::Discarded)), "{frame}");
+        let (_, reply) = client.push_slice(br#"{"return":{},"id":8}"#);
+        assert!(matches!(reply, Ok(Some(Reply::Return(_)))), "{frame}: {reply:?}");
+    }
+    let (mut client, _) = client_in_mid_response(&returned.as_bytes()[..0]);
+    for byte in format!(r#"{{"x":1,{returned},"error":{{}},"id":8"#).bytes() {
+        assert!(matches!(client.push(byte), Ok(None | Some(Reply::Piece(_)))));
+    }
+    assert!(matches!(client.push(b'}'), Ok(Some(Reply::Error(_)))), "libvirt's way, too");
+}

@@ -562,7 +562,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             next => self.state = next,
         }
         let verdict = match verdict {
-            Verdict::Nothing if self.has_pieces => Verdict::Discarded,
+            // An error beside a return value, and without `id`: the request still waits for its response.
+            Verdict::Nothing | Verdict::Response(Outcome::Unattributed, _) if self.has_pieces => Verdict::Discarded,
             verdict => verdict,
         };
         self.has_pieces = false;
