@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use guestwire::agent::AgentLent;
 use guestwire::client::Execute;
 use guestwire::frame::Piece;
-use guestwire::{Call, Client, Command, CommandResult, Guest, Reply};
+use guestwire::{Call, Client, Command, CommandError, CommandResult, Guest, Reply};
 use random::Random;
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ struct Staging<const DEFERS: bool = false> {
     frozen: bool,
     /// How often the next piece is not taken.
     blocks: usize,
+    /// How often `write-later` has no answer yet.
+    owes: usize,
     cancelled: usize,
     /// All that it was told, in order.
     heard: Vec<String>,
@@ -38,6 +40,15 @@ impl<const DEFERS: bool> Guest for Staging<DEFERS> {
             commit(staging, call)
         }),
         Command::new("refused", |_, call| call.respond()?.done()),
+        Command::new("write-later", |staging: &mut Self, call| {
+            call.arguments.streamed("buf-b64")?;
+            call.arguments.optional_integer("handle")?;
+            if staging.owes > 0 {
+                staging.owes -= 1;
+                return Err(CommandError::WouldBlock);
+            }
+            commit(staging, call)
+        }),
     ];
     const STREAMED: &'static [&'static str] = &["a", "b", "buf-b64", LONG_NAME];
     const DEFERS: bool = DEFERS;
@@ -503,6 +514,38 @@ fn a_piece_that_is_cancelled_is_answered_with_an_error_when_the_request_is_whole
 }
 
 #[test]
+fn a_command_that_owes_its_answer_keeps_its_pieces_until_then() {
+    let request = core::str::from_utf8(REQUEST).expect("UTF-8").replace("write", "write-later");
+    let owing = || Staging::<true> { owes: 3, ..Staging::default() };
+    for how in [None, Some(End::Lost), Some(End::Corrupted), Some(End::Reset)] {
+        for is_cancelled in [false, true] {
+            let (mut receive, mut transmit) = ([0; 80], [0; 1024]);
+            let mut agent = AgentLent::over(owing(), &mut receive, &mut transmit).unwrap();
+            assert_eq!(push(&mut agent, request.as_bytes()), "");
+            assert!(agent.owes() && agent.guest().pieces > 2);
+            agent.retry();
+            assert!(agent.owes() && agent.guest().discarded == 0);
+            if let Some(how) = how {
+                end(&mut agent, how);
+            }
+            let is_dropped = how == Some(End::Reset);
+            assert_eq!(agent.owes(), !is_dropped);
+            if is_cancelled {
+                agent.cancel();
+            }
+            agent.retry();
+            agent.retry();
+            let staging = agent.guest();
+            let is_run = !is_cancelled && !is_dropped;
+            assert_eq!(staging.ran.len(), usize::from(is_run), "{how:?}");
+            let given_up = usize::from(!is_run);
+            assert_eq!((staging.discarded, staging.cancelled), (given_up, given_up), "{how:?}");
+            assert!(!agent.owes() && agent.guest().strings.is_empty());
+        }
+    }
+}
+
+#[test]
 fn a_guest_that_does_not_defer_and_would_block_refuses_the_request() {
     for after in 0..3 {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
@@ -527,6 +570,24 @@ fn what_is_no_string_gives_no_pieces_and_is_an_error() {
         let (staging, sent) = run(Staging::default(), 128, request.as_bytes(), &[9]);
         assert_eq!((staging.pieces, staging.ran.len()), (0, 0), "{request}");
         assert!(sent.contains("Invalid parameter type for 'buf-b64', expected: string"), "{request}: {sent}");
+    }
+}
+
+#[test]
+fn a_command_that_returns_an_error_discards_its_pieces_once() {
+    for (arguments, error) in [
+        (r#""buf-b64":"one","buf-b64":"two""#, "duplicate key"),
+        (r#""buf-b64":"one","handle":1,"buf-b64":"two""#, "duplicate key"),
+        (r#""buf-b64":"one","buf-b64":2"#, "duplicate key"),
+        (r#""buf-b64":"one","handle":"x""#, "Invalid parameter type for 'handle'"),
+        (r#""a":"one""#, "Parameter 'buf-b64' is missing"),
+        (r#""buf-b64":"one","a":"two""#, "Parameter 'a' is unexpected"),
+    ] {
+        let request = format!(r#"{{"execute":"write","arguments":{{{arguments}}}}}"#);
+        let (staging, sent) = run(Staging::default(), 128, request.as_bytes(), &[9]);
+        assert!(sent.contains(error), "{request}: {sent}");
+        assert!(staging.ran.is_empty() && staging.strings.is_empty(), "{request}: {:?}", staging.strings);
+        assert_eq!(staging.discarded, 1, "{request}");
     }
 }
 
@@ -575,6 +636,25 @@ fn an_id_with_a_member_of_that_name_comes_back_whole() {
         assert_eq!(serde_json::from_str::<Value>(&sent).expect("JSON"), json!({"return": {}, "id": id}));
         assert_eq!(staging.ran, [[("buf-b64".into(), b"outer".to_vec())]]);
     }
+}
+
+#[test]
+fn names_of_200_bytes() {
+    let request = |content| format!(r#"{{"execute":"write-both","arguments":{{"{LONG_NAME}":"{content}","a":""}}}}"#);
+    let (shortest, request) = (request("").len(), request(&"x".repeat(300)));
+    for (receive, fits) in [(shortest - 1, false), (shortest, true), (400, true)] {
+        let (staging, sent) = run(Staging::default(), receive, request.as_bytes(), &[90]);
+        let error = if fits { "is unexpected" } else { "JSON token size limit exceeded" };
+        assert!(sent.contains(error), "{receive}: {sent}");
+        assert_eq!(staging.discarded, usize::from(staging.pieces > 0), "{receive}");
+    }
+    let other = "m".repeat(200);
+    let request =
+        format!(r#"{{"execute":"write-both","arguments":{{"a":"{0}","{other}":1,"b":"{0}"}}}}"#, "x".repeat(300));
+    let (staging, sent) = run(Staging::default(), 300, request.as_bytes(), &[90]);
+    assert!(sent.contains("is unexpected"), "{sent}");
+    let lengths: Vec<_> = staging.heard.iter().map(|heard| heard.matches('x').count()).collect();
+    assert_eq!(lengths.iter().sum::<usize>(), 600, "{lengths:?}");
 }
 
 /// I3: what becomes of a stream depends on its bytes and on what was called between which of them.
