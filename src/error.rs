@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-/// Why a frame was not delivered. A broken frame gives one error, whatever else is wrong with it.
+/// Why a frame was not delivered. A broken frame gives one error, however broken it is.
 ///
 /// ```
 /// use guestwire::{Decoder, frame::FrameError};

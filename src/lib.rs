@@ -34,9 +34,9 @@ pub use frame::{Decoder, Event};
 pub use nb;
 pub use sentinel::SENTINEL;
 
-/// What is beyond a limit does not compile. The same within it does, so that nothing else can be what is wrong.
+/// Code beyond a limit does not compile. The same code within it does, which shows that the limit is the reason.
 ///
-/// A decoder of 1 to 65535 bytes:
+/// A decoder of at least 1 byte, and at most 65535 where pointers have 32 bits:
 ///
 /// ```
 /// let _ = guestwire::Decoder::<1>::new();
@@ -50,11 +50,12 @@ pub use sentinel::SENTINEL;
 /// let _ = guestwire::Decoder::<65535>::new();
 /// ```
 ///
-/// ```compile_fail
+#[cfg_attr(not(target_pointer_width = "64"), doc = "```compile_fail")]
+#[cfg_attr(target_pointer_width = "64", doc = "```")]
 /// let _ = guestwire::Decoder::<65536>::new();
 /// ```
 ///
-/// An agent that can receive a synchronization, and say what it is:
+/// An agent that can receive a synchronization and send `guest-info`:
 ///
 /// ```
 /// use guestwire::{Agent, agent::guest_info_size};
@@ -76,7 +77,8 @@ pub use sentinel::SENTINEL;
 /// let _ = Agent::<(), 65535, { guest_info_size::<()>() }>::new(());
 /// ```
 ///
-/// ```compile_fail
+#[cfg_attr(not(target_pointer_width = "64"), doc = "```compile_fail")]
+#[cfg_attr(target_pointer_width = "64", doc = "```")]
 /// use guestwire::{Agent, agent::guest_info_size};
 /// let _ = Agent::<(), 65536, { guest_info_size::<()>() }>::new(());
 /// ```
@@ -143,8 +145,125 @@ pub use sentinel::SENTINEL;
 /// let _ = guestwire::Client::<65535, 75>::new();
 /// ```
 ///
-/// ```compile_fail
+#[cfg_attr(not(target_pointer_width = "64"), doc = "```compile_fail")]
+#[cfg_attr(target_pointer_width = "64", doc = "```")]
 /// let _ = guestwire::Client::<65536, 75>::new();
+/// ```
+///
+/// A guest that answers later and is run, which says when it is worth asking again:
+///
+/// ```
+/// use core::task::{Context, Poll};
+/// use guestwire::{Agent, Command, Guest};
+/// # struct Port;
+/// # impl embedded_io_async::ErrorType for Port {
+/// #     type Error = core::convert::Infallible;
+/// # }
+/// # impl embedded_io_async::Read for Port {
+/// #     async fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// # }
+/// # impl embedded_io_async::Write for Port {
+/// #     async fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// struct Board;
+/// impl Guest for Board {
+///     const VERSION: &'static str = "1.0.0";
+///     const COMMANDS: &'static [Command<Self>] = &[];
+///     const DEFERS: bool = true;
+///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+///         Poll::Ready(())
+///     }
+/// }
+/// let mut agent: Agent<Board, 256, 512> = Agent::new(Board);
+/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// ```
+///
+/// ```compile_fail
+/// use core::task::{Context, Poll};
+/// use guestwire::{Agent, Command, Guest};
+/// # struct Port;
+/// # impl embedded_io_async::ErrorType for Port {
+/// #     type Error = core::convert::Infallible;
+/// # }
+/// # impl embedded_io_async::Read for Port {
+/// #     async fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// # }
+/// # impl embedded_io_async::Write for Port {
+/// #     async fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// struct Board;
+/// impl Guest for Board {
+///     const VERSION: &'static str = "1.0.0";
+///     const COMMANDS: &'static [Command<Self>] = &[];
+///     const DEFERS: bool = true;
+/// }
+/// let mut agent: Agent<Board, 256, 512> = Agent::new(Board);
+/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// ```
+///
+/// The same of a service:
+///
+/// ```
+/// use core::task::{Context, Poll};
+/// use guestwire::agent::{AgentLent, Entry, Service};
+/// # struct Port;
+/// # impl embedded_io_async::ErrorType for Port {
+/// #     type Error = core::convert::Infallible;
+/// # }
+/// # impl embedded_io_async::Read for Port {
+/// #     async fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// # }
+/// # impl embedded_io_async::Write for Port {
+/// #     async fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// struct Script;
+/// impl Service for Script {
+///     const DEFERS: bool = true;
+///     fn version(&self) -> &str {
+///         "1.0.0"
+///     }
+///     fn command(&self, _: usize) -> Option<&Entry<'_, Self>> {
+///         None
+///     }
+///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+///         Poll::Ready(())
+///     }
+/// }
+/// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
+/// let mut agent = AgentLent::over(Script, &mut receive, &mut transmit).unwrap();
+/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// ```
+///
+/// ```compile_fail
+/// use core::task::{Context, Poll};
+/// use guestwire::agent::{AgentLent, Entry, Service};
+/// # struct Port;
+/// # impl embedded_io_async::ErrorType for Port {
+/// #     type Error = core::convert::Infallible;
+/// # }
+/// # impl embedded_io_async::Read for Port {
+/// #     async fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// # }
+/// # impl embedded_io_async::Write for Port {
+/// #     async fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> { Ok(0) }
+/// #     async fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
+/// # }
+/// struct Script;
+/// impl Service for Script {
+///     const DEFERS: bool = true;
+///     fn version(&self) -> &str {
+///         "1.0.0"
+///     }
+///     fn command(&self, _: usize) -> Option<&Entry<'_, Self>> {
+///         None
+///     }
+/// }
+/// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
+/// let mut agent = AgentLent::over(Script, &mut receive, &mut transmit).unwrap();
+/// let _ = futures::executor::block_on(agent.run(&mut Port));
 /// ```
 #[cfg(doctest)]
 mod limits {}

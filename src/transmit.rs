@@ -17,7 +17,7 @@ impl<B> Transmit<B> {
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Transmit<B> {
-    /// Puts a message in the place of whatever was there: `write` is given the buffer and returns the length.
+    /// Replaces the message: `write` fills the buffer and returns the length.
     pub(crate) fn replace(&mut self, write: impl FnOnce(&mut [u8]) -> usize) {
         self.length = write(self.buffer.as_mut());
         self.gone = 0;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use guestwire::commands::NotBase64;
+use guestwire::json::NotBase64;
 use guestwire::{
     Agent, Command, CommandError, Decoder, Event, Guest,
     client::{ClientError, ExecuteError},

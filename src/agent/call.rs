@@ -42,7 +42,7 @@ pub type CommandResult = Result<Responded, CommandError>;
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Call<'c> {
-    /// The arguments. Read all that the command takes before [`respond`](Self::respond).
+    /// The arguments. Read all of them before you [`respond`](Self::respond).
     pub arguments: &'c mut Arguments<'c>,
     pub(super) command: Text<'c>,
     pub(super) response: &'c mut Response<'c>,
@@ -124,7 +124,7 @@ pub struct Responded {
 }
 
 impl<'c> Response<'c> {
-    /// Writes what comes before the value. It fits: `TX` is checked.
+    /// Writes everything before the value. It fits: `TX` is checked.
     pub(super) fn begin(success: Success, id: Option<Value<'c>>, transmit: &'c mut [u8]) -> Self {
         let mut encoder = Encoder::new(transmit);
         if success == Success::DelimitedResponse {

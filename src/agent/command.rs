@@ -4,8 +4,8 @@ use super::call::{Call, CommandResult, Success};
 
 /// The function of a command: given the [`Guest`](crate::Guest) and a [`Call`], it responds or says why not.
 ///
-/// It runs inside whatever call completes the request: [`push`](crate::Agent::push) and its kin, or, where the response
-/// before had to go out first, [`transmitted`](crate::Agent::transmitted) and [`write_to`](crate::Agent::write_to).
+/// It runs inside the call that completes the request: [`push`](crate::Agent::push) or one like it. If the previous response
+/// had to be sent first, that is [`transmitted`](crate::Agent::transmitted) or [`write_to`](crate::Agent::write_to).
 ///
 /// ```
 /// use guestwire::agent::Handler;

@@ -21,11 +21,13 @@ pub(super) enum Attempt {
     Again,
     /// Its command owes the answer, and is not asked again.
     Cancel,
+    /// Never, and its command is not to be run: its pieces were refused.
+    Refused,
 }
 
 /// What became of the pieces of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)] // so that none is 0, and an agent's memory starts as zeros
+#[repr(u8)] // so that `None` is 0 and an agent's memory starts as zeros
 pub(super) enum Pieces {
     /// There are none, or the command has them.
     None,
@@ -101,6 +103,10 @@ fn execute<'q, S: Service>(
         let word = name.as_escaped_bytes();
         Err((ErrorClass::CommandNotFound, Description { template, path: b"", word }))
     };
+    let cancelled = || Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
+    if attempt == Attempt::Cancel {
+        return cancelled();
+    }
     let found = all_commands(service).find(|command| name == command.name);
     let (handler, success) = match found {
         Some(command) => {
@@ -122,8 +128,8 @@ fn execute<'q, S: Service>(
             }
         },
     };
-    if attempt == Attempt::Cancel {
-        return Err((ErrorClass::GenericError, Description::fixed("The command was cancelled")));
+    if attempt == Attempt::Refused {
+        return cancelled();
     }
     if !S::STREAMED.is_empty() {
         *pieces = Pieces::None; // they are the command's now
@@ -136,7 +142,7 @@ fn execute<'q, S: Service>(
         Err(CommandError::NotFound) if S::CATCH_ALL.is_some() => refusal(NOT_FOUND),
         Err(error) => {
             match error {
-                CommandError::DoesNotFit => warn!("a response is too long"),
+                CommandError::DoesNotFit => warn!("response too long"),
                 CommandError::Argument(fault) if fault.is_duplicate_key() => *id = None,
                 _ => {}
             }
@@ -186,7 +192,7 @@ fn info<S: Service>(service: &mut S, call: Call<'_>) -> CommandResult {
     })
 }
 
-/// Whether no two commands have the same name.
+/// Whether all names are different.
 pub(super) const fn names_are_unique<G: Guest>() -> bool {
     let mut table = G::COMMANDS;
     while let Some((command, rest)) = table.split_first() {

@@ -33,14 +33,14 @@ pub enum CommandError {
     Failed(&'static str),
     /// The response does not fit the agent's `TX` bytes.
     DoesNotFit,
-    /// There is no answer yet: the command is called again by [`retry`](crate::agent::AgentOver::retry), with the same
-    /// request. Only for a guest that [`DEFERS`](crate::Guest::DEFERS).
+    /// The command cannot answer yet. [`retry`](crate::agent::AgentOver::retry) calls it again, with the same request. Only
+    /// for a guest that [`DEFERS`](crate::Guest::DEFERS).
     ///
-    /// Until it has answered the agent takes no byte: whatever comes, the sentinel too, waits in the port.
+    /// The agent takes no byte until the command has answered: everything else, the sentinel too, waits in the port.
     /// [`reset`](crate::agent::AgentOver::reset) drops the request, and [`cancel`](crate::agent::AgentOver::cancel) answers
     /// it with an error.
     WouldBlock,
-    /// There is no such command, says a [`CATCH_ALL`](crate::Guest::CATCH_ALL): an error of class `CommandNotFound`.
+    /// The [`CATCH_ALL`](crate::Guest::CATCH_ALL) does not know the command: an error of class `CommandNotFound`.
     NotFound,
 }
 
@@ -56,7 +56,7 @@ impl CommandError {
     }
 }
 
-/// From a command that may not say so: a guest without `DEFERS`, or a handler that is no catch-all.
+/// For `WouldBlock` from a guest without `DEFERS`, and `NotFound` from one without a catch-all.
 const NOT_MEANT: &str = "No answer was given";
 const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
 
@@ -87,7 +87,7 @@ impl From<DoesNotFit> for CommandError {
     }
 }
 
-/// The reference agent's error classes. libvirt skips what it asked for, without complaint, on `CommandNotFound`.
+/// The reference agent's error classes. On `CommandNotFound` libvirt does without the command and does not complain.
 #[derive(Clone, Copy)]
 pub(super) enum ErrorClass {
     GenericError,

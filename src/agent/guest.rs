@@ -35,19 +35,19 @@ pub trait Guest: Sized + 'static {
     /// Shown by `guest-info`. Clients expect the form "1.2.3".
     const VERSION: &'static str;
 
-    /// The commands that it has beside the agent's own `guest-sync-delimited`, `guest-sync`, `guest-ping` and
-    /// `guest-info`. No name may appear twice: `cargo build` checks that, `cargo check` does not.
+    /// The guest's commands. The agent adds its own: `guest-sync-delimited`, `guest-sync`, `guest-ping` and `guest-info`.
+    /// No name may appear twice: `cargo build` checks that, `cargo check` does not.
     const COMMANDS: &'static [Command<Self>];
 
-    /// Called for every name that no command has. It can look at [`Call::command`](crate::Call::command), and refuse with
+    /// Called for every command that is not in the table. It can look at [`Call::command`](crate::Call::command), and refuse with
     /// [`CommandError::NotFound`](crate::CommandError::NotFound). It is not called while file systems are frozen.
     const CATCH_ALL: Option<Handler<Self>> = None;
 
     /// Whether commands may answer later: see [`CommandError::WouldBlock`](crate::CommandError::WouldBlock).
     const DEFERS: bool = false;
 
-    /// The arguments whose strings are handed to [`piece`](Self::piece), whatever their length, so that a request may be
-    /// longer than `RX`. In the request they are `""` then.
+    /// Names of arguments, strings, whose content goes to [`piece`](Self::piece) and not into the `RX` bytes: a request
+    /// with them may be longer than `RX`. The command sees them as `""`.
     const STREAMED: &'static [&'static str] = &[];
 
     /// Whether file systems are frozen. Then only the agent's own commands and those
@@ -64,10 +64,10 @@ pub trait Guest: Sized + 'static {
 
     /// Takes a piece of an argument that is [`STREAMED`](Self::STREAMED).
     ///
-    /// Its command runs only when the request is whole: until then keep what the pieces say apart from what counts. Members
-    /// of a request come in any order, so a command reads what else it takes when it runs, with
-    /// [`streamed`](crate::message::Arguments::streamed) for this one. Pieces are dropped while file systems are frozen, and
-    /// where the request began with the name of a command that cannot be run.
+    /// Pieces are provisional: stage them, and commit them in the command, which runs only if the whole request is valid.
+    /// The other arguments may come before or after the pieces; the command reads them when it runs, and this one with
+    /// [`streamed`](crate::message::Arguments::streamed). While file systems are frozen pieces are dropped, and so are those
+    /// for a command that is unknown or disabled, if the request began with its name.
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the piece is given again by
@@ -77,15 +77,15 @@ pub trait Guest: Sized + 'static {
         Ok(())
     }
 
-    /// The command that pieces were given for is not run. Called once for each request that gave any.
+    /// The pieces since the last command belong to a request that is not run. Called once for each such request.
     fn discarded(&mut self) {}
 
-    /// The command that owes its answer is not asked again: its request was dropped or answered with an error.
+    /// The command that owes its answer is not called again: its request was dropped or answered with an error.
     fn cancelled(&mut self) {}
 
-    /// Waits until the command that owes its answer is worth asking again, for [`run`](crate::agent::AgentOver::run).
+    /// Waits until it is worth calling the command that owes its answer again, for [`run`](crate::agent::AgentOver::run).
     ///
-    /// A guest that [`DEFERS`](Self::DEFERS) and is `run` has to say it, or the program is not built.
+    /// A guest that [`DEFERS`](Self::DEFERS) and is `run` must implement it, or the program does not build.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
         const { assert!(!Self::DEFERS, "a guest that DEFERS and is run needs poll_ready") };
         let _ = context;

@@ -107,8 +107,8 @@ pub struct AgentOver<S, R, T> {
     pieces: Pieces,
 }
 
-/// What an agent must be able to receive: any synchronization, and its own error for a frame that does not fit. On a line
-/// that echoes, the echo of that error would otherwise draw the same error again.
+/// An agent must be able to receive any synchronization, and its own error for a frame that does not fit: if the line
+/// echoed that error and it did not fit either, the agent would send it again, for ever.
 const SMALLEST_RX: usize = {
     let error = r#"{"error":{"class":"GenericError","desc":"JSON token size limit exceeded"}}"#.len();
     let sync = r#"{"execute":"guest-sync-delimited","arguments":{"id":-9223372036854775808}}"#.len();
@@ -165,8 +165,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 
     /// Takes one byte, and runs the command that it completes. Returns whether it was taken.
     ///
-    /// It is not while a request waits for the response before it to be [`transmitted`](Self::transmitted). There are no
-    /// errors: what is wrong with a request is answered.
+    /// The byte is not taken while a request waits for the previous response to be [`transmitted`](Self::transmitted).
+    /// There are no errors: the agent answers a bad request with an error response.
     #[must_use = "a byte that was not taken has to be pushed again"]
     pub fn push(&mut self, byte: u8) -> bool {
         if self.is_waiting() {
@@ -182,7 +182,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 
     /// Takes bytes from the start of a slice, and runs the commands that they complete. Returns how many it has taken.
     ///
-    /// It takes all of them, unless a request waits for the response before it to be
+    /// It takes all of them, unless a request waits for the previous response to be
     /// [`transmitted`](Self::transmitted).
     #[must_use = "bytes that were not taken have to be pushed again"]
     pub fn push_slice(&mut self, bytes: &[u8]) -> usize {
@@ -198,11 +198,11 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         bytes.len().saturating_sub(rest.len())
     }
 
-    /// Takes bytes from `read` until it has none, or a request waits for the response before it to be transmitted.
+    /// Takes bytes from `read` until it has no more, or a request waits for the previous response to be transmitted.
     ///
-    /// `embedded_hal_nb::serial::Read` fits: `agent.read_from(|| uart.read())`. Every byte that `read` gives is taken;
-    /// while a request waits, none is asked for. After an error that means that bytes are missing (an overrun), call
-    /// [`lost`](Self::lost); after one that means that a byte is wrong, [`corrupted`](Self::corrupted).
+    /// `embedded_hal_nb::serial::Read` fits: `agent.read_from(|| uart.read())`. Every byte that `read` returns is taken, and
+    /// `read` is not called while a request waits. If an error means that bytes are missing (an overrun), call
+    /// [`lost`](Self::lost); if it means that a byte is wrong, call [`corrupted`](Self::corrupted).
     ///
     /// ```
     /// # fn uart() -> impl FnMut() -> nb::Result<u8, ()> {
@@ -221,11 +221,11 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// # Ok::<(), ()>(())
     /// ```
     ///
-    /// Firmware that sleeps until its port interrupts wants [`poll`](Self::poll), which does both until there is nothing
-    /// left to do.
+    /// Firmware that sleeps until its port interrupts wants [`poll`](Self::poll), which reads and writes until there is
+    /// nothing left to do.
     ///
     /// # Errors
-    /// Whatever error `read` returns, but for [`nb::Error::WouldBlock`].
+    /// Any error of `read` except [`nb::Error::WouldBlock`].
     pub fn read_from<E>(&mut self, mut read: impl FnMut() -> nb::Result<u8, E>) -> Result<(), E> {
         while !self.is_waiting() {
             match read() {
@@ -237,12 +237,12 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         Ok(())
     }
 
-    /// Gives bytes to `write` until it would block or everything has been sent, including the responses to requests that wait.
+    /// Gives bytes to `write` until it would block or everything is sent, including responses to requests that were waiting.
     ///
     /// A byte that `write` did not take is given again next time.
     ///
     /// # Errors
-    /// Whatever error `write` returns, but for [`nb::Error::WouldBlock`].
+    /// Any error of `write` except [`nb::Error::WouldBlock`].
     pub fn write_to<E>(&mut self, mut write: impl FnMut(u8) -> nb::Result<(), E>) -> Result<(), E> {
         while let [byte, ..] = *self.transmit() {
             match write(byte) {
@@ -271,7 +271,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// ```
     ///
     /// # Errors
-    /// Whatever error `read` or `write` returns; that of `read`, if both fail. What there is to write is written first.
+    /// Any error of `read` or `write` except [`nb::Error::WouldBlock`]; that of `read` if both fail. It writes what it can
+    /// before it returns an error of `read`.
     pub fn poll<P, E>(
         &mut self,
         port: &mut P,
@@ -292,14 +293,14 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// The bytes to be transmitted next. Empty when there is nothing to say.
+    /// The bytes to transmit next. Empty if there are none.
     pub fn transmit(&self) -> &[u8] {
         self.transmit.pending()
     }
 
     /// Reports that the first `count` bytes of [`transmit`](Self::transmit) were sent. A larger count means all of them.
     ///
-    /// With the last of them the request that waits, if one does, is served: its command runs in this call.
+    /// Once all are sent, a request that was waiting is served: its command runs in this call.
     pub fn transmitted(&mut self, count: usize) {
         if !self.owes() {
             self.transmit.advance(count);
@@ -307,20 +308,22 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// Whether a command owes its answer, or the guest has not taken a piece: it [would have
-    /// blocked](CommandError::WouldBlock). Meanwhile no byte is taken.
+    /// Whether a command or a piece [would have blocked](CommandError::WouldBlock). No byte is taken until
+    /// [`retry`](Self::retry) is answered.
     pub fn owes(&self) -> bool {
         S::DEFERS && self.is_waiting() && self.transmit().is_empty()
     }
 
-    /// Asks the command that owes its answer again, or gives the piece again. Does nothing if there is neither.
+    /// Calls the command again that owes its answer, or gives the guest its piece again. Does nothing if nothing is owed.
     pub fn retry(&mut self) {
         if self.owes() {
             self.serve_waiting(Attempt::Again);
         }
     }
 
-    /// Answers the request whose answer is owed with an error. Does nothing if none is.
+    /// Answers with an error where a command owes the answer. Does nothing if none does.
+    ///
+    /// A piece that the guest has not taken is dropped; the error follows when the request is whole.
     pub fn cancel(&mut self) {
         if self.owes() {
             self.cancel_command();
@@ -328,8 +331,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// Forgets everything received and everything not yet sent: it was another client's. Call it when the port opens or
-    /// closes.
+    /// Forgets everything received and everything not yet sent. Call it when the port opens or closes: the next client
+    /// must not get the previous one's answers.
     pub fn reset(&mut self) {
         self.cancel_command();
         self.discard();
@@ -367,7 +370,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// The request that is being received will not be run.
+    /// Tells the guest that a request which gave it pieces is not run.
     fn discard(&mut self) {
         if Self::STREAMS {
             if self.pieces == Pieces::Given {
@@ -417,7 +420,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         }
     }
 
-    /// Whether that is done. It is not while an answer is being transmitted and another is wanted, or one is owed.
+    /// Serves an outcome. Returns whether that is done: not while the previous response is being sent, or if the guest
+    /// would block.
     fn serve(&mut self, signal: Signal, attempt: Attempt) -> bool {
         let Self { guest, decoder, transmit, pieces, .. } = self;
         let mut envelope = Envelope::default();
@@ -441,7 +445,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         if !transmit.pending().is_empty() {
             return false;
         }
-        let attempt = if Self::STREAMS && *pieces == Pieces::Refused { Attempt::Cancel } else { attempt };
+        let attempt = if Self::STREAMS && *pieces == Pieces::Refused { Attempt::Refused } else { attempt };
         let mut is_done = true;
         transmit.replace(|transmit| {
             dispatch::answer(guest, &envelope, error, attempt, pieces, transmit).unwrap_or_else(|| {
@@ -455,7 +459,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         is_done
     }
 
-    /// Whether the guest is done with a piece. It is not if it is to be given again.
+    /// Gives the guest a piece. Returns whether that is done: not if the guest would block.
     fn offer(&mut self, attempt: Attempt) -> bool {
         let piece = self.decoder.piece(&self.stream, Self::STREAMED);
         let is_refused = attempt == Attempt::Cancel || self.pieces == Pieces::Refused;
@@ -477,7 +481,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         true
     }
 
-    /// A frame breaks off. One that waits is whole, and its pieces are its own.
+    /// A frame has broken off. A frame that waits is whole, and keeps its pieces.
     fn leave_frame(&mut self) {
         if self.waiting == [Signal::Piece, Signal::Nothing] {
             self.waiting = [Signal::Nothing; 2];

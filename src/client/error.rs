@@ -29,7 +29,7 @@ pub enum ClientError {
     ResponseTooLong,
     /// A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
     Broken(FrameError),
-    /// A response that nobody waits for, or a sentinel. The client is out of step.
+    /// A response that was not asked for, or a sentinel. The client is out of step.
     Unexpected,
     /// A return value without the `id` that the request had: see [`Client::omit_ids`](crate::Client::omit_ids). The client is out of step.
     IdMissing,
@@ -64,7 +64,7 @@ impl fmt::Display for ClientError {
         match self {
             Self::ResponseTooLong => f.write_str("the response does not fit the receive buffer"),
             Self::Broken(error) => write!(f, "a broken frame: {error}"),
-            Self::Unexpected => f.write_str("a response that nobody waited for"),
+            Self::Unexpected => f.write_str("a response that was not asked for"),
             Self::IdMissing => f.write_str("a return value without the id of its request"),
             Self::NothingAsked => f.write_str("nothing was asked: synchronize or execute first"),
         }

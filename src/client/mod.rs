@@ -144,16 +144,16 @@ enum Received<'a> {
 pub enum Reply<'a> {
     /// Both ends are in step.
     Synchronized,
-    /// A piece of a string of the return value, for a request that asked for [pieces](Execute::pieces). They are
-    /// followed by the rest of it as [`Return`](Self::Return), by [`Discarded`](Self::Discarded), or by an error.
+    /// A piece of a string of the return value, for a request that asked for [pieces](Execute::pieces). The pieces are
+    /// followed by the rest of the value as [`Return`](Self::Return), by [`Discarded`](Self::Discarded), or by an error.
     Piece(Piece<'a>),
-    /// The pieces so far belong to another response. The request is still waiting for its own.
+    /// The pieces so far belong to another response: drop them. The request still waits for its own.
     Discarded,
     /// The command's return value.
     Return(Value<'a>),
     /// The command was not run, or failed.
     Error(ErrorResponse<'a>),
-    /// An error without `id`, so that nobody can tell what it answers. The request is still waiting for its response.
+    /// An error without `id`: it may answer the request, or noise before it. The request still waits for its response.
     ///
     /// An agent answers noise on the line like that, before the request or inside it: in the first case the response
     /// follows, in the second none ever comes, and the caller's time-out decides. An agent that knows no `id` (qemu-ga
@@ -203,8 +203,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         self.last = None;
     }
 
-    /// Starts to get in step: sends the sentinel and `guest-sync-delimited`, and drops whatever comes before the
-    /// sentinel and the number that answer it.
+    /// Starts to get in step: sends the sentinel and `guest-sync-delimited`, and drops everything up to the sentinel and
+    /// the number that answer it.
     ///
     /// Call it in any state, as often as it takes, each time with another `id`: random, of which the low 48 bits are
     /// used. A request that was waiting is abandoned.
@@ -429,7 +429,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    /// The bytes to be transmitted next.
+    /// The bytes to transmit next.
     pub fn transmit(&self) -> &[u8] {
         self.transmit.pending()
     }
@@ -455,8 +455,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// overdue, and synchronize next.
     ///
     /// It returns whether silence, or the end of the line, is what success looks like: the request given up was for a
-    /// command [without success response](Execute::no_success_response), and has left. Of any other request nobody knows
-    /// whether it was run.
+    /// command [without success response](Execute::no_success_response), and has left. Any other request may or may not
+    /// have run.
     ///
     /// ```
     /// use guestwire::{Client, client::Execute};
@@ -515,7 +515,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    /// Whether the request has gone, but for its LF: an agent may answer before that.
+    /// Whether all of the request but its LF was sent: an agent may answer before the LF.
     fn has_left(&self) -> bool {
         self.transmit().len() <= 1
     }

@@ -38,9 +38,8 @@ impl<'a> Execute<'a> {
         Self { silent: true, ..self }
     }
 
-    /// Hands out these members of the return value in pieces, as [`Reply::Piece`](crate::Reply::Piece), whatever their
-    /// length, so that the response may be longer than `RX`. They have to be strings; in the return value they are `""`
-    /// then.
+    /// Hands out these members of the return value, strings, as [`Reply::Piece`](crate::Reply::Piece)s: the response may
+    /// be longer than `RX`. In the return value they are `""`.
     pub const fn pieces(self, members: &'static [&'static str]) -> Self {
         Self { streamed: members, ..self }
     }

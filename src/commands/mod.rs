@@ -89,4 +89,4 @@ pub use system::{
     GetHostName, GetLoad, GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, HostName, Load, LogicalProcessor,
     OsInfo, SetTime, SetVcpus, Shutdown, ShutdownMode, SuspendDisk, SuspendHybrid, SuspendRam, Timezone, User,
 };
-pub use values::{Bytes, Done, List, NotBase64, Str, Thousandths};
+pub use values::{Bytes, Done, List, Str, Thousandths};

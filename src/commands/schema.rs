@@ -16,7 +16,7 @@ pub trait Encode: Sized {
     /// [`DoesNotFit`].
     fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit>;
 
-    /// Writes the value as a member, or nothing where there is nothing to write.
+    /// Writes the value as a member, or nothing if it is absent.
     ///
     /// # Errors
     /// [`DoesNotFit`].
@@ -45,7 +45,7 @@ pub trait Schema<'a>: Sized {
     /// A request for it, beside the arguments.
     const EXECUTE: Execute<'static>;
 
-    /// The strings of what it returns that may be long, and can be asked for in pieces: see [`Execute::pieces`].
+    /// The members of the return value that may be long strings: see [`Execute::pieces`].
     const PIECES: &'static [&'static str] = &[];
 
     /// What it returns.

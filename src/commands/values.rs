@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 use super::schema::{Encode, Parse};
 use crate::agent::CommandError;
 use crate::error::DoesNotFit;
+use crate::json::NotBase64;
 use crate::json::base64::{self, Decoded};
 use crate::json::encoder::{ArrayEncoder, ObjectEncoder, ValueEncoder};
 use crate::json::string::Text;
@@ -210,11 +211,6 @@ pub enum Bytes<'a> {
     Received(Text<'a>),
 }
 
-/// What was received is not base64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct NotBase64;
-
 impl<'a> Bytes<'a> {
     /// The bytes, one by one: no buffer is needed.
     ///
@@ -237,14 +233,6 @@ impl Default for Bytes<'_> {
         Self::Plain(&[])
     }
 }
-
-impl fmt::Display for NotBase64 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Base64 data contains invalid characters")
-    }
-}
-
-impl core::error::Error for NotBase64 {}
 
 impl From<NotBase64> for CommandError {
     fn from(_: NotBase64) -> Self {

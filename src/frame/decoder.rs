@@ -89,7 +89,7 @@ impl Sealed for &mut [u8] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event<'a> {
-    /// The sentinel: whatever was pending has been dropped.
+    /// The sentinel: an open frame has been dropped.
     Sentinel,
     /// A whole frame.
     Frame(Frame<'a>),
@@ -137,7 +137,7 @@ impl<'a> Frame<'a> {
 
 /// What a byte led to. It borrows nothing, so that a loop can hand it on; [`Decoder::event`] makes an event of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)] // so that nothing is 0, and an agent's memory starts as zeros
+#[repr(u8)] // so that `Nothing` is 0 and an agent's memory starts as zeros
 pub(crate) enum Signal {
     Nothing,
     Sentinel,
@@ -193,7 +193,7 @@ impl<B: Buffer> DecoderOver<B> {
     /// Takes one byte.
     ///
     /// # Errors
-    /// What became of a frame that cannot be delivered. The byte is taken all the same; just go on.
+    /// [`FrameError`], if a frame cannot be delivered. The byte was taken; go on with the next.
     pub fn push(&mut self, byte: u8) -> Result<Option<Event<'_>>, FrameError> {
         if self.takes_plain(byte) {
             return Ok(None);
@@ -217,7 +217,7 @@ impl<B: Buffer> DecoderOver<B> {
     /// ```
     ///
     /// # Errors
-    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or that of a frame: just go on after those.
+    /// [`nb::Error::WouldBlock`] when `read` does, the port's error, or [`FrameError`]. Call it again after any of them.
     pub fn read_from<E>(
         &mut self,
         mut read: impl FnMut() -> nb::Result<u8, E>,

@@ -1,7 +1,7 @@
 //! Strings handed out in pieces, so that a frame may be longer than its buffer.
 //!
-//! Of a member that was named beforehand the frame keeps `""`. The string's content goes into the rest of the buffer, and
-//! is handed out whenever that is full, and at the end.
+//! The caller names members. Of their strings the frame keeps `""`; the content goes into the rest of the buffer and is
+//! handed out whenever that is full, and at the string's end.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ use crate::length::Length;
 /// anywhere, in the middle of an escape or a character. How long they are depends on the buffer and on what the frame
 /// holds before them, never on how the bytes arrived.
 ///
-/// They are provisional: the frame may break after them, or turn out to be another's.
+/// They are provisional: the frame may still break, or turn out to be the response to another request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -76,7 +76,7 @@ impl Streamed {
 
 /// Where in a frame the decoder is, as far as its strings in pieces are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)] // so that outside is 0, and an agent's memory starts as zeros
+#[repr(u8)] // so that `Outside` is 0 and an agent's memory starts as zeros
 enum Place {
     /// Outside of the parent.
     Outside,

@@ -7,7 +7,7 @@ use crate::client::{ClientError, ClientOver, Reply, Verdict};
 use crate::error::LineError;
 use crate::frame::Buffer;
 
-/// How many errors in a row are taken for line errors. No FIFO holds as many, so the port itself is broken after that.
+/// How many errors in a row are taken for line errors. No FIFO holds more, so after that the port itself is broken.
 const MOST_ERRORS: u16 = 256;
 
 /// Why a read failed.

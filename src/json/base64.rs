@@ -18,7 +18,7 @@ pub(crate) fn digits(group: &[u8]) -> [u8; 4] {
 }
 
 /// The value of a digit.
-fn six_bits(digit: char) -> Option<u8> {
+pub(super) fn six_bits(digit: char) -> Option<u8> {
     let value = match digit {
         'A'..='Z' => digit as u32 & 0x1F,
         'a'..='z' => (digit as u32 & 0x1F).wrapping_add(26),

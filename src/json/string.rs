@@ -240,10 +240,7 @@ impl<'a> Chars<'a> {
     fn escaped(&mut self) -> u32 {
         let quoted = self.byte();
         if quoted != b'u' {
-            return match ESCAPES.iter().position(|escape| *escape == quoted) {
-                Some(index) => (index as u32).wrapping_add(0x08),
-                None => quoted.into(),
-            };
+            return short_escape(quoted);
         }
         let unit = self.hex4();
         if unit & 0xF800 != 0xD800 {
@@ -251,19 +248,36 @@ impl<'a> Chars<'a> {
         }
         self.byte();
         self.byte();
-        ((unit & 0x3FF) << 10 | self.hex4() & 0x3FF).wrapping_add(0x1_0000)
+        surrogate_pair(unit, self.hex4())
     }
 
     fn hex4(&mut self) -> u32 {
         let mut unit = 0;
         for _ in 0..4 {
-            let digit = self.byte();
-            // The letters are 0x41 to 0x46 and 0x61 to 0x66.
-            let ten = if digit > b'9' { 9 } else { 0 };
-            unit = unit << 4 | u32::from(digit & 0xF).wrapping_add(ten);
+            unit = unit << 4 | hex_digit(self.byte());
         }
         unit
     }
+}
+
+/// What a backslash and this byte mean, unless it is `u`.
+pub(super) fn short_escape(quoted: u8) -> u32 {
+    match ESCAPES.iter().position(|escape| *escape == quoted) {
+        Some(index) => (index as u32).wrapping_add(0x08),
+        None => quoted.into(),
+    }
+}
+
+/// The code point of two surrogates.
+pub(super) const fn surrogate_pair(high: u32, low: u32) -> u32 {
+    ((high & 0x3FF) << 10 | low & 0x3FF).wrapping_add(0x1_0000)
+}
+
+/// The value of a hexadecimal digit.
+pub(super) const fn hex_digit(digit: u8) -> u32 {
+    // The letters are 0x41 to 0x46 and 0x61 to 0x66.
+    let ten = if digit > b'9' { 9 } else { 0 };
+    (digit as u32 & 0xF).wrapping_add(ten)
 }
 
 #[cfg(feature = "defmt")]

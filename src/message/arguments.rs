@@ -39,7 +39,7 @@ pub struct Arguments<'a> {
 
 const NOTED: usize = separators_of(8);
 
-/// What happens to members that nobody reads.
+/// What happens to members that are not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Others {
@@ -197,7 +197,7 @@ impl<'a> Arguments<'a> {
         optional(self.required(name))
     }
 
-    /// Says that every member the command takes has been read. To be called before the command does anything.
+    /// Checks that every member was read. Call it before the command does anything.
     ///
     /// # Errors
     /// With the first member that was not read.
@@ -391,7 +391,7 @@ impl<'a> Argument<'a> {
         self.error(FaultKind::DuplicateKey, "")
     }
 
-    /// Whether members that nobody reads are ignored: those of a newer agent.
+    /// Whether members that are not read are ignored: a newer agent's.
     #[cfg(feature = "serde")]
     pub(crate) fn ignores_others(&self) -> bool {
         self.others == Others::Ignored

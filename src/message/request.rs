@@ -34,7 +34,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Checks the envelope: an object with `execute`, and at most `arguments` and `id` beside it.
+    /// Checks the envelope: an object with `execute`, and optionally `arguments` and `id`.
     ///
     /// # Errors
     /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
@@ -65,7 +65,7 @@ pub(crate) struct Envelope<'a> {
 const KNOWN: [&str; 5] = ["execute", "arguments", "id", "return", "error"];
 
 impl<'a> Envelope<'a> {
-    /// To be called once. What is read stays where it is: to move it would take a memcpy.
+    /// Call it once. It fills the envelope in place: moving it would take a memcpy.
     #[cfg_attr(target_pointer_width = "32", inline(never))] // 36 bytes of stack that a command does not need
     pub(crate) fn read(&mut self, frame: &Frame<'a>) {
         self.is_object = frame.value().is_object();
@@ -133,7 +133,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Why a frame is no request, and the `id` to answer with.
+/// Why a frame is not a request, and the `id` to answer with.
 ///
 /// ```
 /// use guestwire::{Decoder, Event, message::{Request, RequestFault}};

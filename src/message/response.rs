@@ -25,7 +25,7 @@ use crate::json::value::Value;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Response<'a> {
-    /// The `id` that came with the request, where there was one and the agent knows of such (QEMU 3.0 and newer).
+    /// The `id` of the request, if it had one and the agent returns it (QEMU 3.0 and newer).
     pub id: Option<Value<'a>>,
     /// The command's return value, or why there is none.
     pub outcome: Result<Value<'a>, ErrorResponse<'a>>,

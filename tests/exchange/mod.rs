@@ -1,10 +1,11 @@
 //! What an agent answers to what it is sent.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use guestwire::{Agent, Guest};
+use guestwire::agent::{AgentOver, Service};
+use guestwire::frame::Buffer;
 
 /// Everything that `agent` transmits for `bytes`, to a host that reads at once.
-pub fn exchange<G: Guest, const RX: usize, const TX: usize>(agent: &mut Agent<G, RX, TX>, mut bytes: &[u8]) -> Vec<u8> {
+pub fn exchange<S: Service, R: Buffer, T: Buffer>(agent: &mut AgentOver<S, R, T>, mut bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     while !bytes.is_empty() {
         let before = bytes.len();

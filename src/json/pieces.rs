@@ -1,0 +1,178 @@
+//! Strings that come in pieces: unescape and decode base64 across the cuts.
+
+use core::error::Error;
+use core::fmt;
+
+use super::base64::six_bits;
+use super::string::{hex_digit, short_escape, surrogate_pair};
+
+/// Unescapes a JSON string that comes in pieces.
+///
+/// Each piece is content of a string that a [`Decoder`](crate::Decoder) has accepted, escapes included, cut anywhere: inside
+/// an escape, a surrogate pair or a character. Put together, the bytes it gives are the UTF-8 that the string means.
+///
+/// ```
+/// use guestwire::json::Unescape;
+///
+/// let mut unescape = Unescape::new();
+/// let mut text = Vec::new();
+/// for piece in [br"caf\u00".as_slice(), br"e9 \ud83d\", br"ude00"] {
+///     text.extend(unescape.read(piece));
+/// }
+/// assert_eq!(text, "café 😀".as_bytes());
+/// ```
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Unescape {
+    /// The hexadecimal digits of the open escape: four, or eight of a surrogate pair.
+    digits: u32,
+    /// How many bytes of the open escape came. None is open at 0.
+    length: u8,
+}
+
+impl Unescape {
+    /// For a new string.
+    pub const fn new() -> Self {
+        Self { digits: 0, length: 0 }
+    }
+
+    /// The UTF-8 that the next piece means. Read all of it before the next piece.
+    ///
+    /// An escape that is cut is given with the piece that completes it. So nothing is left after a string's last piece.
+    pub fn read(&mut self, piece: &[u8]) -> impl Iterator<Item = u8> {
+        piece.iter().flat_map(|byte| self.step(*byte))
+    }
+
+    fn step(&mut self, byte: u8) -> impl Iterator<Item = u8> + use<> {
+        let mut utf8 = [byte, 0, 0, 0];
+        let length = match self.character(byte) {
+            Some(character) => character.encode_utf8(&mut utf8).len(),
+            None => usize::from(self.length == 0),
+        };
+        utf8.into_iter().take(length)
+    }
+
+    /// The character of the escape that a byte completes.
+    fn character(&mut self, byte: u8) -> Option<char> {
+        let code = match (self.length, byte) {
+            (0, b'\\') => None,
+            (0, _) => return None,
+            (1, b'u') => None,
+            (1, _) => Some(short_escape(byte)),
+            // The backslash and the `u` between the two halves of a pair.
+            (6 | 7, _) => None,
+            (length, _) => {
+                self.digits = self.digits << 4 | hex_digit(byte);
+                match length {
+                    5 if self.digits & 0xF800 != 0xD800 => Some(self.digits & 0xFFFF),
+                    11.. => Some(surrogate_pair(self.digits >> 16, self.digits)),
+                    _ => None,
+                }
+            }
+        };
+        self.length = if code.is_some() { 0 } else { self.length.saturating_add(1) };
+        code.and_then(char::from_u32)
+    }
+}
+
+/// Decodes base64 in a JSON string that comes in pieces.
+///
+/// It takes what [`Bytes::decoded`](crate::commands::Bytes::decoded) takes: groups of four digits, where need be padded, with
+/// line feeds anywhere. Pieces are those of [`Unescape`], so that digits may be escaped.
+///
+/// ```
+/// use guestwire::json::Base64;
+///
+/// let mut base64 = Base64::new();
+/// let mut bytes = Vec::new();
+/// for piece in [br"aGVsb".as_slice(), br"G8gd29ybGQ\u0", br"03d\n"] {
+///     for byte in base64.read(piece) {
+///         bytes.push(byte?);
+///     }
+/// }
+/// base64.end()?;
+/// assert_eq!(bytes, b"hello world");
+/// # Ok::<(), guestwire::json::NotBase64>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Base64 {
+    unescape: Unescape,
+    group: Group,
+}
+
+/// The open group of four digits: how many came, and those of their bits that are not in a byte yet.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Group {
+    #[default]
+    Empty,
+    One(u8),
+    Two(u8),
+    Three(u8),
+    /// Two digits and a padding character.
+    Padded,
+    Invalid,
+}
+
+impl Base64 {
+    /// For a new string.
+    pub const fn new() -> Self {
+        Self { unescape: Unescape::new(), group: Group::Empty }
+    }
+
+    /// The bytes that the next piece encodes. Read all of it before the next piece.
+    ///
+    /// The last bytes of a piece come with the next one, if it cuts a group.
+    ///
+    /// # Errors
+    /// [`NotBase64`] in the place of the first digit that is wrong, and of whatever follows. All digits before it have given
+    /// their bytes, up to two of them from the group that is broken.
+    pub fn read(&mut self, piece: &[u8]) -> impl Iterator<Item = Result<u8, NotBase64>> {
+        let Self { unescape, group } = self;
+        unescape.read(piece).filter_map(|digit| group.take(digit).transpose())
+    }
+
+    /// Says that the last piece was read.
+    ///
+    /// # Errors
+    /// [`NotBase64`] if a digit was wrong or the last group is not whole. Up to two bytes of that group have been given.
+    pub const fn end(&self) -> Result<(), NotBase64> {
+        match self.group {
+            Group::Empty => Ok(()),
+            _ => Err(NotBase64),
+        }
+    }
+}
+
+impl Group {
+    /// Takes a digit, and gives the byte that it completes.
+    fn take(&mut self, digit: u8) -> Result<Option<u8>, NotBase64> {
+        let value = six_bits(char::from(digit));
+        let (group, byte) = match (*self, digit, value) {
+            (group, b'\n', _) => (group, None),
+            (Self::Empty, _, Some(value)) => (Self::One(value), None),
+            (Self::One(bits), _, Some(value)) => (Self::Two(value), Some(bits << 2 | value >> 4)),
+            (Self::Two(bits), _, Some(value)) => (Self::Three(value), Some(bits << 4 | value >> 2)),
+            (Self::Three(bits), _, Some(value)) => (Self::Empty, Some(bits << 6 | value)),
+            (Self::Two(_), b'=', _) => (Self::Padded, None),
+            (Self::Three(_) | Self::Padded, b'=', _) => (Self::Empty, None),
+            _ => (Self::Invalid, None),
+        };
+        *self = group;
+        if matches!(group, Self::Invalid) { Err(NotBase64) } else { Ok(byte) }
+    }
+}
+
+/// What was received is not base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotBase64;
+
+impl fmt::Display for NotBase64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Base64 data contains invalid characters")
+    }
+}
+
+impl Error for NotBase64 {}
