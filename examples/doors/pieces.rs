@@ -8,7 +8,7 @@ use std::io::{Seek, SeekFrom, Write};
 use guestwire::commands::{FileWrite, FileWritten};
 use guestwire::frame::Piece;
 use guestwire::json::Base64;
-use guestwire::{Agent, Command, CommandError, Guest};
+use guestwire::{Agent, Command, CommandError, Guest, nb};
 
 struct Update {
     file: File,

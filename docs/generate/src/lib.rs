@@ -6,6 +6,9 @@ pub mod buffers {}
 #[doc = include_str!("../../commands.md")]
 pub mod commands {}
 
+#[doc = include_str!("../../doors.md")]
+pub mod doors {}
+
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
 

@@ -25,6 +25,10 @@ const PROBES: &[(&str, &str)] = &[
     ("agent", "agent: its own four commands, and three"),
     ("agent-typed", "the same, the three as types of guestwire::commands"),
     ("agent-serde", "the same, the three with serde"),
+    ("agent-lent", "agent with the three: lent buffers"),
+    ("agent-table", "agent with the three: lent buffers, the table at run time"),
+    ("agent-deferred", "agent with the three: one answers later"),
+    ("agent-pieces", "agent with the three, and guest-file-write in pieces"),
 ];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {

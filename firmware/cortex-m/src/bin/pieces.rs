@@ -13,7 +13,7 @@ use cortex_m_guest::poll;
 use guestwire::commands::{FileOpen, FileRead, FileWrite, FileWritten};
 use guestwire::frame::Piece;
 use guestwire::json::Base64;
-use guestwire::{Agent, Call, Command, CommandError, CommandResult, Guest};
+use guestwire::{Agent, Call, Command, CommandError, CommandResult, Guest, nb};
 
 /// Flash of 48 KiB, simulated: it is erased by the page, to ones, and a word that is programmed can only lose ones.
 mod flash {
