@@ -40,7 +40,7 @@ const PING: &[u8] = b"{\"execute\": \"guest-ping\"}\n";
 const PONG: &[u8] = b"{\"return\": {}}\n";
 
 #[test]
-fn a_bad_call_says_what_is_wrong_and_names_help() {
+fn wrong_usage_is_explained_and_refers_to_help() {
     for arguments in [&[][..], &["--stdio", "--listen", "x"], &["--what"], &["--listen"], &["x"]] {
         ends(&run("agent", arguments), 2, "", "Try --help.");
     }
@@ -107,12 +107,12 @@ fn agent_listens_on_a_socket_of_its_owner() {
         second.write_all(&[*byte]).unwrap();
     }
     assert_eq!(ask(&mut second, PING, 2), PONG.repeat(2));
-    ends(&run("agent", &["--listen", agent.socket().to_str().unwrap()]), 1, "", "another agent listens there");
+    ends(&run("agent", &["--listen", agent.socket().to_str().unwrap()]), 1, "", "another agent is listening");
     assert_eq!(ask(&mut second, PING, 1), PONG, "the agent that was there first is still there");
 }
 
 #[test]
-fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
+fn agent_replaces_the_socket_of_a_dead_agent_and_nothing_else() {
     let folder = Folder::new();
     let stale = folder.path("socket");
     abandon(UnixListener::bind(&stale).unwrap());
@@ -121,13 +121,13 @@ fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
 
     let file = folder.path("file");
     std::fs::write(&file, "precious").unwrap();
-    ends(&run("agent", &["--listen", file.to_str().unwrap()]), 1, "", "is no socket");
+    ends(&run("agent", &["--listen", file.to_str().unwrap()]), 1, "", "is not a socket");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     ends(&run("agent", &["--device", folder.path("none").to_str().unwrap()]), 1, "", "No such file");
 }
 
 #[test]
-fn agent_that_is_ended_takes_its_socket_along() {
+fn agent_removes_its_socket_when_a_signal_ends_it() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut agent = ListeningAgent::start();
         assert_eq!(ask(&mut agent.connect(), PING, 1), PONG);
@@ -138,7 +138,7 @@ fn agent_that_is_ended_takes_its_socket_along() {
 }
 
 #[test]
-fn agent_goes_on_when_nobody_reads_what_it_says() {
+fn agent_runs_on_when_nobody_reads_its_messages() {
     let folder = Folder::new();
     let socket = folder.path("socket");
     let _agent = Program::start(example("agent").arg("--listen").arg(&socket).stderr(pipe_without_reader()));
@@ -150,12 +150,12 @@ fn agent_goes_on_when_nobody_reads_what_it_says() {
 /// No descriptor is left for a connection, and then there is one again.
 #[test]
 #[cfg(target_os = "linux")]
-fn agent_goes_on_when_it_cannot_accept_a_client() {
+fn agent_runs_on_when_it_cannot_accept_a_client() {
     use rustix::process::{Resource, Rlimit, prlimit};
 
     let mut agent = ListeningAgent::start();
     let client = agent.connect();
-    agent.program.says("a client is here");
+    agent.program.says("a client has connected");
     let limit = |files| Rlimit { current: Some(files), maximum: Some(1000) };
     prlimit(Some(agent.program.pid()), Resource::Nofile, limit(3)).unwrap();
     drop(client);
@@ -196,7 +196,7 @@ fn client_prints_what_the_agent_returns() {
     ends(&ask(&["guest-sync", r#"{"id": 5}"#]), 0, "5\n", "");
     ends(&ask(&["guest-nope"]), 1, "", "CommandNotFound: The command guest-nope has not been found");
     ends(&ask(&["guest-shutdown", r#"{"mode": "up"}"#]), 1, "", "mode is invalid");
-    ends(&ask(&["--timeout", "1", "--retries", "1000", "guest-shutdown"]), 0, "", "no error came");
+    ends(&ask(&["--timeout", "1", "--retries", "1000", "guest-shutdown"]), 0, "", "no error arrived");
     ends(&ask(&[]), 0, "", "in step by guest-sync-delimited");
     ends(&ask(&["--trace", "guest-ping"]), 0, "{}\n", "< [FF]{\"return\": ");
     ends(&ask(&["guest-ping", "{,}"]), 2, "", "ARGUMENTS-JSON: JSON parse error");
@@ -217,7 +217,7 @@ fn both_on_a_pseudo_terminal() {
 }
 
 #[test]
-fn client_says_that_nobody_answers() {
+fn client_reports_that_nobody_answers() {
     let folder = Folder::new();
     let silent = folder.path("socket");
     let listener = UnixListener::bind(&silent).unwrap();
@@ -251,7 +251,7 @@ fn answer_once(listener: UnixListener, answer: &'static str) -> JoinHandle<()> {
 
 /// As qemu-ga before QEMU 3.0 does, but for its refusing ids.
 #[test]
-fn client_asks_an_agent_that_knows_no_ids() {
+fn client_works_with_an_agent_without_ids() {
     let folder = Folder::new();
     let answered = |name: &str, options: &[&str]| {
         let guest = answer_once(UnixListener::bind(folder.path(name)).unwrap(), "{\"return\": 5}\n");
@@ -451,7 +451,7 @@ fn a_program_ends_quietly_when_its_reader_goes_away() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said() {
+fn a_failed_write_is_reported() {
     let agent = ListeningAgent::start();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = output(client(&agent.socket()).arg("guest-ping").stdout(full()));
@@ -460,7 +460,7 @@ fn what_cannot_be_written_is_said() {
 
 /// Its outcome is what it would be.
 #[test]
-fn a_program_goes_on_when_nobody_reads_its_messages() {
+fn a_program_runs_on_when_nobody_reads_its_messages() {
     let agent = ListeningAgent::start();
     for (words, code, stdout) in
         [(&["--trace", "guest-ping"][..], 0, "{}\n"), (&["guest-nope"], 1, ""), (&["--what"], 2, ""), (&[], 0, "")]

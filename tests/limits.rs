@@ -1,5 +1,5 @@
-//! The smallest and the largest of everything that has a limit: they compile, and they work. What is beyond them does
-//! not compile: the documentation tests at the end of `src/lib.rs`.
+//! The smallest and the largest sizes compile and work. The documentation tests at the end of `src/lib.rs` show that
+//! sizes beyond them do not compile.
 
 mod exchange;
 
@@ -64,9 +64,9 @@ fn agents_of_74_and_65535_bytes() {
     assert!(answer == format!("{{\"return\": {{}}, \"id\": \"{id}\"}}\n").as_bytes());
 }
 
-/// Names that are nearly the same, and nearly those of the agent's own commands.
+/// Names that almost equal each other, or those of built-in commands.
 #[test]
-fn names_that_are_there_once() {
+fn names_that_are_used_once() {
     struct Board;
 
     impl Guest for Board {

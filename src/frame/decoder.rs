@@ -140,11 +140,11 @@ impl<'a> Frame<'a> {
 #[repr(u8)] // so that `Nothing` is 0 and an agent's memory starts as zeros
 pub(crate) enum Signal {
     Nothing,
+    /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
+    Piece,
     Sentinel,
     Frame,
     Error(FrameError),
-    /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
-    Piece,
 }
 
 /// Whether the frame still fits. One that does not is lexed on to its end, or its tail would pass for a frame.

@@ -11,6 +11,3 @@ pub mod doors {}
 
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
-
-#[doc = include_str!("../../testing.md")]
-pub mod testing {}

@@ -18,17 +18,17 @@ impl<E: std::error::Error> From<E> for Failure {
 const TARGETS: &[&str] =
     &["thumbv6m-none-eabi", "thumbv7em-none-eabihf", "riscv32imac-unknown-none-elf", "aarch64-unknown-none"];
 
-/// The probes of `firmware/probe`, and what the report calls them.
+/// The probes of `firmware/probe`, and their names in the report.
 const PROBES: &[(&str, &str)] = &[
     ("decoder", "decoder: push, poll"),
     ("decoder-slices", "decoder: push, poll, push_slice"),
-    ("agent", "agent: its own four commands, and three"),
-    ("agent-typed", "the same, the three as types of guestwire::commands"),
-    ("agent-serde", "the same, the three with serde"),
-    ("agent-lent", "agent with the three: lent buffers"),
-    ("agent-table", "agent with the three: lent buffers, the table at run time"),
-    ("agent-deferred", "agent with the three: one answers later"),
-    ("agent-pieces", "agent with the three, and guest-file-write in pieces"),
+    ("agent", "agent: built-in commands and three more"),
+    ("agent-typed", "the same, as types of guestwire::commands"),
+    ("agent-serde", "the same, with serde"),
+    ("agent-lent", "the same, over lent buffers"),
+    ("agent-table", "the same, over lent buffers, the table at run time"),
+    ("agent-deferred", "the same, one of the three answers later"),
+    ("agent-pieces", "the same, and guest-file-write in pieces"),
 ];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {
@@ -49,8 +49,8 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// A program with every public function links only if none of them can panic, and builds only if none allocates. Programs
-/// that do either must not build, and for that reason: a check that nothing can fail says nothing.
+/// A program with every public function links only if none of them can panic, and builds only if none allocates. To show
+/// that this check can fail, a program that panics and one that allocates must not build.
 pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
     for target in TARGETS {
         Elf::build("everything", target)?;
@@ -60,7 +60,7 @@ pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
             .args(["--bin", probe, "--target", "thumbv7em-none-eabihf"])
             .output()?;
         if built.status.success() || !String::from_utf8_lossy(&built.stderr).contains(reason) {
-            return Err(Failure(format!("{probe} should not build, with \"{reason}\" in what is said of it")));
+            return Err(Failure(format!("{probe} should fail to build, with \"{reason}\" among the errors")));
         }
     }
     Ok(())
@@ -96,7 +96,7 @@ fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
-/// Of the package `probe`, that a program of it needs.
+/// The features that a program of the package `probe` needs.
 fn features(probe: &str) -> &str {
     match probe {
         "agent-serde" => "serde",

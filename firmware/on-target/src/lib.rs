@@ -1,4 +1,4 @@
-//! What the programs of this crate share: start-up, and an exit status for QEMU.
+//! Shared by the programs of this crate: start-up, and an exit status for QEMU.
 #![no_std]
 
 #[cfg(target_arch = "arm")]
@@ -12,7 +12,7 @@ use semihosting::{eprintln, process};
 #[cfg(target_arch = "arm")]
 pub use stack::deepest_push;
 
-// Linked for its critical section.
+// For its critical section.
 #[cfg(target_arch = "arm")]
 use cortex_m as _;
 

@@ -1,4 +1,4 @@
-//! A port for the probes, and the proof that they cannot panic: they would not link.
+//! A port for the probes, and a panic handler that does not link, so that no probe can panic.
 #![no_std]
 
 use core::convert::Infallible;
@@ -48,7 +48,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     panic_is_reachable()
 }
 
-/// A program with a static, and what it does with it. `firmware/measure` finds the static's size by its name.
+/// A program with a static, and what it does with it. `firmware/measure` looks up the static's size by name.
 #[macro_export]
 macro_rules! program {
     (static $NAME:ident: $type:ty = $value:expr; |$it:ident| $run:expr) => {
@@ -65,7 +65,7 @@ macro_rules! program {
     };
 }
 
-/// A program that is nothing but an agent. `firmware/measure` knows the sizes of its buffers.
+/// A program that only runs an agent. `firmware/measure` knows the sizes of its buffers.
 #[macro_export]
 macro_rules! agent {
     ($Board:ident $state:tt) => {

@@ -1,5 +1,5 @@
-//! The stack that an agent takes whose command has its arguments read and its return value written by serde: those of
-//! guest-exec, with up to eight strings in each list. For `measure` to read.
+//! The stack of an agent with `guest-exec` through serde, with up to eight strings in each list. `measure` reads the
+//! output.
 #![no_std]
 #![no_main]
 

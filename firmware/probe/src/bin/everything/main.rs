@@ -1,7 +1,7 @@
 //! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
 //!
-//! `Debug` and `Display` are left out: what they print is `core::fmt`'s business. So is what is async: a future that is
-//! polled after its end panics.
+//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`, and async functions, since a future panics when
+//! it is polled after its end.
 #![no_std]
 #![no_main]
 
