@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
+use base64::Engine;
 use programs::{
     Folder, ListeningAgent, Program, SerialLine, abandon, accept, all, ask, example, output, pipe_without_reader,
     terminal,
@@ -398,6 +399,46 @@ fn doors_an_answer_that_comes_later() {
     assert_eq!(cancelled, r#"{"id": 2, "error": {"class": "GenericError", "desc": "The command was cancelled"}}"#);
     assert!(missing.contains("Parameter 'milliseconds' is missing"), "{missing}");
     assert_eq!(pong, r#"{"return": {}, "id": 4}"#);
+}
+
+/// 48 KiB in one request, through 256 bytes. What breaks off before it and after it does not count.
+#[test]
+fn doors_strings_in_pieces() {
+    let folder = Folder::new();
+    let file = folder.path("update");
+    let update: Vec<u8> = (0..48 << 10).map(|index: u32| (index ^ index >> 8) as u8).collect();
+    let digits = base64::engine::general_purpose::STANDARD.encode(&update);
+    let write = |handle, digits: &str| {
+        // As Proxmox sends it: the arguments first, and the content first among them.
+        format!(r#"{{"arguments": {{"buf-b64": "{digits}", "handle": {handle}}}, "execute": "guest-file-write"}}"#)
+    };
+    let broken = &write(1, &digits)[..1000];
+    let requests = [
+        broken,
+        "\u{1}\n",
+        &write(2, "AAAA"),
+        &write(1, "AAA\u{e9}"),
+        &write(1, "AAA"),
+        &write(1, &digits),
+        &write(1, "AAAA").replace("}, ", ", \"count\": 2}, "),
+        &write(1, "//8="),
+        broken,
+    ];
+    let (answers, output) = doors(&["pieces", file.to_str().unwrap()], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let failed = |desc: &str| format!(r#"{{"error": {{"class": "GenericError", "desc": "{desc}"}}}}"#);
+    let wrote = |count| format!(r#"{{"return": {{"count": {count}, "eof": false}}}}"#);
+    let due = [
+        failed("JSON parse error, invalid syntax"),
+        failed("The file's handle is 1"),
+        failed("buf-b64 is not base64"),
+        failed("buf-b64 is not base64"),
+        wrote(update.len()),
+        wrote(2),
+        wrote(2),
+    ];
+    assert_eq!(answers, due);
+    assert!(std::fs::read(&file).unwrap() == [&update[..], b"\0\0\xFF\xFF"].concat());
 }
 
 /// 141, as a shell says of a program that SIGPIPE ended.

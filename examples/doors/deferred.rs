@@ -8,7 +8,7 @@ use std::sync::mpsc::{TryRecvError, channel};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use guestwire::{Agent, Call, Command, CommandError, CommandResult, Guest};
+use guestwire::{Agent, Call, Command, CommandError, CommandResult, Guest, nb};
 
 #[derive(Default)]
 struct Board {

@@ -3,11 +3,14 @@
 //!     echo '{"execute": "toaster-eject"}' | cargo run --example doors -- table toaster-eject=up
 //!     echo '{"execute": "guest-info"}' | cargo run --example doors -- lent
 //!     echo '{"execute": "wait", "arguments": {"milliseconds": 100}}' | cargo run --example doors -- deferred
+//!     echo '{"execute": "guest-file-write", "arguments": {"handle": 1, "buf-b64": "aGk="}}' |
+//!         cargo run --example doors -- pieces /tmp/hi
 //!
 //! They read requests from standard input, and end with it.
 
 mod deferred;
 mod lent;
+mod pieces;
 mod table;
 
 use std::error::Error;
@@ -24,7 +27,8 @@ fn main() -> ExitCode {
         ["table", ref script @ ..] => table::run(script),
         ["lent"] => lent::run(),
         ["deferred"] => deferred::run(),
-        _ => Err("Usage: doors table [NAME=TEXT]... | doors lent | doors deferred".into()),
+        ["pieces", file] => pieces::run(file),
+        _ => Err("Usage: doors table [NAME=TEXT]... | doors lent | doors deferred | doors pieces FILE".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,5 +9,8 @@ pub mod commands {}
 #[doc = include_str!("../../dependencies.md")]
 pub mod dependencies {}
 
+#[doc = include_str!("../../doors.md")]
+pub mod doors {}
+
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}

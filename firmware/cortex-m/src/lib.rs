@@ -104,11 +104,13 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
     }
 }
 
-/// What a main loop without interrupts does for an agent, each time that it comes by. QEMU's UART waits for it; on a
-/// board it has to come by as often as bytes do.
+/// Serves an agent from a main loop without interrupts. QEMU's UART waits for the loop; on a board without a FIFO the loop
+/// has to be faster than the bytes.
 pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>, uart: &dyn Uart) {
-    if agent.read_from(|| uart.receive()).is_err() {
-        agent.lost();
+    match agent.read_from(|| uart.receive()) {
+        Ok(()) => {}
+        Err(LineFault::Lost) => agent.lost(),
+        Err(LineFault::Corrupted) => agent.corrupted(),
     }
     let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
 }

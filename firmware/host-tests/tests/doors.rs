@@ -1,5 +1,6 @@
 //! A program for each door of docs/doors.md, on a Cortex-M3.
 
+use base64::Engine;
 use host_tests::healthy::{PING, PONG};
 use host_tests::{Folder, Guest, Line, build};
 
@@ -87,4 +88,42 @@ fn an_answer_comes_later_and_a_led_goes_on_blinking() {
     // The one that was cancelled is forgotten: this one counts from its own start.
     let counted = line.ask(r#"{"execute":"board-wait","arguments":{"milliseconds":0}}"#);
     assert!(counted.ends_with(r#", "blinks": 0}}"#), "{counted}");
+}
+
+/// 48 KiB in one request, page by page into flash, through 256 bytes; and read back.
+#[test]
+#[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
+fn an_update_of_48_kib_is_written_in_pieces() {
+    let guest = boot("pieces", "");
+    let mut line = guest.connect();
+    let bytes: Vec<u8> = (0..48 << 10).map(|_| fastrand::u8(..)).collect();
+    let digits = base64::engine::general_purpose::STANDARD.encode(&bytes);
+    let write = |digits: &str, handle: i64| {
+        // As Proxmox sends it: the arguments first, and the content first among them.
+        format!("{{\"arguments\":{{\"buf-b64\":\"{digits}\",\"handle\":{handle}}},\"execute\":\"guest-file-write\"}}\n")
+    };
+    let open = |mode| format!(r#"{{"execute":"guest-file-open","arguments":{{"path":"update","mode":"{mode}"}}}}"#);
+    // A client that dies in mid-request, a wrong handle, and what is no base64: none of it counts.
+    assert_eq!(line.ask(&open("w")), r#"{"return": 1}"#);
+    line.send(&write(&digits, 1).as_bytes()[..20_000]);
+    line.send(b"\xFF");
+    assert_eq!(line.ask(&write(&digits, 2)), error("GenericError", "The file's handle is 1"));
+    assert_eq!(line.ask(&write(&digits[..20_001], 1)), error("GenericError", "buf-b64 is not base64"));
+    assert_eq!(line.ask(&write(&digits, 1)), r#"{"return": {"count": 49152, "eof": false}}"#);
+    assert_eq!(line.ask(&write("AAAA", 1)), error("GenericError", "The flash is full"));
+
+    assert_eq!(line.ask(&open("r")), r#"{"return": 1}"#);
+    let mut read = Vec::new();
+    loop {
+        let content = line.ask(r#"{"execute":"guest-file-read","arguments":{"handle":1}}"#);
+        let (count, rest) = content.strip_prefix(r#"{"return": {"count": "#).unwrap().split_once(", ").unwrap();
+        let (digits, eof) = rest.strip_prefix(r#""buf-b64": ""#).unwrap().split_once(r#"", "eof": "#).unwrap();
+        let content = base64::engine::general_purpose::STANDARD.decode(digits).unwrap();
+        assert_eq!(count, content.len().to_string());
+        read.extend(content);
+        if eof == "true}}" {
+            break;
+        }
+    }
+    assert!(read == bytes);
 }
