@@ -21,6 +21,7 @@ pub mod io;
 pub mod json;
 mod log;
 pub mod message;
+mod offset;
 mod sentinel;
 #[cfg(feature = "serde")]
 pub mod serde;

@@ -5,6 +5,7 @@
 
 use super::nesting::{Container, Nesting};
 use crate::error::FrameError;
+use crate::offset::Offset;
 
 /// What one byte meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -495,7 +496,7 @@ fn plain_in_pieces(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
-    bytes.len().wrapping_sub(rest.len())
+    Offset::of_rest(rest, bytes).index()
 }
 
 /// The same, but for the bytes after the last whole word.

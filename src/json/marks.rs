@@ -14,6 +14,8 @@ pub(crate) const fn separators_of(members: usize) -> usize {
 
 #[cfg(target_pointer_width = "64")]
 mod noting {
+    use crate::offset::Offset;
+
     /// The indexes of the colons and commas between the members of an object, if there are no more than `N`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -56,13 +58,14 @@ mod noting {
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
         #[inline(always)]
-        pub(crate) fn next(&mut self) -> Option<(usize, Option<usize>)> {
+        pub(crate) fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
+            let offset = |at: u16| Offset::new(usize::from(at));
             match *self.0 {
                 [] => None,
-                [colon] => Some((usize::from(colon), None)),
+                [colon] => Some((offset(colon), None)),
                 [colon, comma, ref rest @ ..] => {
                     self.0 = rest;
-                    Some((usize::from(colon), Some(usize::from(comma))))
+                    Some((offset(colon), Some(offset(comma))))
                 }
             }
         }
@@ -72,6 +75,8 @@ mod noting {
 #[cfg(not(target_pointer_width = "64"))]
 mod nothing {
     use core::marker::PhantomData;
+
+    use crate::offset::Offset;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -98,7 +103,7 @@ mod nothing {
     pub(crate) struct Marks<'s>(PhantomData<&'s ()>);
 
     impl Marks<'_> {
-        pub(crate) const fn next(&mut self) -> Option<(usize, Option<usize>)> {
+        pub(crate) const fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
             None
         }
     }
