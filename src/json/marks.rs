@@ -16,7 +16,7 @@ pub(crate) const fn separators_of(members: usize) -> usize {
 mod noting {
     use crate::offset::Offset;
 
-    /// The indexes of the colons and commas between the members of an object, if there are no more than `N`.
+    /// The offsets of an object's colons and commas, if there are no more than `N`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize> {
@@ -33,7 +33,7 @@ mod noting {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
                     *next = at;
-                    self.count = self.count.wrapping_add(1);
+                    self.count = self.count.saturating_add(1);
                 }
                 None => self.count = u8::MAX,
             }

@@ -5,7 +5,7 @@ use core::num::Wrapping;
 
 use super::marks::{Marks, Separators};
 use super::number;
-use super::string::{Text, WriteText};
+use super::string::{Escapes, Text, WriteText};
 use crate::offset::Offset;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
@@ -215,7 +215,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
         match name {
             Some(name) => {
                 to.write_str(dot)?;
-                to.write_text(name, b'\\')?;
+                to.write_text(name, Escapes::Json)?;
             }
             None => {
                 to.write_char('[')?;
