@@ -28,7 +28,7 @@ mod noting {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
                     *next = at;
-                    self.count = self.count.saturating_add(1);
+                    self.count = self.count.wrapping_add(1);
                 }
                 None => self.count = u8::MAX,
             }
