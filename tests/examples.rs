@@ -73,6 +73,21 @@ fn the_demo_is_readable_without_a_terminal() {
 }
 
 #[test]
+fn serde_json_core_reads_and_writes_payloads_at_both_ends() {
+    let printed = run("serde_json_core", &[]);
+    let due = r#"> [FF]{"execute": "guest-sync-delimited", "arguments": {"id": 7301}}
+< [FF]{"return": 7301}
+> {"execute": "board-blink", "arguments": {"led":"gr\"n","pattern":[true,false,true]}, "id": 7302}
+< {"return": {"led":"gr\"n","milliseconds":1500}, "id": 7302}
+= Blinking { led: "gr\"n", milliseconds: 1500 }
+> {"execute": "board-blink", "arguments": {"led":"\ud83d\ude00","pattern":[]}, "id": 7303}
+< {"id": 7303, "error": {"class": "GenericError", "desc": "The arguments are wrong"}}
+= The arguments are wrong
+"#;
+    ends(&printed, 0, due, "");
+}
+
+#[test]
 fn agent_stdio_ends_with_its_input() {
     let mut agent = Program::start(example("agent").arg("--stdio").stdin(Stdio::piped()));
     let mut input = agent.input();

@@ -3,7 +3,7 @@
 use guestwire::{
     Decoder, Event,
     frame::MAX_DEPTH,
-    json::{Kind, Value},
+    json::{Encoder, Kind, Value},
 };
 
 use crate::tree::Tree;
@@ -14,6 +14,7 @@ const SIZE: usize = 4096;
 ///
 /// The documented exceptions: byte order marks are skipped, and nesting deeper than 64 is refused.
 pub fn oracle(bytes: &[u8]) {
+    encoder(bytes);
     let mut text = bytes;
     while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] | [0xEF, 0xBB, 0xBF, rest @ ..] = text {
         text = rest;
@@ -43,6 +44,20 @@ pub fn oracle(bytes: &[u8]) {
     }
     let accepted = outcomes == 1 && !frame.is_empty() && !decoder.is_receiving();
     assert_eq!(accepted, expected.is_some() && depth(text) <= MAX_DEPTH, "{}", bytes.escape_ascii());
+}
+
+/// The encoder takes the bytes for JSON if serde_json does, writes the same value on one line, and otherwise nothing.
+fn encoder(bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+    let mut buffer = vec![0; bytes.len() + 1];
+    let mut encoder = Encoder::new(&mut buffer);
+    let accepted = encoder.value().json(bytes).is_ok();
+    assert_eq!(accepted, text.is_some() && depth(bytes) <= MAX_DEPTH, "{}", bytes.escape_ascii());
+    assert_eq!(encoder.line_feed().is_ok(), accepted);
+    let Some(text) = text.filter(|_| accepted) else { return assert_eq!(encoder.as_bytes(), b"") };
+    let line = std::str::from_utf8(encoder.as_bytes()).expect("it was UTF-8");
+    let line = line.strip_suffix('\n').filter(|line| !line.contains(['\n', '\r'])).expect("one line");
+    assert_eq!(Tree::parse(line), Tree::parse(text), "{text}");
 }
 
 /// The most brackets that are open at once in a valid text.

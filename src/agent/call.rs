@@ -217,6 +217,15 @@ impl Responder<'_> {
         self.response.end()
     }
 
+    /// Returns the value whose JSON text another encoder made. See [`ValueEncoder::json`].
+    ///
+    /// # Errors
+    /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what is not one JSON value.
+    pub fn json(self, text: impl AsRef<[u8]>) -> CommandResult {
+        self.response.encoder.value().json(text)?;
+        self.response.end()
+    }
+
     /// Responds with an error of class `GenericError`, for a description that has to be put together.
     ///
     /// For one that is fixed, return [`CommandError::Failed`].

@@ -9,7 +9,7 @@ use request::{LONGEST_SYNC, write_sync};
 
 use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
 use crate::frame::{Buffer, Decoder, DecoderOver, Piece, Signal, Stream, Streamed};
-use crate::json::encoder::ObjectEncoder;
+use crate::json::encoder::{ObjectEncoder, ValueEncoder};
 use crate::json::value::Value;
 use crate::length::Length;
 use crate::log::{debug, warn};
@@ -239,7 +239,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// # Errors
     /// [`ExecuteError`]; nothing is sent then.
     pub fn execute<'e>(&mut self, request: impl Into<Execute<'e>>) -> Result<(), ExecuteError> {
-        self.send_request(request.into(), None::<fn(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>)
+        self.send_request(request.into(), None::<fn(ValueEncoder<'_>) -> Result<(), DoesNotFit>>)
     }
 
     /// Sends a request with the arguments that the closure writes.
@@ -260,13 +260,50 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         request: impl Into<Execute<'e>>,
         arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), Some(|place: ValueEncoder<'_>| place.object(arguments)))
+    }
+
+    /// Sends a request with the arguments whose JSON text another encoder made: an object, of which the names are the
+    /// arguments. See [`ValueEncoder::json`].
+    ///
+    /// ```
+    /// # use guestwire::{Client, Reply};
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute_json("guest-exec-status", r#"{"pid": 812}"#)?;
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExecuteError`], [`Refused`](ExecuteError::Refused) for what is not one JSON value; nothing is sent then.
+    pub fn execute_json<'e>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: impl AsRef<[u8]>,
+    ) -> Result<(), ExecuteError> {
+        let mut written = Ok(());
+        let sent = self.execute_value(request, |place| {
+            written = place.json(arguments);
+            Ok(written?)
+        });
+        written?;
+        sent
+    }
+
+    /// Sends a request with the arguments that the closure writes, an object.
+    pub(crate) fn execute_value<'e>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>,
+    ) -> Result<(), ExecuteError> {
         self.send_request(request.into(), Some(arguments))
     }
 
     fn send_request(
         &mut self,
         request: Execute<'_>,
-        arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+        arguments: Option<impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>>,
     ) -> Result<(), ExecuteError> {
         match self.state {
             // What is open was begun before this request, and is not its response.

@@ -91,7 +91,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn sentinel(&mut self) -> Result<(), DoesNotFit> {
-        self.value().json(&[SENTINEL])
+        self.value().finish(&[SENTINEL])
     }
 
     /// Writes the LF that ends a message. Clients that read lines wait for it.
@@ -99,7 +99,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn line_feed(&mut self) -> Result<(), DoesNotFit> {
-        self.value().json(b"\n")
+        self.value().finish(b"\n")
     }
 
     /// A value to be written. Nothing separates it from what is there: one message holds one.
@@ -252,24 +252,24 @@ pub struct ValueEncoder<'e> {
 impl<'e> ValueEncoder<'e> {
     /// Writes `null`.
     pub fn null(self) -> Result<(), DoesNotFit> {
-        self.json(b"null")
+        self.finish(b"null")
     }
 
     /// Writes `true` or `false`.
     pub fn boolean(self, value: bool) -> Result<(), DoesNotFit> {
-        self.json(if value { b"true" } else { b"false" })
+        self.finish(if value { b"true" } else { b"false" })
     }
 
     /// Writes a whole number.
     pub fn integer(mut self, value: i64) -> Result<(), DoesNotFit> {
         let _ = number::write_signed(&mut self.encoder.text(), value);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes a whole number that is not negative.
     pub fn unsigned(mut self, value: u64) -> Result<(), DoesNotFit> {
         let _ = number::write(&mut self.encoder.text(), value);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes so many thousandths, `-1.250` for -1250: a number with a fraction, without floating point.
@@ -284,14 +284,14 @@ impl<'e> ValueEncoder<'e> {
             _ => b".",
         });
         let _ = number::write(&mut self.encoder.text(), fraction);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes a string.
     pub fn string(mut self, value: &str) -> Result<(), DoesNotFit> {
         self.encoder.put(b"\"");
         self.encoder.put_text(value);
-        self.json(b"\"")
+        self.finish(b"\"")
     }
 
     /// Writes what `value` prints as a string.
@@ -308,7 +308,7 @@ impl<'e> ValueEncoder<'e> {
 
     /// Writes a value of a frame as it was received.
     pub fn received(self, value: Value<'_>) -> Result<(), DoesNotFit> {
-        self.json(value.as_bytes())
+        self.finish(value.as_bytes())
     }
 
     /// Writes an object with the members that the closure writes.
@@ -343,7 +343,7 @@ impl<'e> ValueEncoder<'e> {
             let digits = base64::digits(group);
             self.encoder.put(&digits);
         }
-        self.json(b"\"")
+        self.finish(b"\"")
     }
 
     /// Writes a number that prints as JSON.
@@ -371,17 +371,22 @@ impl<'e> ValueEncoder<'e> {
         *self.whole = self.encoder.length;
     }
 
+    /// Writes one byte of the value.
+    pub(crate) fn put(&mut self, byte: u8) {
+        self.encoder.put_byte(byte);
+    }
+
     /// Ends a value of which all but the last has been written, or has failed to be.
-    fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
+    pub(crate) fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
         if !is_written {
             self.encoder.fail();
         }
-        self.json(last)
+        self.finish(last)
     }
 
-    /// Writes JSON text: the last of the value, which is whole then. What is around it fails with it.
-    pub(crate) fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        self.encoder.put(text);
+    /// Writes the last of the value, which is whole then. What is around it fails with it.
+    pub(crate) fn finish(mut self, last: &[u8]) -> Result<(), DoesNotFit> {
+        self.encoder.put(last);
         *self.whole = self.encoder.length;
         if self.encoder.length >= FAILED { Err(DoesNotFit) } else { Ok(()) }
     }
@@ -438,7 +443,7 @@ impl<'e> ContainerEncoder<'e> {
     /// The error is why something inside failed, if it is not that it did not fit.
     pub(crate) fn end(self) -> Result<(), Option<Refusal>> {
         let refusal = self.container.encoder.refusal();
-        self.container.json(self.close).map_err(|DoesNotFit| refusal)
+        self.container.finish(self.close).map_err(|DoesNotFit| refusal)
     }
 }
 
@@ -461,7 +466,7 @@ impl ObjectEncoder<'_> {
     /// [`DoesNotFit`].
     pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
         match object.as_bytes() {
-            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().json(members),
+            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().finish(members),
             _ => Ok(()),
         }
     }

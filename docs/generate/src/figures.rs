@@ -51,3 +51,37 @@ pub fn costs() -> Outcome<String> {
     }
     Ok(text)
 }
+
+/// What dependencies cost, as docs/dependencies.md shows it.
+pub fn dependencies() -> Outcome<String> {
+    let sizes = std::fs::read_to_string(root().join("docs/sizes.md"))?;
+    let mut text = String::from(
+        "| bytes | flash, Cortex-M0 | Cortex-M4F | RISC-V, 32 bits | AArch64 | stack, Cortex-M3 | can panic |\n\
+         |---|--:|--:|--:|--:|--:|---|\n",
+    );
+    let agent = "agent: built-in commands and three more";
+    for (what, flash, stack, panics) in [
+        ("agent, three commands that read member by member", agent, "", "no"),
+        ("the three as types of `commands`", "the same, as types of guestwire::commands", "", "no"),
+        ("with the feature `serde`", "the same, with serde", "serde", "no"),
+        ("with serde-json-core", "the same, with serde-json-core (can panic)", "serde-json-core", "yes"),
+        ("member by member, with `defmt`", &format!("{agent}, with defmt"), "", "no"),
+    ] {
+        let flash = row(&sizes, "Flash, bytes", flash)?.join(" | ");
+        let stack = match stack {
+            "" => "",
+            stack => row(&sizes, "Stack, bytes, opt-level z", &format!("Agent::push, guest-exec through {stack}"))?[0],
+        };
+        text += &format!("| {what} | {flash} | {stack} | {panics} |\n");
+    }
+    Ok(text)
+}
+
+/// The cells after a name in the first table below a heading.
+fn row<'p>(page: &'p str, heading: &str, name: &str) -> Result<Vec<&'p str>, String> {
+    let (_, section) = page.split_once(&format!("\n## {heading}\n")).ok_or(format!("no page has '{heading}'"))?;
+    let rows = section.lines().map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim_matches([' ', '*'])));
+    let mut rows = rows.map(Iterator::collect::<Vec<_>>).filter(|row| row.len() > 1);
+    let row = rows.find(|row| row[0] == name).ok_or(format!("nothing under '{heading}' is called '{name}'"))?;
+    Ok(row[1..].to_vec())
+}

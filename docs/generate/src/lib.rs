@@ -6,6 +6,9 @@ pub mod buffers {}
 #[doc = include_str!("../../commands.md")]
 pub mod commands {}
 
+#[doc = include_str!("../../dependencies.md")]
+pub mod dependencies {}
+
 #[doc = include_str!("../../doors.md")]
 pub mod doors {}
 

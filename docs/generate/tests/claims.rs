@@ -64,6 +64,7 @@ const COMPLETE: &[(&str, &str)] = &[
     ("README.md", "Features"),
     ("docs/buffers.md", ""),
     ("docs/clients.md", ""),
+    ("docs/dependencies.md", ""),
     ("docs/line-faults.md", ""),
     ("docs/security.md", "A hostile host"),
     ("docs/security.md", "Limits"),

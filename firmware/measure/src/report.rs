@@ -149,7 +149,7 @@ const INTRODUCTION: &str = "\
 Written by `cargo run -p measure` in `firmware/`; CI fails when a figure grows by more than 3 %.
 
 Flash is `.text` and `.rodata` of a program that uses guestwire, less those of an empty one, with opt-level \"z\", LTO and
-one codegen unit. Each program links only if nothing in it can panic, and there is no allocator. One of them calls every
+one codegen unit. Each program links only if nothing in it can panic, except the one that says so, and there is no allocator. One of them calls every
 public function except `Debug` and `Display`, async functions (a future panics when it is polled after its end), and serde
 with `f32` and `f64` (`core` reads and prints them). Instructions and stack are counted on a Cortex-M3 (mps2-an385) in
 QEMU, independent of the host. The worst push is the most instructions that one byte took, in valid and broken input.

@@ -22,6 +22,14 @@ fn panic(panic: &core::panic::PanicInfo<'_>) -> ! {
     process::exit(101)
 }
 
+/// For `guest-exec`, each with a response of another kind.
+pub const EXEC_REQUESTS: &[&[u8]] = &[
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/\\u00e9\",\"arg\":[\"-c\",\"ls\"],\"capture-output\":true}}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",7]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"x\":[]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"env\":[\"A=b\"]}}",
+];
+
 /// Pseudo-random numbers, the same ones each time (xorshift32).
 pub struct Random(u32);
 

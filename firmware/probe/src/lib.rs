@@ -1,4 +1,4 @@
-//! A port for the probes, and a panic handler that does not link, so that no probe can panic.
+//! A port for the probes. Without the feature `may-panic` the panic handler does not link, so that no probe can panic.
 #![no_std]
 
 use core::convert::Infallible;
@@ -39,6 +39,13 @@ pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>) -> ! 
     }
 }
 
+#[cfg(feature = "may-panic")]
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[cfg(not(feature = "may-panic"))]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     unsafe extern "C" {
