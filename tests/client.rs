@@ -208,7 +208,7 @@ fn errors_for_people() {
     for (error, text) in [
         (ClientError::ResponseTooLong, "the response does not fit the receive buffer"),
         (ClientError::Broken(FrameError::Lost), "a broken frame: JSON parse error, bytes were lost"),
-        (ClientError::Unexpected, "a response that nobody waited for"),
+        (ClientError::Unexpected, "a response that was not asked for"),
         (ClientError::NothingAsked, "nothing was asked: synchronize or execute first"),
     ] {
         assert_eq!(error.to_string(), text);

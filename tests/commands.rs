@@ -552,3 +552,85 @@ fn shutting_down_powers_down_by_default() {
     }
     assert!(Shutdown { mode: Some("haltx".into()) }.mode().is_err());
 }
+
+/// 250 interfaces are no long string: they need a buffer that holds them.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn two_hundred_and_fifty_interfaces_are_read_typed() {
+    const COUNT: u64 = 250;
+
+    fn statistics(at: u64) -> InterfaceStatistics {
+        let many = at.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        InterfaceStatistics {
+            tx_packets: at,
+            rx_bytes: many,
+            rx_packets: many >> 9,
+            tx_bytes: !many,
+            ..Default::default()
+        }
+    }
+
+    fn name(at: u64) -> String {
+        format!("vethe{at:08x}")
+    }
+
+    fn addresses(at: u64) -> Vec<(IpAddressType, String, i64)> {
+        let last = (0..3).map(|index| (IpAddressType::Ipv6, format!("fe80::{index}:{at:x}:d8ff:fe00:6ee7"), 64));
+        [(IpAddressType::Ipv4, format!("10.{}.{}.1", at / 256, at % 256), 24)].into_iter().chain(last).collect()
+    }
+
+    struct Host;
+
+    impl Guest for Host {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[NetworkGetInterfaces::command(|_, call| {
+            call.respond()?.array(|interfaces| {
+                (0..COUNT).try_for_each(|at| {
+                    interfaces.element().encode(NetworkInterface {
+                        name: name(at).as_str().into(),
+                        ip_addresses: Some(List::of(&|list| {
+                            addresses(at).iter().try_for_each(|(version, address, prefix)| {
+                                list.element().encode(IpAddress {
+                                    ip_address_type: *version,
+                                    ip_address: address.as_str().into(),
+                                    prefix: *prefix,
+                                })
+                            })
+                        })),
+                        statistics: Some(statistics(at)),
+                        hardware_address: Some("02:42:ac:11:00:02".into()),
+                    })
+                })
+            })
+        })];
+    }
+
+    let mut agent: Box<Agent<Host, 256, { 192 << 10 }>> = Box::new(Agent::new(Host));
+    let mut client: Box<Client<{ 160 << 10 }, 256>> = Box::default();
+    client.synchronize(7);
+    let mut response = Vec::new();
+    for step in 0..2 {
+        assert_eq!(agent.push_slice(client.transmit()), client.transmit().len());
+        client.transmitted(usize::MAX);
+        response = agent.transmit().to_vec();
+        agent.transmitted(usize::MAX);
+        if step == 0 {
+            assert_eq!(client.push_slice(&response).1, Ok(Some(Reply::Synchronized)));
+            client.request(NetworkGetInterfaces {}).expect("in step");
+        }
+    }
+    assert!(response.len() > 125_000, "{}", response.len());
+    let (_, Ok(Some(Reply::Return(value)))) = client.push_slice(&response) else { panic!("they are returned") };
+    let interfaces = NetworkGetInterfaces::returned(value).expect("a list");
+    let mut count = 0;
+    for (at, interface) in (0..).zip(interfaces.iter()) {
+        assert!(interface.name == *name(at));
+        let listed: Vec<_> = (interface.ip_addresses.expect("a list").iter())
+            .map(|one| (one.ip_address_type, one.ip_address.to_string(), one.prefix))
+            .collect();
+        assert_eq!(listed, addresses(at));
+        assert_eq!(format!("{:?}", interface.statistics), format!("{:?}", Some(statistics(at))));
+        count += 1;
+    }
+    assert_eq!(count, COUNT);
+}

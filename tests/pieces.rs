@@ -7,13 +7,13 @@ use core::convert::Infallible;
 use guestwire::agent::AgentLent;
 use guestwire::client::Execute;
 use guestwire::frame::Piece;
-use guestwire::{Call, Client, Command, CommandResult, Guest, Reply};
+use guestwire::{Call, Client, Command, CommandError, CommandResult, Guest, Reply};
 use random::Random;
 use serde_json::{Value, json};
 
 /// What a guest has seen of the strings that it takes in pieces.
 #[derive(Default)]
-struct Staging {
+struct Staging<const DEFERS: bool = false> {
     /// Each string that is whole or begun, with the member's name.
     strings: Vec<(String, Vec<u8>)>,
     longest: usize,
@@ -21,9 +21,16 @@ struct Staging {
     ran: Vec<Vec<(String, Vec<u8>)>>,
     discarded: usize,
     frozen: bool,
+    /// How often the next piece is not taken.
+    blocks: usize,
+    /// How often `write-later` has no answer yet.
+    owes: usize,
+    cancelled: usize,
+    /// All that it was told, in order.
+    heard: Vec<String>,
 }
 
-impl Guest for Staging {
+impl<const DEFERS: bool> Guest for Staging<DEFERS> {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
         Command::new("write", write),
@@ -33,10 +40,25 @@ impl Guest for Staging {
             commit(staging, call)
         }),
         Command::new("refused", |_, call| call.respond()?.done()),
+        Command::new("write-later", |staging: &mut Self, call| {
+            call.arguments.streamed("buf-b64")?;
+            call.arguments.optional_integer("handle")?;
+            if staging.owes > 0 {
+                staging.owes -= 1;
+                return Err(CommandError::WouldBlock);
+            }
+            commit(staging, call)
+        }),
     ];
-    const STREAMED: &'static [&'static str] = &["a", "b", "buf-b64"];
+    const STREAMED: &'static [&'static str] = &["a", "b", "buf-b64", LONG_NAME];
+    const DEFERS: bool = DEFERS;
 
     fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        if self.blocks > 0 {
+            self.blocks -= 1;
+            return Err(nb::Error::WouldBlock);
+        }
+        self.heard.push(format!("{piece:?}"));
         if piece.is_first {
             self.strings.push((piece.member.into(), Vec::new()));
         }
@@ -49,8 +71,14 @@ impl Guest for Staging {
     }
 
     fn discarded(&mut self) {
+        assert!(!self.strings.is_empty(), "there is something to discard");
         self.strings.clear();
         self.discarded += 1;
+        self.heard.push("discarded".into());
+    }
+
+    fn cancelled(&mut self) {
+        self.cancelled += 1;
     }
 
     fn is_frozen(&self) -> bool {
@@ -62,14 +90,20 @@ impl Guest for Staging {
     }
 }
 
-fn write(staging: &mut Staging, call: Call<'_>) -> CommandResult {
+const LONG_NAME: &str = match core::str::from_utf8(&[b'n'; 200]) {
+    Ok(name) => name,
+    Err(_) => "",
+};
+
+fn write<const DEFERS: bool>(staging: &mut Staging<DEFERS>, call: Call<'_>) -> CommandResult {
     call.arguments.streamed("buf-b64")?;
     call.arguments.optional_integer("handle")?;
     commit(staging, call)
 }
 
-fn commit(staging: &mut Staging, call: Call<'_>) -> CommandResult {
+fn commit<const DEFERS: bool>(staging: &mut Staging<DEFERS>, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
+    staging.heard.push("ran".into());
     staging.ran.push(core::mem::take(&mut staging.strings));
     response.done()
 }
@@ -303,4 +337,446 @@ fn an_upload_of_48_kib_through_256_bytes() {
     let (staging, sent) = run(Staging::default(), 256, request.as_bytes(), &[1460]);
     assert_eq!(staging.ran[0][0].1, digits.as_bytes());
     assert_eq!(serde_json::from_str::<Value>(&sent).expect("JSON"), json!({"return": {}, "id": 9}));
+}
+
+/// Where `RX` is 74, each piece of its string has 30 bytes.
+const REQUEST: &[u8] = br#"{"execute":"write","arguments":{"buf-b64":"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmn","handle":1},"id":1}"#;
+const CONTENT: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmn";
+
+/// Pushes all that is taken, and returns what is sent.
+fn push<const DEFERS: bool>(agent: &mut AgentLent<'_, Staging<DEFERS>>, bytes: &[u8]) -> String {
+    let mut sent = Vec::new();
+    let mut rest = bytes;
+    loop {
+        let taken = agent.push_slice(rest);
+        rest = &rest[taken..];
+        let transmitted = agent.transmit().len();
+        sent.extend(agent.transmit());
+        agent.transmitted(usize::MAX);
+        if taken == 0 && transmitted == 0 {
+            return String::from_utf8(sent).expect("UTF-8");
+        }
+    }
+}
+
+/// What ends a frame before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Lost,
+    Corrupted,
+    Reset,
+    Sentinel,
+    Break,
+}
+
+const ENDS: [End; 5] = [End::Lost, End::Corrupted, End::Reset, End::Sentinel, End::Break];
+
+fn end<const DEFERS: bool>(agent: &mut AgentLent<'_, Staging<DEFERS>>, end: End) -> String {
+    match end {
+        End::Lost => agent.lost(),
+        End::Corrupted => agent.corrupted(),
+        End::Reset => agent.reset(),
+        End::Sentinel => return push(agent, b"\xFF"),
+        End::Break => return push(agent, b"\x01"),
+    }
+    push(agent, b"")
+}
+
+#[test]
+fn whatever_ends_a_frame_discards_it_once_and_the_next_one_is_served() {
+    for (how, cut) in ENDS.iter().flat_map(|how| (1..REQUEST.len()).map(move |cut| (*how, cut))) {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        assert_eq!(push(&mut agent, &REQUEST[..cut]), "");
+        let pieces = agent.guest().pieces;
+        let sent = end(&mut agent, how);
+        assert_eq!(sent.is_empty(), matches!(how, End::Reset | End::Sentinel), "{how:?} after {cut}: {sent}");
+        assert_eq!(agent.guest().discarded, usize::from(pieces > 0), "{how:?} after {cut}");
+        assert_eq!(push(&mut agent, b"\xFF"), "");
+        assert_eq!(push(&mut agent, REQUEST), "{\"return\": {}, \"id\": 1}\n", "{how:?} after {cut}");
+        let staging = agent.guest();
+        assert_eq!((staging.discarded, staging.ran.len()), (usize::from(pieces > 0), 1), "{how:?} after {cut}");
+        assert_eq!(staging.ran[0], [("buf-b64".into(), CONTENT.to_vec())], "{how:?} after {cut}");
+    }
+}
+
+#[test]
+fn pieces_come_while_a_response_is_sent_and_the_command_runs_after_it() {
+    let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+    let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+    let ping = br#"{"execute":"guest-ping"}"#;
+    assert_eq!(agent.push_slice(ping), ping.len());
+    agent.transmitted(1);
+    assert_eq!(agent.push_slice(REQUEST), REQUEST.len());
+    assert!(agent.guest().pieces > 2 && agent.guest().ran.is_empty());
+    // What is lost now concerns what follows.
+    agent.lost();
+    assert_eq!(agent.guest().discarded, 0);
+    agent.transmitted(usize::MAX);
+    assert_eq!((agent.guest().discarded, agent.guest().ran.len()), (0, 1));
+    assert_eq!(agent.transmit(), b"{\"return\": {}, \"id\": 1}\n");
+}
+
+#[test]
+fn a_piece_that_would_block_is_given_again_and_no_byte_is_taken_before() {
+    let mut heard = Vec::new();
+    for blocks in 0..3 {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        let mut sent = String::new();
+        for byte in REQUEST {
+            agent.guest_mut().blocks = blocks;
+            assert!(agent.push(*byte));
+            for left in (0..blocks).rev() {
+                if agent.owes() {
+                    assert!(!agent.push(b'}') && agent.transmit().is_empty() && agent.guest().blocks == left);
+                    agent.transmitted(usize::MAX);
+                    assert_eq!(agent.guest().blocks, left, "it is not asked");
+                    agent.retry();
+                }
+            }
+            assert!(!agent.owes());
+            sent += &push(&mut agent, b"");
+        }
+        assert_eq!(sent, "{\"return\": {}, \"id\": 1}\n");
+        assert_eq!((agent.guest().discarded, agent.guest().cancelled), (0, 0));
+        heard.push(agent.guest().heard.clone());
+    }
+    assert!(heard[0].len() > 3 && heard.iter().all(|one| *one == heard[0]));
+}
+
+#[test]
+fn a_piece_that_would_block_while_a_response_is_sent_is_given_again_after_it() {
+    let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+    let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+    let ping = br#"{"execute":"guest-ping"}"#;
+    assert_eq!(agent.push_slice(ping), ping.len());
+    agent.guest_mut().blocks = 2;
+    let taken = agent.push_slice(REQUEST);
+    assert!(taken < REQUEST.len() && agent.guest().pieces == 0 && !agent.owes());
+    agent.transmitted(usize::MAX);
+    assert!(agent.owes() && agent.guest().blocks == 0);
+    agent.retry();
+    assert!(!agent.owes() && agent.guest().pieces == 1);
+    assert_eq!(push(&mut agent, &REQUEST[taken..]), "{\"return\": {}, \"id\": 1}\n");
+}
+
+/// The frame is at its first, its second or its last piece.
+#[test]
+fn a_piece_that_is_owed_ends_with_its_frame() {
+    let mut pieces_before = Vec::new();
+    for (how, after) in ENDS
+        .iter()
+        .filter(|how| !matches!(how, End::Sentinel | End::Break))
+        .flat_map(|how| [0, 1, 2].map(|after| (*how, after)))
+    {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        let mut rest = REQUEST;
+        while !agent.owes() {
+            agent.guest_mut().blocks = usize::from(agent.guest().pieces == after);
+            rest = &rest[agent.push_slice(&rest[..1])..];
+        }
+        let sent = end(&mut agent, how);
+        assert_eq!(sent.is_empty(), how == End::Reset, "{how:?}: {sent}");
+        assert!(!agent.owes());
+        let staging = agent.guest();
+        assert_eq!((staging.pieces, staging.discarded), (after, after.min(1)), "{how:?}");
+        assert_eq!(staging.cancelled, 0, "no command owes an answer");
+        pieces_before.push(staging.pieces);
+        agent.guest_mut().blocks = 0;
+        assert_eq!(push(&mut agent, &[b"\xFF", REQUEST].concat()), "{\"return\": {}, \"id\": 1}\n");
+        assert_eq!(agent.guest().ran, [[("buf-b64".into(), CONTENT.to_vec())]]);
+    }
+}
+
+#[test]
+fn a_piece_that_is_cancelled_is_answered_with_an_error_when_the_request_is_whole() {
+    for after in 0..3 {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        agent.cancel();
+        let mut rest = REQUEST;
+        while !agent.owes() {
+            agent.guest_mut().blocks = usize::from(agent.guest().pieces == after);
+            rest = &rest[agent.push_slice(&rest[..1])..];
+        }
+        agent.cancel();
+        assert!(!agent.owes() && agent.transmit().is_empty());
+        assert_eq!(agent.guest().discarded, after.min(1));
+        let sent = push(&mut agent, rest);
+        assert!(sent.contains("The command was cancelled") && sent.contains("\"id\": 1"), "{sent}");
+        let staging = agent.guest();
+        assert_eq!((staging.pieces, staging.discarded, staging.cancelled), (after, after.min(1), 0));
+        assert!(staging.ran.is_empty());
+        assert_eq!(push(&mut agent, REQUEST), "{\"return\": {}, \"id\": 1}\n");
+    }
+}
+
+#[test]
+fn a_command_that_owes_its_answer_keeps_its_pieces_until_then() {
+    let request = core::str::from_utf8(REQUEST).expect("UTF-8").replace("write", "write-later");
+    let owing = || Staging::<true> { owes: 3, ..Staging::default() };
+    for how in [None, Some(End::Lost), Some(End::Corrupted), Some(End::Reset)] {
+        for is_cancelled in [false, true] {
+            let (mut receive, mut transmit) = ([0; 80], [0; 1024]);
+            let mut agent = AgentLent::over(owing(), &mut receive, &mut transmit).unwrap();
+            assert_eq!(push(&mut agent, request.as_bytes()), "");
+            assert!(agent.owes() && agent.guest().pieces > 2);
+            agent.retry();
+            assert!(agent.owes() && agent.guest().discarded == 0);
+            if let Some(how) = how {
+                end(&mut agent, how);
+            }
+            let is_dropped = how == Some(End::Reset);
+            assert_eq!(agent.owes(), !is_dropped);
+            if is_cancelled {
+                agent.cancel();
+            }
+            agent.retry();
+            agent.retry();
+            let staging = agent.guest();
+            let is_run = !is_cancelled && !is_dropped;
+            assert_eq!(staging.ran.len(), usize::from(is_run), "{how:?}");
+            let given_up = usize::from(!is_run);
+            assert_eq!((staging.discarded, staging.cancelled), (given_up, given_up), "{how:?}");
+            assert!(!agent.owes() && agent.guest().strings.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_guest_that_does_not_defer_and_would_block_refuses_the_request() {
+    for after in 0..3 {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        let mut sent = String::new();
+        for byte in REQUEST {
+            agent.guest_mut().blocks = usize::from(agent.guest().pieces == after);
+            assert!(agent.push(*byte) && !agent.owes());
+            sent += &push(&mut agent, b"");
+        }
+        assert!(sent.contains("The command was cancelled"), "{sent}");
+        let staging = agent.guest();
+        assert_eq!((staging.pieces, staging.discarded, staging.ran.len()), (after, after.min(1), 0));
+    }
+}
+
+#[test]
+fn what_is_no_string_gives_no_pieces_and_is_an_error() {
+    for value in [json!(5), json!(null), json!(true), json!(["x"]), json!({"buf-b64": "x"}), json!([{"buf-b64": "x"}])]
+    {
+        let request = format!(r#"{{"execute":"write","arguments":{{"buf-b64":{value}}}}}"#);
+        let (staging, sent) = run(Staging::default(), 128, request.as_bytes(), &[9]);
+        assert_eq!((staging.pieces, staging.ran.len()), (0, 0), "{request}");
+        assert!(sent.contains("Invalid parameter type for 'buf-b64', expected: string"), "{request}: {sent}");
+    }
+}
+
+#[test]
+fn a_command_that_returns_an_error_discards_its_pieces_once() {
+    for (arguments, error) in [
+        (r#""buf-b64":"one","buf-b64":"two""#, "duplicate key"),
+        (r#""buf-b64":"one","handle":1,"buf-b64":"two""#, "duplicate key"),
+        (r#""buf-b64":"one","buf-b64":2"#, "duplicate key"),
+        (r#""buf-b64":"one","handle":"x""#, "Invalid parameter type for 'handle'"),
+        (r#""a":"one""#, "Parameter 'buf-b64' is missing"),
+        (r#""buf-b64":"one","a":"two""#, "Parameter 'a' is unexpected"),
+    ] {
+        let request = format!(r#"{{"execute":"write","arguments":{{{arguments}}}}}"#);
+        let (staging, sent) = run(Staging::default(), 128, request.as_bytes(), &[9]);
+        assert!(sent.contains(error), "{request}: {sent}");
+        assert!(staging.ran.is_empty() && staging.strings.is_empty(), "{request}: {:?}", staging.strings);
+        assert_eq!(staging.discarded, 1, "{request}");
+    }
+}
+
+#[test]
+fn a_request_that_is_not_one_discards_its_pieces_once() {
+    let arguments = r#""arguments":{"buf-b64":"content"}"#;
+    for (frame, is_answered) in [
+        (format!(r#"{{"return":{{}},{arguments}}}"#), false),
+        (format!(r#"{{{arguments},"error":{{}}}}"#), false),
+        (format!(r#"{{"execute":"write",{arguments},"return":{{}}}}"#), true),
+        (format!("{{{arguments}}}"), true),
+        (format!(r#"{{"execute":5,{arguments}}}"#), true),
+        (format!(r#"{{"execute":"write",{arguments},{arguments}}}"#), true),
+        (format!(r#"{{"execute":"write",{arguments},"execute":"write"}}"#), true),
+        (format!(r#"{{"execute":"write",{arguments},"x":1}}"#), true),
+    ] {
+        let (staging, sent) = run(Staging::default(), 256, frame.as_bytes(), &[9]);
+        assert_eq!(sent.contains("error"), is_answered, "{frame}: {sent}");
+        assert_eq!((staging.ran.len(), staging.discarded), (0, 1), "{frame}");
+    }
+}
+
+#[test]
+fn frozen_between_two_pieces_it_discards_them_and_does_not_run() {
+    for (thawed_after, error) in [(usize::MAX, "the agent is in frozen state"), (110, "The command was cancelled")] {
+        let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
+        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        let mut sent = String::new();
+        for (at, byte) in REQUEST.iter().enumerate() {
+            agent.guest_mut().frozen = agent.guest().pieces > 0 && at < thawed_after;
+            sent += &push(&mut agent, &[*byte]);
+        }
+        assert!(sent.contains(error), "{sent}");
+        assert_eq!((agent.guest().pieces, agent.guest().discarded, agent.guest().ran.len()), (1, 1, 0));
+    }
+}
+
+#[test]
+fn an_id_with_a_member_of_that_name_comes_back_whole() {
+    let id = json!({"buf-b64": "inner", "arguments": {"buf-b64": "x"}});
+    for request in [
+        format!(r#"{{"id":{id},"execute":"write","arguments":{{"buf-b64":"outer"}}}}"#),
+        format!(r#"{{"execute":"write","arguments":{{"buf-b64":"outer"}},"id":{id}}}"#),
+    ] {
+        let (staging, sent) = run(Staging::default(), 128, request.as_bytes(), &[9]);
+        assert_eq!(serde_json::from_str::<Value>(&sent).expect("JSON"), json!({"return": {}, "id": id}));
+        assert_eq!(staging.ran, [[("buf-b64".into(), b"outer".to_vec())]]);
+    }
+}
+
+#[test]
+fn names_of_200_bytes() {
+    let request = |content| format!(r#"{{"execute":"write-both","arguments":{{"{LONG_NAME}":"{content}","a":""}}}}"#);
+    let (shortest, request) = (request("").len(), request(&"x".repeat(300)));
+    for (receive, fits) in [(shortest - 1, false), (shortest, true), (400, true)] {
+        let (staging, sent) = run(Staging::default(), receive, request.as_bytes(), &[90]);
+        let error = if fits { "is unexpected" } else { "JSON token size limit exceeded" };
+        assert!(sent.contains(error), "{receive}: {sent}");
+        assert_eq!(staging.discarded, usize::from(staging.pieces > 0), "{receive}");
+    }
+    let other = "m".repeat(200);
+    let request =
+        format!(r#"{{"execute":"write-both","arguments":{{"a":"{0}","{other}":1,"b":"{0}"}}}}"#, "x".repeat(300));
+    let (staging, sent) = run(Staging::default(), 300, request.as_bytes(), &[90]);
+    assert!(sent.contains("is unexpected"), "{sent}");
+    let lengths: Vec<_> = staging.heard.iter().map(|heard| heard.matches('x').count()).collect();
+    assert_eq!(lengths.iter().sum::<usize>(), 600, "{lengths:?}");
+}
+
+/// I3: what becomes of a stream depends on its bytes and on what was called between which of them.
+#[test]
+fn pieces_do_not_depend_on_chunks_whatever_else_happens() {
+    for seed in 0..1000 {
+        let mut random = Random(seed);
+        let receive = SMALLEST + random.below(60);
+        let mut parts = Vec::new();
+        for _ in 0..1 + random.below(5) {
+            let content = escaped(&text(&mut random, 120), &mut random);
+            let request =
+                format!(r#"{{"execute":"write","arguments":{{"buf-b64":{content},"handle":1}}}}"#).into_bytes();
+            let cut = if random.one_in(2) { request.len() } else { random.below(request.len()) };
+            parts.push((request[..cut].to_vec(), random.pick(&ENDS)));
+        }
+        let play = |longest_chunk: usize| {
+            let mut random = Random(seed);
+            let (mut receive, mut transmit) = (vec![0; receive], [0; 1024]);
+            let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+            let mut sent = String::new();
+            for (bytes, how) in &parts {
+                let mut rest = &bytes[..];
+                while !rest.is_empty() {
+                    let chunk = 1 + random.below(rest.len().min(longest_chunk));
+                    sent += &push(&mut agent, &rest[..chunk]);
+                    rest = &rest[chunk..];
+                }
+                sent += &end(&mut agent, *how);
+            }
+            (agent.guest().heard.clone(), sent)
+        };
+        let by_byte = play(1);
+        assert_eq!(play(usize::MAX), by_byte, "{seed}");
+        assert_eq!(play(7), by_byte, "{seed}");
+    }
+}
+
+type SmallClient = Client<64, 256>;
+
+/// A client that has asked for pieces of `out-data`, and the response up to somewhere in it.
+fn client_in_mid_response(response: &[u8]) -> (SmallClient, usize) {
+    let mut client = SmallClient::new();
+    client.synchronize(7);
+    assert_eq!(client.push_slice(b"\xFF{\"return\": 7}").1, Ok(Some(Reply::Synchronized)));
+    client.execute(Execute::new("x").pieces(&["out-data"])).expect("in step");
+    client.transmitted(usize::MAX);
+    let (mut rest, mut pieces) = (response, 0);
+    while !rest.is_empty() {
+        let (taken, reply) = client.push_slice(rest);
+        rest = &rest[taken..];
+        match reply.expect("in step") {
+            Some(Reply::Piece(_)) => pieces += 1,
+            other => assert_eq!(other, None),
+        }
+    }
+    (client, pieces)
+}
+
+#[test]
+fn a_client_whose_response_ends_early_hears_one_error_and_then_only_what_it_asks_next() {
+    let response = format!(r#"{{"return":{{"out-data":"{}","exited":true}},"id":8}}"#, "x".repeat(90)).into_bytes();
+    for (how, cut) in ENDS.iter().flat_map(|how| (1..response.len()).map(move |cut| (*how, cut))) {
+        let (mut client, _) = client_in_mid_response(&response[..cut]);
+        match how {
+            End::Lost => assert!(client.lost().is_err()),
+            End::Corrupted => assert!(client.corrupted().is_err()),
+            End::Reset => assert!(!client.reset()),
+            End::Sentinel => assert!(client.push(0xFF).is_err()),
+            End::Break => assert!(client.push(1).is_err()),
+        }
+        assert!(!client.is_ready());
+        client.synchronize(9);
+        client.transmitted(usize::MAX);
+        // The answer to an earlier synchronization comes first.
+        let bytes = [&response[cut..], b"\xFF{\"return\": 5}\n\xFF{\"return\": 9}"].concat();
+        let (taken, reply) = client.push_slice(&bytes);
+        assert_eq!((taken, reply), (bytes.len(), Ok(Some(Reply::Synchronized))), "{how:?} after {cut}");
+        client.execute("x").expect("in step");
+        client.transmitted(usize::MAX);
+        let (_, reply) = client.push_slice(br#"{"return":{"out-data":"y"},"id":10}"#);
+        assert!(
+            matches!(reply, Ok(Some(Reply::Return(value))) if value.as_bytes() == br#"{"out-data":"y"}"#),
+            "{how:?} after {cut}"
+        );
+    }
+}
+
+#[test]
+fn a_client_that_gives_up_in_mid_string_hears_no_more_of_it() {
+    let response = format!(r#"{{"return":{{"out-data":"{}"#, "x".repeat(90)).into_bytes();
+    for plain in [false, true] {
+        let (mut client, pieces) = client_in_mid_response(&response);
+        assert!(pieces > 1);
+        match plain {
+            true => client.synchronize_plain(9),
+            false => client.synchronize(9),
+        }
+        client.transmitted(usize::MAX);
+        let bytes = b"\n\xFF{\"return\": 5}\n\xFF{\"return\": 9}";
+        assert_eq!(client.push_slice(bytes), (bytes.len(), Ok(Some(Reply::Synchronized))), "plain: {plain}");
+    }
+}
+
+#[test]
+fn pieces_of_what_is_another_response_or_none_are_discarded_once() {
+    let returned = format!(r#""return":{{"out-data":"{}"}}"#, "x".repeat(90));
+    for frame in [
+        format!(r#"{{{returned},"id":7}}"#),
+        format!(r#"{{{returned},"id":"8"}}"#),
+        format!(r#"{{{returned},"id":8,"execute":"x"}}"#),
+        format!(r#"{{{returned},"id":8,"id":8}}"#),
+        format!(r#"{{{returned},"error":{{}}}}"#),
+    ] {
+        let (mut client, _) = client_in_mid_response(&frame.as_bytes()[..frame.len() - 1]);
+        assert_eq!(client.push(b'}'), Ok(Some(Reply::Discarded)), "{frame}");
+        let (_, reply) = client.push_slice(br#"{"return":{},"id":8}"#);
+        assert!(matches!(reply, Ok(Some(Reply::Return(_)))), "{frame}: {reply:?}");
+    }
+    let (mut client, _) = client_in_mid_response(&returned.as_bytes()[..0]);
+    for byte in format!(r#"{{"x":1,{returned},"error":{{}},"id":8"#).bytes() {
+        assert!(matches!(client.push(byte), Ok(None | Some(Reply::Piece(_)))));
+    }
+    assert!(matches!(client.push(b'}'), Ok(Some(Reply::Error(_)))), "libvirt's way, too");
 }

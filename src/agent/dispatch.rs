@@ -29,7 +29,7 @@ pub(super) enum Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)] // so that `None` is 0 and an agent's memory starts as zeros
 pub(super) enum Pieces {
-    /// There are none, or the command has them.
+    /// There are none, or the command has taken them.
     None,
     /// The guest has been given some.
     Given,
@@ -131,13 +131,15 @@ fn execute<'q, S: Service>(
     if attempt == Attempt::Refused {
         return cancelled();
     }
-    if !S::STREAMED.is_empty() {
-        *pieces = Pieces::None; // they are the command's now
-    }
     let mut arguments = envelope.arguments();
     let mut response = Response::begin(success, *id, transmit);
     match handler(service, Call { arguments: &mut arguments, command: name, response: &mut response }) {
-        Ok(response) => Ok(Some(if response.is_error || success != Success::Nothing { response.length } else { 0 })),
+        Ok(response) => {
+            if !S::STREAMED.is_empty() {
+                *pieces = Pieces::None; // the command has taken them
+            }
+            Ok(Some(if response.is_error || success != Success::Nothing { response.length } else { 0 }))
+        }
         Err(CommandError::WouldBlock) if S::DEFERS => Ok(None),
         Err(CommandError::NotFound) if S::CATCH_ALL.is_some() => refusal(NOT_FOUND),
         Err(error) => {

@@ -77,7 +77,8 @@ pub trait Guest: Sized + 'static {
         Ok(())
     }
 
-    /// The pieces since the last command belong to a request that is not run. Called once for each such request.
+    /// The pieces so far belong to a request that is not run, or whose command returned a
+    /// [`CommandError`](crate::CommandError). Called once for each such request.
     fn discarded(&mut self) {}
 
     /// The command that owes its answer is not called again: its request was dropped or answered with an error.

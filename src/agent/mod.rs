@@ -453,7 +453,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 0
             })
         });
-        if Self::STREAMS && signal == Signal::Frame {
+        if Self::STREAMS && signal == Signal::Frame && is_done {
             self.discard();
         }
         is_done

@@ -231,6 +231,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
+        self.has_pieces = false; // nobody waits for the rest of them
         self.transmit.replace(|buffer| write_sync(buffer, command, id));
     }
 
@@ -326,7 +327,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         written?;
         self.last = id;
         self.state = State::AwaitReply { id, silent: request.silent, streamed: request.streamed };
-        (self.stream, self.has_pieces) = (Stream::new(), false);
+        self.stream = Stream::new();
         Ok(())
     }
 
@@ -598,7 +599,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             next => self.state = next,
         }
         let verdict = match verdict {
-            Verdict::Nothing if self.has_pieces => Verdict::Discarded,
+            // An error beside a return value, and without `id`: the request still waits for its response.
+            Verdict::Nothing | Verdict::Response(Outcome::Unattributed, _) if self.has_pieces => Verdict::Discarded,
             verdict => verdict,
         };
         self.has_pieces = false;

@@ -25,11 +25,11 @@ const PROBES: &[(&str, &str)] = &[
     ("agent", "agent: built-in commands and three more"),
     ("agent-typed", "the same, as types of guestwire::commands"),
     ("agent-serde", "the same, with serde"),
+    ("agent-serde-json-core", "the same, with serde-json-core (can panic)"),
     ("agent-lent", "the same, over lent buffers"),
     ("agent-table", "the same, over lent buffers, the table at run time"),
     ("agent-deferred", "the same, one of the three answers later"),
     ("agent-pieces", "the same, and guest-file-write in pieces"),
-    ("agent-serde-json-core", "the same, with serde-json-core (can panic)"),
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
 
