@@ -81,14 +81,14 @@ impl Guest for Flash {
     }
 
     fn discarded(&mut self) {
-        assert_eq!(self.begun, None, "they are the command's");
+        assert_eq!(self.begun, None, "it was not told that the command is cancelled");
         assert!(self.staged.take().is_some(), "there is nothing to discard");
         self.discarded += 1;
     }
 
     fn cancelled(&mut self) {
         assert!(self.begun.take().is_some(), "no command has begun");
-        self.staged = None;
+        assert!(self.staged.is_some(), "they are discarded after that");
         self.cancelled += 1;
     }
 }
@@ -143,6 +143,31 @@ fn a_reset_discards_what_was_taken_once() {
         agent.reset();
         assert!(!agent.owes());
         assert_eq!((agent.guest().discarded, agent.guest().cancelled), (taken.min(1), 0));
+        assert_eq!(exchange(&mut agent, PING), PONG);
+    }
+}
+
+/// A command has begun with them, and does not end: the guest is told of both.
+#[test]
+fn a_command_that_is_dropped_leaves_its_pieces_to_be_discarded() {
+    for end in [Writing::reset as fn(&mut Writing), Writing::cancel] {
+        // As many as there are, so that none is left for the command.
+        let mut agent: Writing = Agent::new(Flash::default());
+        let request = request(20, &mut Random(0)).into_bytes();
+        let mut rest = request.trim_ascii();
+        while !rest.is_empty() {
+            rest = &rest[agent.push_slice(rest)..];
+            while agent.owes() && agent.guest().begun.is_none() {
+                agent.guest_mut().ready = 1;
+                agent.retry();
+            }
+        }
+        assert!(agent.owes());
+        agent.retry();
+        assert_eq!(agent.guest().discarded, 0, "it may still answer");
+        end(&mut agent);
+        agent.reset();
+        assert_eq!((agent.guest().discarded, agent.guest().cancelled), (1, 1));
         assert_eq!(exchange(&mut agent, PING), PONG);
     }
 }

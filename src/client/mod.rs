@@ -14,6 +14,7 @@ use crate::json::value::Value;
 use crate::length::Length;
 use crate::log::{debug, warn};
 use crate::message::{ErrorResponse, RawResponse};
+use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 use crate::transmit::Transmit;
 
@@ -369,7 +370,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Reply<'_>>, ClientError>) {
         let mut rest = bytes;
         let verdict = self.step_slice(&mut rest);
-        (bytes.len().saturating_sub(rest.len()), self.reply(verdict))
+        (Offset::of_rest(rest, bytes).index(), self.reply(verdict))
     }
 
     /// Takes bytes from `read` until they make a reply or an error, or `read` has no more.
@@ -567,7 +568,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             *bytes = rest;
         }
         let at = bytes.iter().position(|byte| *byte == SENTINEL);
-        *bytes = at.and_then(|at| bytes.get(at.saturating_add(1)..)).unwrap_or_default();
+        let from = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
+        *bytes = from.split_first().map_or(&[], |(_, rest)| rest);
         if at.is_some() {
             self.decoder.reset();
             self.state = State::AwaitSyncReply { id };
@@ -712,8 +714,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// Where in the frame a value of it is.
     fn span(&self, value: Value<'_>) -> Span {
-        let start = self.decoder.frame().value().before(value).len() as Length;
-        Span { start, end: start.wrapping_add(value.as_bytes().len() as Length) }
+        let start = Offset::end(self.decoder.frame().value().before(value));
+        let end = start.plus(value.as_bytes().len());
+        Span { start: start.index() as Length, end: end.index() as Length }
     }
 
     fn value(&self, span: Span) -> Value<'_> {
