@@ -20,6 +20,10 @@ mod frame {
     pub mod nesting;
 }
 
+#[path = "../../../src/offset.rs"]
+#[allow(dead_code, reason = "it is the crate's")]
+mod offset;
+
 use std::path::{Path, PathBuf};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -31,6 +31,12 @@ pub fn write(byte: u8) -> nb::Result<(), Infallible> {
     Ok(())
 }
 
+pub fn stop() -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
 /// What a program with an agent does.
 pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>) -> ! {
     loop {

@@ -81,13 +81,13 @@ impl Update {
             let place = self.page.get_mut(staged % flash::PAGE);
             *place.ok_or(CommandError::DoesNotFit)? = byte.map_err(|_| NOT_BASE64)?;
             staged = staged.saturating_add(1);
-            if staged % flash::PAGE == 0 {
+            if staged.is_multiple_of(flash::PAGE) {
                 write(staged, &self.page)?;
             }
         }
         if piece.is_last {
             self.base64.end().map_err(|_| NOT_BASE64)?;
-            if staged % flash::PAGE != 0 {
+            if !staged.is_multiple_of(flash::PAGE) {
                 write(staged, &self.page)?;
             }
         }
