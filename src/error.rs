@@ -93,7 +93,7 @@ impl<P: Error + 'static, E: Error + 'static> Error for LineError<P, E> {
 /// ```
 /// use guestwire::{BuildError, client::ClientLent};
 ///
-/// assert!(matches!(ClientLent::over(&mut [0; 8], &mut [0; 256]), Err(BuildError::ReceiveTooSmall)));
+/// assert!(matches!(ClientLent::new(&mut [0; 8], &mut [0; 256]), Err(BuildError::ReceiveTooSmall)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

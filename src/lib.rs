@@ -234,7 +234,7 @@ pub use sentinel::SENTINEL;
 ///     }
 /// }
 /// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-/// let mut agent = AgentLent::over(Script, &mut receive, &mut transmit).unwrap();
+/// let mut agent = AgentLent::new(Script, &mut receive, &mut transmit).unwrap();
 /// let _ = futures::executor::block_on(agent.run(&mut Port));
 /// ```
 ///
@@ -263,7 +263,7 @@ pub use sentinel::SENTINEL;
 ///     }
 /// }
 /// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-/// let mut agent = AgentLent::over(Script, &mut receive, &mut transmit).unwrap();
+/// let mut agent = AgentLent::new(Script, &mut receive, &mut transmit).unwrap();
 /// let _ = futures::executor::block_on(agent.run(&mut Port));
 /// ```
 #[cfg(doctest)]

@@ -438,7 +438,7 @@ fn changing() -> Changing {
 fn a_command_that_is_removed_meanwhile_is_not_found() {
     for is_cancelled in [false, true] {
         let (mut receive, mut transmit) = ([0; 128], [0; 512]);
-        let mut agent = AgentLent::over(changing(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(changing(), &mut receive, &mut transmit).unwrap();
         let request = request("wait", 1);
         assert_eq!(agent.push_slice(request.as_bytes()), request.trim_end().len());
         assert!(agent.owes());
@@ -462,7 +462,7 @@ fn a_command_that_is_removed_meanwhile_is_not_found() {
 #[test]
 fn a_command_is_found_although_its_place_has_changed() {
     let (mut receive, mut transmit) = ([0; 128], [0; 512]);
-    let mut agent = AgentLent::over(changing(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(changing(), &mut receive, &mut transmit).unwrap();
     let request = request("wait", 1);
     assert_eq!(agent.push_slice(request.as_bytes()), request.trim_end().len());
     agent.guest_mut().commands.swap(0, 1);
@@ -818,7 +818,7 @@ struct Line<'b> {
 
 impl<'b> Line<'b> {
     fn new(receive: &'b mut [u8], transmit: &'b mut [u8]) -> Self {
-        let lent = AgentLent::over(Board::default(), receive, transmit).unwrap();
+        let lent = AgentLent::new(Board::default(), receive, transmit).unwrap();
         Self {
             agent: Agent::new(Board::default()),
             lent,

@@ -53,7 +53,7 @@ fn dirty(length: usize) -> Vec<u8> {
 
 fn compare_decoders<const N: usize>(steps: &[Step], random: &mut Random) {
     let mut buffer = dirty(N);
-    let (mut decoder, mut lent) = (Decoder::<N>::new(), DecoderLent::over(&mut buffer));
+    let (mut decoder, mut lent) = (Decoder::<N>::new(), DecoderLent::new(&mut buffer));
     for step in steps {
         match step {
             Step::Bytes(bytes) if random.one_in(2) => {
@@ -119,7 +119,7 @@ const INFO: usize = guest_info_size::<Echo>();
 /// The smallest agent, and one in whose buffers everything fits.
 fn compare_agents<const RX: usize, const TX: usize>(steps: &[Step], random: &mut Random) {
     let (mut receive, mut transmit) = (dirty(RX), dirty(TX));
-    let mut lent = AgentLent::over(Echo, &mut receive, &mut transmit).unwrap();
+    let mut lent = AgentLent::new(Echo, &mut receive, &mut transmit).unwrap();
     let mut agent: Agent<Echo, RX, TX> = Agent::new(Echo);
     for step in steps {
         match step {
@@ -177,7 +177,7 @@ fn agents_answer_the_same() {
 fn every_recorded_exchange_is_the_same() {
     for recording in recordings::recordings() {
         let (mut receive, mut transmit) = (dirty(2000), dirty(2000));
-        let mut lent = AgentLent::over(Echo, &mut receive, &mut transmit).unwrap();
+        let mut lent = AgentLent::new(Echo, &mut receive, &mut transmit).unwrap();
         let mut agent: Agent<Echo, 2000, 2000> = Agent::new(Echo);
         let due = exchange(&mut agent, &recording.input);
         assert_eq!(exchange(&mut lent, &recording.input), due, "{}", recording.name);
@@ -186,7 +186,7 @@ fn every_recorded_exchange_is_the_same() {
 
 fn compare_clients<const RX: usize, const TX: usize>(steps: &[Step], random: &mut Random) {
     let (mut receive, mut transmit) = (dirty(RX), dirty(TX));
-    let mut lent = ClientLent::over(&mut receive, &mut transmit).unwrap();
+    let mut lent = ClientLent::new(&mut receive, &mut transmit).unwrap();
     let mut client: Client<RX, TX> = Client::new();
     client.synchronize(1);
     lent.synchronize(1);
@@ -242,18 +242,18 @@ fn clients_reply_the_same() {
 
 #[test]
 fn the_smallest_buffers() {
-    let client = |receive, transmit| ClientLent::over(&mut vec![0; receive], &mut vec![0; transmit]).map(|_| ());
+    let client = |receive, transmit| ClientLent::new(&mut vec![0; receive], &mut vec![0; transmit]).map(|_| ());
     assert_eq!(client(34, 75), Ok(()));
     assert_eq!(client(33, 75), Err(BuildError::ReceiveTooSmall));
     assert_eq!(client(34, 74), Err(BuildError::TransmitTooSmall));
     assert_eq!(client(0, 0), Err(BuildError::ReceiveTooSmall));
     // Nothing fits into nothing.
-    let mut decoder = DecoderLent::over(&mut []);
+    let mut decoder = DecoderLent::new(&mut []);
     assert_eq!(decoder.push_slice(b"[]"), (2, Err(FrameError::Overflow)));
     assert_eq!(decoder.push_slice(b"7 "), (2, Err(FrameError::Overflow)));
     assert_eq!(decoder.push(0xFF), Ok(Some(Event::Sentinel)));
     let mut byte = [0];
-    let mut decoder = DecoderLent::over(&mut byte);
+    let mut decoder = DecoderLent::new(&mut byte);
     assert!(matches!(decoder.push_slice(b"7 ").1, Ok(Some(Event::Frame(frame))) if frame.as_bytes() == b"7"));
 }
 
@@ -262,7 +262,7 @@ fn the_smallest_buffers() {
 fn a_buffer_is_lent_again() {
     let mut buffer = [0; 64];
     for text in ["[1,2]", "{}"] {
-        let mut decoder = DecoderLent::over(&mut buffer);
+        let mut decoder = DecoderLent::new(&mut buffer);
         assert!(
             matches!(decoder.push_slice(text.as_bytes()).1, Ok(Some(Event::Frame(frame))) if frame.as_bytes() == text.as_bytes())
         );
@@ -275,7 +275,7 @@ fn a_buffer_is_lent_again() {
 fn a_frame_is_as_long_as_its_buffer_and_no_longer() {
     for length in [1000, 65_534, 65_535] {
         let mut buffer = dirty(length);
-        let mut decoder = DecoderLent::over(&mut buffer);
+        let mut decoder = DecoderLent::new(&mut buffer);
         for more in [0, 1, 5, 65_536] {
             let string = format!("\"{}\"", "x".repeat(length - 2 + more));
             let due = if more == 0 {
@@ -296,7 +296,7 @@ fn a_frame_is_as_long_as_its_buffer_and_no_longer() {
 #[test]
 fn what_is_beyond_65535_bytes_is_left_alone() {
     let mut buffer = vec![0; 70_000];
-    let mut decoder = DecoderLent::over(&mut buffer);
+    let mut decoder = DecoderLent::new(&mut buffer);
     let string = format!("\"{}\"", "x".repeat(65_533));
     assert!(matches!(decoder.push_slice(string.as_bytes()).1, Ok(Some(Event::Frame(_)))));
     let string = format!("\"{}\"", "x".repeat(65_534));
@@ -323,7 +323,7 @@ mod over_64_kib {
             let objects = format!("{{\"a\":\"{}\",\"b\":[1,2],\"c\":\"é\"}}", "x".repeat(length - 29));
             for text in [string, objects] {
                 let mut buffer = dirty(length);
-                let mut decoders = (Box::new(Decoder::<LARGEST>::new()), DecoderLent::over(&mut buffer));
+                let mut decoders = (Box::new(Decoder::<LARGEST>::new()), DecoderLent::new(&mut buffer));
                 let due = Some(reference::Due::Frame(text.clone().into_bytes()));
                 let (own, lent) = (&mut decoders.0, &mut decoders.1);
                 assert!(seen(own.push_slice(text.as_bytes()).1) == due);
@@ -339,7 +339,7 @@ mod over_64_kib {
     fn agents() {
         for length in LENGTHS {
             let (mut receive, mut transmit) = (dirty(length), dirty(length + 100));
-            let mut lent = AgentLent::over(Echo, &mut receive, &mut transmit).unwrap();
+            let mut lent = AgentLent::new(Echo, &mut receive, &mut transmit).unwrap();
             let mut agent = Box::new(Agent::<Echo, LARGEST, { LARGEST + 100 }>::new(Echo));
             let around = br#"{"execute":"last","arguments":{"text":"","last":12345},"id":7}"#.len();
             let text = "x".repeat(length - around);
@@ -373,7 +373,7 @@ mod over_64_kib {
     fn clients() {
         for length in LENGTHS {
             let (mut receive, mut transmit) = (dirty(length), dirty(100));
-            let mut client = ClientLent::over(&mut receive, &mut transmit).unwrap();
+            let mut client = ClientLent::new(&mut receive, &mut transmit).unwrap();
             client.synchronize(5);
             client.transmitted(usize::MAX);
             assert_eq!(client.push_slice(b"\xFF{\"return\": 5}\n").1, Ok(Some(Reply::Synchronized)));

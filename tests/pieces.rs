@@ -111,7 +111,7 @@ fn commit<const DEFERS: bool>(staging: &mut Staging<DEFERS>, call: Call<'_>) -> 
 /// Pushes some bytes in chunks of those sizes, over and over, and returns the guest and what it sent.
 fn run(staging: Staging, receive: usize, bytes: &[u8], chunks: &[usize]) -> (Staging, String) {
     let (mut receive, mut transmit) = (vec![0; receive], [0; 1024]);
-    let mut agent = AgentLent::over(staging, &mut receive, &mut transmit).expect("the buffers are large enough");
+    let mut agent = AgentLent::new(staging, &mut receive, &mut transmit).expect("the buffers are large enough");
     let mut sent = Vec::new();
     let mut rest = bytes;
     let mut chunks = chunks.iter().cycle();
@@ -386,7 +386,7 @@ fn end<const DEFERS: bool>(agent: &mut AgentLent<'_, Staging<DEFERS>>, end: End)
 fn whatever_ends_a_frame_discards_it_once_and_the_next_one_is_served() {
     for (how, cut) in ENDS.iter().flat_map(|how| (1..REQUEST.len()).map(move |cut| (*how, cut))) {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
         assert_eq!(push(&mut agent, &REQUEST[..cut]), "");
         let pieces = agent.guest().pieces;
         let sent = end(&mut agent, how);
@@ -403,7 +403,7 @@ fn whatever_ends_a_frame_discards_it_once_and_the_next_one_is_served() {
 #[test]
 fn pieces_come_while_a_response_is_sent_and_the_command_runs_after_it() {
     let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-    let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
     let ping = br#"{"execute":"guest-ping"}"#;
     assert_eq!(agent.push_slice(ping), ping.len());
     agent.transmitted(1);
@@ -422,7 +422,7 @@ fn a_piece_that_would_block_is_given_again_and_no_byte_is_taken_before() {
     let mut heard = Vec::new();
     for blocks in 0..3 {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
         let mut sent = String::new();
         for byte in REQUEST {
             agent.guest_mut().blocks = blocks;
@@ -448,7 +448,7 @@ fn a_piece_that_would_block_is_given_again_and_no_byte_is_taken_before() {
 #[test]
 fn a_piece_that_would_block_while_a_response_is_sent_is_given_again_after_it() {
     let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-    let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
     let ping = br#"{"execute":"guest-ping"}"#;
     assert_eq!(agent.push_slice(ping), ping.len());
     agent.guest_mut().blocks = 2;
@@ -471,7 +471,7 @@ fn a_piece_that_is_owed_ends_with_its_frame() {
         .flat_map(|how| [0, 1, 2].map(|after| (*how, after)))
     {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
         let mut rest = REQUEST;
         while !agent.owes() {
             agent.guest_mut().blocks = usize::from(agent.guest().pieces == after);
@@ -494,7 +494,7 @@ fn a_piece_that_is_owed_ends_with_its_frame() {
 fn a_piece_that_is_cancelled_is_answered_with_an_error_when_the_request_is_whole() {
     for after in 0..3 {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<true>::default(), &mut receive, &mut transmit).unwrap();
         agent.cancel();
         let mut rest = REQUEST;
         while !agent.owes() {
@@ -520,7 +520,7 @@ fn a_command_that_owes_its_answer_keeps_its_pieces_until_then() {
     for how in [None, Some(End::Lost), Some(End::Corrupted), Some(End::Reset)] {
         for is_cancelled in [false, true] {
             let (mut receive, mut transmit) = ([0; 80], [0; 1024]);
-            let mut agent = AgentLent::over(owing(), &mut receive, &mut transmit).unwrap();
+            let mut agent = AgentLent::new(owing(), &mut receive, &mut transmit).unwrap();
             assert_eq!(push(&mut agent, request.as_bytes()), "");
             assert!(agent.owes() && agent.guest().pieces > 2);
             agent.retry();
@@ -549,7 +549,7 @@ fn a_command_that_owes_its_answer_keeps_its_pieces_until_then() {
 fn a_guest_that_does_not_defer_and_would_block_refuses_the_request() {
     for after in 0..3 {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
         let mut sent = String::new();
         for byte in REQUEST {
             agent.guest_mut().blocks = usize::from(agent.guest().pieces == after);
@@ -614,7 +614,7 @@ fn a_request_that_is_not_one_discards_its_pieces_once() {
 fn frozen_between_two_pieces_it_discards_them_and_does_not_run() {
     for (thawed_after, error) in [(usize::MAX, "the agent is in frozen state"), (110, "The command was cancelled")] {
         let (mut receive, mut transmit) = ([0; SMALLEST], [0; 1024]);
-        let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
         let mut sent = String::new();
         for (at, byte) in REQUEST.iter().enumerate() {
             agent.guest_mut().frozen = agent.guest().pieces > 0 && at < thawed_after;
@@ -674,7 +674,7 @@ fn pieces_do_not_depend_on_chunks_whatever_else_happens() {
         let play = |longest_chunk: usize| {
             let mut random = Random(seed);
             let (mut receive, mut transmit) = (vec![0; receive], [0; 1024]);
-            let mut agent = AgentLent::over(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
+            let mut agent = AgentLent::new(Staging::<false>::default(), &mut receive, &mut transmit).unwrap();
             let mut sent = String::new();
             for (bytes, how) in &parts {
                 let mut rest = &bytes[..];

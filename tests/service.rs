@@ -48,7 +48,7 @@ fn table<'t>(names: &[&'t str]) -> Table<'t> {
 
 /// What an agent over buffers of these lengths says to a table.
 fn build(table: Table<'_>, receive: usize, transmit: usize) -> Result<(), BuildError> {
-    AgentLent::over(table, &mut vec![0; receive], &mut vec![0; transmit]).map(|_| ())
+    AgentLent::new(table, &mut vec![0; receive], &mut vec![0; transmit]).map(|_| ())
 }
 
 fn execute(command: &str) -> Vec<u8> {
@@ -117,7 +117,7 @@ fn guest_info_fits_the_smallest_buffer_and_no_smaller_one_does() {
             continue;
         };
         let (mut receive, mut transmit) = ([0; 128], vec![0; smallest]);
-        let mut agent = AgentLent::over(table(), &mut receive, &mut transmit).unwrap();
+        let mut agent = AgentLent::new(table(), &mut receive, &mut transmit).unwrap();
         let info = exchange(&mut agent, b"{\"execute\":\"guest-info\",\"id\":-9223372036854775808}");
         assert_eq!(info.len(), smallest, "{}", info.escape_ascii());
         let info: Value = serde_json::from_slice(&info).unwrap();
@@ -140,7 +140,7 @@ fn guest_info_is_written_from_the_table() {
     ];
     let (mut receive, mut transmit) = ([0; 128], [0; 1024]);
     let table = Table { commands, version: "1.2.3", ..Table::default() };
-    let mut agent = AgentLent::over(table, &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(table, &mut receive, &mut transmit).unwrap();
     let own = ["guest-sync-delimited", "guest-sync", "guest-ping", "guest-info"];
     let check = |agent: &mut AgentLent<'_, Table<'_>>, enabled: [bool; 3]| {
         let mut due: Vec<_> = own.map(|name| json!({"enabled": true, "name": name, "success-response": true})).to_vec();
@@ -169,7 +169,7 @@ fn guest_info_is_written_from_the_table() {
 #[test]
 fn a_command_is_switched_off_and_on_while_it_runs() {
     let (mut receive, mut transmit) = ([0; 128], [0; 1024]);
-    let mut agent = AgentLent::over(table(&["a", "b"]), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(table(&["a", "b"]), &mut receive, &mut transmit).unwrap();
     for _ in 0..2 {
         assert_eq!(answer(&mut agent, "a"), "{\"return\": \"a\"}\n");
         agent.guest_mut().disabled.push("a");
@@ -186,7 +186,7 @@ fn a_command_is_switched_off_and_on_while_it_runs() {
 #[test]
 fn a_table_grows_and_shrinks_while_it_runs() {
     let (mut receive, mut transmit) = ([0; 128], [0; 512]);
-    let mut agent = AgentLent::over(table(&["a"]), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(table(&["a"]), &mut receive, &mut transmit).unwrap();
     assert_eq!(answer(&mut agent, "b"), error(NOT_FOUND, "The command b has not been found"));
     agent.guest_mut().commands.insert(0, Entry::new("b", name));
     assert_eq!(answer(&mut agent, "b"), "{\"return\": \"b\"}\n");
@@ -217,8 +217,8 @@ fn a_guest_is_a_service() {
 
     const TX: usize = guest_info_size::<Board>();
     let (mut receive, mut transmit) = ([0; 128], [0; TX]);
-    assert!(AgentLent::over(Board, &mut receive, &mut transmit[1..]).is_err());
-    let mut lent = AgentLent::over(Board, &mut receive, &mut transmit).unwrap();
+    assert!(AgentLent::new(Board, &mut receive, &mut transmit[1..]).is_err());
+    let mut lent = AgentLent::new(Board, &mut receive, &mut transmit).unwrap();
     let mut agent: Agent<Board, 128, TX> = Agent::new(Board);
     for command in ["guest-info", "a", "b", "c", "guest-ping"] {
         assert_eq!(exchange(&mut agent, &execute(command)), exchange(&mut lent, &execute(command)), "{command}");
@@ -273,7 +273,7 @@ fn proxy() -> Proxy {
 #[test]
 fn a_catch_all_is_given_every_name_that_no_command_has() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-    let mut agent = AgentLent::over(proxy(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     let mut ask = |request: &str| String::from_utf8(exchange(&mut agent, request.as_bytes())).unwrap();
     assert_eq!(ask(r#"{"execute": "own"}"#), "{\"return\": \"of the table\"}\n");
     assert_eq!(ask(r#"{"execute": "\u006Fwn"}"#), "{\"return\": \"of the table\"}\n");
@@ -294,7 +294,7 @@ fn a_catch_all_is_given_every_name_that_no_command_has() {
 #[test]
 fn a_catch_all_refuses_in_the_agents_words() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-    let mut agent = AgentLent::over(proxy(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     assert_eq!(answer(&mut agent, "refused"), error(NOT_FOUND, "The command refused has not been found"));
     let escaped = exchange(&mut agent, br#"{"execute": "r\u0065fused", "id": "x"}"#);
     let due = error_with_id("\"x\"", NOT_FOUND, "The command refused has not been found");
@@ -304,7 +304,7 @@ fn a_catch_all_refuses_in_the_agents_words() {
 #[test]
 fn a_catch_all_is_not_asked_while_frozen() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-    let mut agent = AgentLent::over(proxy(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     agent.guest_mut().frozen = true;
     let frozen = |name| error(NOT_FOUND, &format!("Command {name} has been disabled: the agent is in frozen state"));
     for name in ["other", "refused", "own"] {
@@ -319,7 +319,7 @@ fn a_catch_all_is_not_asked_while_frozen() {
 #[test]
 fn a_disabled_command_does_not_fall_through_to_the_catch_all() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
-    let mut agent = AgentLent::over(proxy(), &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     agent.guest_mut().disabled = "own";
     assert_eq!(answer(&mut agent, "own"), error(NOT_FOUND, "Command own has been disabled"));
     assert!(agent.guest().seen.is_empty());
@@ -348,6 +348,6 @@ fn a_command_of_the_table_does_not_deny_that_it_is_there() {
     let (mut receive, mut transmit) = ([0; 128], [0; 512]);
     let commands = vec![Entry::new("a", |_, _| Err(CommandError::NotFound))];
     let table = Table { commands, ..Table::default() };
-    let mut agent = AgentLent::over(table, &mut receive, &mut transmit).unwrap();
+    let mut agent = AgentLent::new(table, &mut receive, &mut transmit).unwrap();
     assert_eq!(answer(&mut agent, "a"), error("GenericError", "No answer was given"));
 }

@@ -23,9 +23,9 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let (for_small, for_large) = pool.split_at_mut(80 + 512);
     let (receive, transmit) = for_small.split_at_mut(80);
-    let small = AgentLent::over(Board { name: "small" }, receive, transmit)?;
+    let small = AgentLent::new(Board { name: "small" }, receive, transmit)?;
     let (receive, transmit) = for_large.split_at_mut(1024);
-    let large = AgentLent::over(Board { name: "large" }, receive, transmit)?;
+    let large = AgentLent::new(Board { name: "large" }, receive, transmit)?;
     let mut agents = [small, large];
     for line in stdin().lock().lines() {
         let line = line?;

@@ -65,5 +65,5 @@ pub fn run(script: &[&str]) -> Result<(), Box<dyn Error>> {
     let commands: Vec<_> = once(Entry::new("script-enable", enable)).chain(named).collect();
     let (mut receive, mut transmit) = ([0; 1024], [0; 4096]);
     let script = Script { commands: &commands, lines: &lines, disabled: Vec::new() };
-    crate::serve(&mut AgentLent::over(script, &mut receive, &mut transmit)?)
+    crate::serve(&mut AgentLent::new(script, &mut receive, &mut transmit)?)
 }

@@ -39,6 +39,28 @@ pub enum CommandError {
     /// The agent takes no byte until the command has answered: everything else, the sentinel too, waits in the port.
     /// [`reset`](crate::agent::AgentOver::reset) drops the request, and [`cancel`](crate::agent::AgentOver::cancel) answers
     /// it with an error.
+    ///
+    /// ```
+    /// use guestwire::{Call, CommandError, CommandResult, Guest};
+    ///
+    /// struct Board { temperature: Option<i64> }
+    ///
+    /// fn temperature(board: &mut Board, call: Call<'_>) -> CommandResult {
+    ///     let response = call.respond()?;
+    ///     response.integer(board.temperature.take().ok_or(CommandError::WouldBlock)?)
+    /// }
+    /// # impl Guest for Board {
+    /// #     const VERSION: &'static str = "1.0.0";
+    /// #     const COMMANDS: &'static [guestwire::Command<Self>] = &[guestwire::Command::new("board-temperature", temperature)];
+    /// #     const DEFERS: bool = true;
+    /// # }
+    /// # let mut agent: guestwire::Agent<Board, 256, 512> = guestwire::Agent::new(Board { temperature: None });
+    /// let _ = agent.push_slice(b"{\"execute\": \"board-temperature\"}");
+    /// assert!(agent.owes());
+    /// agent.guest_mut().temperature = Some(21);
+    /// agent.retry();
+    /// assert_eq!(agent.transmit(), b"{\"return\": 21}\n");
+    /// ```
     WouldBlock,
     /// The [`CATCH_ALL`](crate::Guest::CATCH_ALL) does not know the command: an error of class `CommandNotFound`.
     NotFound,

@@ -70,8 +70,9 @@ pub trait Guest: Sized + 'static {
     /// for a command that is unknown or disabled, if the request began with its name.
     ///
     /// # Errors
-    /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the piece is given again by
-    /// [`retry`](crate::agent::AgentOver::retry), and no byte is taken before that.
+    /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the whole piece is given again by
+    /// [`retry`](crate::agent::AgentOver::retry), and no byte is taken before that. So find out whether you can take it
+    /// before you decode it.
     fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
         let _ = piece;
         Ok(())

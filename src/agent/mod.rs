@@ -18,7 +18,7 @@ pub use service::Service;
 
 use self::dispatch::{Attempt, Pieces};
 use crate::error::BuildError;
-use crate::frame::{Buffer, Decoder, DecoderOver, Signal, Stream, Streamed};
+use crate::frame::{Buffer, Decoder, DecoderLent, DecoderOver, Signal, Stream, Streamed};
 use crate::log::warn;
 use crate::message::Envelope;
 use crate::offset::Offset;
@@ -134,12 +134,12 @@ impl<'b, S: Service> AgentOver<S, &'b mut [u8], &'b mut [u8]> {
     /// # Errors
     /// [`BuildError`] if `receive` is shorter than 74 bytes, `transmit` is too short for the response to `guest-info`, or a
     /// command's name is there twice.
-    pub fn over(guest: S, receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
+    pub fn new(guest: S, receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
         if receive.len() < SMALLEST_RX {
             return Err(BuildError::ReceiveTooSmall);
         }
         dispatch::check(&guest, transmit.len())?;
-        Ok(Self::of(guest, DecoderOver::over(receive), Transmit::new(transmit)))
+        Ok(Self::of(guest, DecoderLent::new(receive), Transmit::new(transmit)))
     }
 }
 
@@ -325,6 +325,9 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Answers with an error where a command owes the answer. Does nothing if none does.
     ///
     /// A piece that the guest has not taken is dropped; the error follows when the request is whole.
+    ///
+    /// For a deadline, note in the guest when its command first blocked, and forget that in
+    /// [`cancelled`](Guest::cancelled): the next request may be owed before [`owes`](Self::owes) was ever false.
     pub fn cancel(&mut self) {
         if self.owes() {
             self.cancel_command();

@@ -43,7 +43,7 @@ use crate::frame::Piece;
 /// let commands = [Entry::new(&name, hello)];
 /// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
 /// let script = Script { commands: &commands, enabled: true };
-/// let mut agent = AgentLent::over(script, &mut receive, &mut transmit)?;
+/// let mut agent = AgentLent::new(script, &mut receive, &mut transmit)?;
 /// let _ = agent.push_slice(b"{\"execute\": \"script-hello\"}");
 /// assert_eq!(agent.transmit(), b"{\"return\": \"hello\"}\n");
 /// # Ok::<(), guestwire::BuildError>(())

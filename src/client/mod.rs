@@ -8,7 +8,7 @@ pub use request::Execute;
 use request::{LONGEST_SYNC, write_sync};
 
 use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
-use crate::frame::{Buffer, Decoder, DecoderOver, Piece, Signal, Stream, Streamed};
+use crate::frame::{Buffer, Decoder, DecoderLent, DecoderOver, Piece, Signal, Stream, Streamed};
 use crate::json::encoder::{ObjectEncoder, ValueEncoder};
 use crate::json::value::Value;
 use crate::length::Length;
@@ -64,7 +64,7 @@ pub type Client<const RX: usize, const TX: usize> = ClientOver<[u8; RX], [u8; TX
 /// use guestwire::client::ClientLent;
 ///
 /// let (mut receive, mut transmit) = ([0; 1024], [0; 256]);
-/// let mut client = ClientLent::over(&mut receive, &mut transmit)?;
+/// let mut client = ClientLent::new(&mut receive, &mut transmit)?;
 /// client.synchronize(7211);
 /// assert_eq!(client.transmit()[0], 0xFF);
 /// # Ok::<(), guestwire::BuildError>(())
@@ -178,14 +178,14 @@ impl<'b> ClientOver<&'b mut [u8], &'b mut [u8]> {
     ///
     /// # Errors
     /// [`BuildError`] if one is too small: `receive` takes at least 34 bytes, `transmit` 75.
-    pub fn over(receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
+    pub fn new(receive: &'b mut [u8], transmit: &'b mut [u8]) -> Result<Self, BuildError> {
         if receive.len() < SHORTEST_RX {
             return Err(BuildError::ReceiveTooSmall);
         }
         if transmit.len() < LONGEST_SYNC {
             return Err(BuildError::TransmitTooSmall);
         }
-        Ok(Self::of(DecoderOver::over(receive), Transmit::new(transmit)))
+        Ok(Self::of(DecoderLent::new(receive), Transmit::new(transmit)))
     }
 }
 

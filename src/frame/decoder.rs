@@ -34,7 +34,7 @@ pub type Decoder<const N: usize> = DecoderOver<[u8; N]>;
 /// use guestwire::{Event, frame::DecoderLent};
 ///
 /// let mut buffer = [0; 64];
-/// let mut decoder = DecoderLent::over(&mut buffer);
+/// let mut decoder = DecoderLent::new(&mut buffer);
 /// assert!(matches!(decoder.push_slice(b"[1, 2]"), (6, Ok(Some(Event::Frame(_))))));
 /// ```
 pub type DecoderLent<'b> = DecoderOver<&'b mut [u8]>;
@@ -184,7 +184,7 @@ impl<const N: usize> DecoderOver<[u8; N]> {
 impl<'b> DecoderOver<&'b mut [u8]> {
     /// An empty decoder over a buffer, whose length is that of the longest frame. On a target whose pointers have 32
     /// bits, what is beyond 65535 bytes is left alone.
-    pub fn over(buffer: &'b mut [u8]) -> Self {
+    pub fn new(buffer: &'b mut [u8]) -> Self {
         let usable = Length::at_most(buffer.len()).get();
         Self { parser: Parser::new(buffer.get_mut(..usable).unwrap_or_default()) }
     }

@@ -27,8 +27,8 @@ fn take<'p>(pool: &mut &'p mut [u8], count: usize) -> &'p mut [u8] {
 fn main() -> ! {
     let Some(pool) = singleton!(: [u8; 2640] = [0; 2640]) else { halt() };
     let mut pool = pool.as_mut_slice();
-    let small = AgentLent::over(Board { name: "small" }, take(&mut pool, 80), take(&mut pool, 512));
-    let large = AgentLent::over(Board { name: "large" }, take(&mut pool, 1024), take(&mut pool, 1024));
+    let small = AgentLent::new(Board { name: "small" }, take(&mut pool, 80), take(&mut pool, 512));
+    let large = AgentLent::new(Board { name: "large" }, take(&mut pool, 1024), take(&mut pool, 1024));
     let (Ok(mut small), Ok(mut large)) = (small, large) else { halt() };
     mps2::start();
     loop {

@@ -90,7 +90,7 @@ fn main() -> ! {
     let Some(buffers) = singleton!(: [[u8; 1024]; 2] = [[0; 1024]; 2]) else { halt() };
     let [receive, transmit] = buffers;
     let leds = Leds { names, commands, disabled: [false; MOST_LEDS], lit: 0 };
-    let Ok(mut agent) = AgentLent::over(leds, receive, transmit) else { halt() };
+    let Ok(mut agent) = AgentLent::new(leds, receive, transmit) else { halt() };
     mps2::start();
     loop {
         poll(&mut agent, &UART);

@@ -12,7 +12,7 @@ probe::program! {
     static BUFFERS: ([u8; 256], [u8; 640]) = ([0; 256], [0; 640]);
     |buffers| {
         let (receive, transmit) = buffers;
-        let Ok(mut agent) = AgentLent::over(Board { nanoseconds: 0 }, receive, transmit) else { probe::stop() };
+        let Ok(mut agent) = AgentLent::new(Board { nanoseconds: 0 }, receive, transmit) else { probe::stop() };
         probe::poll(&mut agent)
     }
 }

@@ -53,7 +53,7 @@ probe::program! {
             Entry::new(third, shutdown).no_success_response(),
         ];
         let board = Board { commands: &commands, nanoseconds: 0 };
-        let Ok(mut agent) = AgentLent::over(board, receive, transmit) else { probe::stop() };
+        let Ok(mut agent) = AgentLent::new(board, receive, transmit) else { probe::stop() };
         probe::poll(&mut agent)
     }
 }
