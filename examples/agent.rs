@@ -1,4 +1,4 @@
-//! A guest agent as a program, to try the protocol with.
+//! A guest agent as a program, to try the protocol.
 //!
 //!     cargo run --example agent -- --listen /tmp/guest.sock      (and in another terminal:)
 //!     cargo run --example client -- /tmp/guest.sock guest-info
@@ -20,16 +20,15 @@ Usage: agent --stdio            requests on standard input, responses on
        agent --device PATH      a serial or virtio port, such as
                                 /dev/virtio-ports/org.qemu.guest_agent.0
 
-  -h, --help                    this text
-  -V, --version                 the version
+  -h, --help                    print this help
+  -V, --version                 print the version
 
-SIGTERM and Ctrl-C end it; its socket goes with it.
+SIGTERM and Ctrl-C end it and remove its socket.
 
-Exit status: 0 done, 1 something failed, 2 a bad call, 141 nobody reads
-what it prints.
+Exit status: 0 success, 1 failure, 2 wrong usage, 141 output closed early.
 ";
 
-/// What commands work on: nothing, here.
+/// The state of the commands: none.
 struct Host;
 
 impl Guest for Host {
@@ -58,13 +57,13 @@ const COMMANDS: &[Command<Host>] = &[
                 .find(|known| mode == **known)
                 .ok_or(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"))?,
         };
-        say(format_args!("{mode} was asked for; this example does not do it"));
+        say(format_args!("{mode} requested; this example ignores it"));
         response.done()
     })
     .no_success_response(),
 ];
 
-/// As much as an agent can take and say.
+/// The largest buffers.
 type HostAgent = Agent<Host, 65535, 65535>;
 
 enum Mode {
@@ -93,7 +92,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // A pipe whose reader has gone, as in `agent --help | head -1`: as if SIGPIPE had ended it.
+        // The reader of the pipe has gone, as in `agent --help | head -1`: exit as if by SIGPIPE.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
             say(format_args!("{error}"));
@@ -102,7 +101,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Unlike `eprintln!`, it does not panic when nobody reads standard error: an agent goes on.
+/// Unlike `eprintln!`, this does not panic if standard error is closed: the agent runs on.
 fn say(message: Arguments<'_>) {
     let _ = writeln!(io::stderr(), "agent: {message}");
 }
@@ -127,7 +126,7 @@ fn parse() -> Result<Mode, lexopt::Error> {
     mode.ok_or_else(|| "one of --stdio, --listen and --device is needed".into())
 }
 
-/// Serves what comes until the input ends. An agent never takes more than it has answered.
+/// Serves requests until the input ends.
 fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
@@ -138,7 +137,7 @@ fn serve(agent: &mut HostAgent, input: &mut impl Read, output: &mut impl Write) 
         };
         let mut bytes = &buffer[..count];
         while !bytes.is_empty() {
-            // It stops where a request waits for the response before it to be written, which happens here.
+            // The agent stops taking bytes while a response waits to be written.
             bytes = &bytes[agent.push_slice(bytes)..];
             while !agent.transmit().is_empty() {
                 output.write_all(agent.transmit())?;
@@ -186,7 +185,7 @@ mod port {
             pipe::register(signal, handler.try_clone()?)?;
         }
         remove_stale(path).map_err(named)?;
-        // From its first moment on the socket is its owner's alone.
+        // Only its owner can ever open the socket.
         let before = umask(Mode::from_raw_mode(0o177));
         let listener = UnixListener::bind(path);
         umask(before);
@@ -201,38 +200,38 @@ mod port {
         loop {
             let client = match listener.accept() {
                 Ok((client, _)) => client,
-                // The client has gone already, or too many files are open: neither is for ever.
+                // The client has already gone, or too many files are open. Both pass.
                 Err(error) => {
                     say(format_args!("{path}: {error}"));
                     sleep(Duration::from_secs(1));
                     continue;
                 }
             };
-            say(format_args!("a client is here"));
+            say(format_args!("a client has connected"));
             agent.reset();
             match serve(agent, &mut &client, &mut &client) {
-                Ok(()) => say(format_args!("the client is gone")),
-                Err(error) => say(format_args!("the client is gone: {error}")),
+                Ok(()) => say(format_args!("the client has disconnected")),
+                Err(error) => say(format_args!("the client has disconnected: {error}")),
             }
         }
     }
 
-    /// Removes the socket of an agent that has died; one that lives, or another kind of file, is left alone.
+    /// Removes the socket of a dead agent, but not that of a running one, nor another kind of file.
     fn remove_stale(path: &str) -> io::Result<()> {
         match std::fs::symlink_metadata(path) {
             Err(_) => Ok(()),
             Ok(file) if !file.file_type().is_socket() => {
-                Err(io::Error::new(io::ErrorKind::AlreadyExists, "is there, and is no socket"))
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, "exists, and is not a socket"))
             }
             Ok(_) => match UnixStream::connect(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_file(path),
-                _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent listens there")),
+                _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
             },
         }
     }
 
-    /// A virtio port reads as ended while no host is connected: it is read again. A terminal that does so has hung up,
-    /// and another error says that the port is gone: it is opened again.
+    /// A virtio port reads as ended while no host is connected, so it is read again. A terminal that ends has hung up, and
+    /// any other error means that the port is gone: both are opened again.
     pub fn device(agent: &mut HostAgent, path: &str) -> io::Result<()> {
         let mut port = open(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
         let is_terminal = isatty(&port);
@@ -257,8 +256,8 @@ mod port {
         }
     }
 
-    /// A terminal is set raw: bytes as they are, nothing echoed. It does not become the one that controls the agent, or
-    /// its end would be the agent's, by SIGHUP.
+    /// A terminal is set raw: no translation, no echo. It must not become the controlling terminal, or its hang-up would
+    /// end the agent by SIGHUP.
     fn open(path: &str) -> io::Result<File> {
         let port = File::from(rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?);
         if isatty(&port) {

@@ -1,9 +1,9 @@
-//! A dirty line, and how both ends find their step on it again.
+//! Both ends get back in step on a dirty line.
 //!
 //!     cargo run --example demo
 //!
-//! Shows the bytes that the host sends (`>`) and those that the guest sends (`<`), with the sentinel, the byte 0xFF, as
-//! [FF], and what the host makes of them (`=`).
+//! Shows the bytes that the host sends (`>`), those that the guest sends (`<`), and what the host makes of them (`=`).
+//! [FF] is the sentinel, the byte 0xFF.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::process::exit;
@@ -28,32 +28,32 @@ fn main() {
     line.scene("A client dies in mid-request. Half a request stays in the guest.");
     line.disturb(br#"{"execute":"guest-get-ti"#);
 
-    line.scene("The next one sends the sentinel first. It flushes the half, and the answer\nstarts with a sentinel too: what comes before it is stale.");
+    line.scene("The next client sends the sentinel first, which flushes that half. The answer\nstarts with a sentinel, too: everything before it is stale.");
     line.synchronize(7301);
-    line.scene("In step: requests and responses, one to one.");
+    line.scene("In step: each request gets its response.");
     line.execute("guest-ping");
     line.execute("guest-get-time");
 
-    line.scene("A command that the guest does not have is an error, and the step is kept.");
+    line.scene("An unknown command is an error. Both ends stay in step.");
     line.execute("guest-get-users");
 
-    line.scene("A frame that is too long for the guest's 128 bytes is one error, too.");
+    line.scene("A frame that is too long for the guest's 128 bytes is one error.");
     line.execute(&"long-".repeat(24));
 
-    line.scene("A line fault breaks a frame: one error, and nothing in the frame is run.\nNobody has asked, so the host is out of step and says so.");
+    line.scene("A line fault breaks a frame: one error, and the guest runs nothing of it.\nThe host did not expect the error, so it is out of step.");
     line.disturb(br#"{"execute":guest-exec,"arguments":{"execute":"guest-get-time"}}"#);
     line.execute("guest-ping");
 
     line.scene("The sentinel again, with a fresh id.");
     line.synchronize(9954);
 
-    line.scene("A response is late. The host gives up, and does not take it for the next one's.");
+    line.scene("A response is late. The host gives up, and later drops that response.");
     let late = line.time_out("guest-get-time");
     line.synchronize_past(4410, &late);
     line.execute("guest-ping");
 }
 
-/// Both ends, and all that crosses between them.
+/// Both ends, and the line between them.
 struct Line {
     host: Client<512, 256>,
     guest: Agent<Board, 128, 512>,
@@ -65,7 +65,7 @@ impl Line {
         self.screen.print(&format!("\n{}", self.screen.paint("1", title)));
     }
 
-    /// Bytes that are not the host's.
+    /// Bytes from elsewhere.
     fn disturb(&mut self, bytes: &[u8]) {
         self.screen.bytes('>', bytes);
         let answer = self.answer(bytes);
@@ -98,13 +98,13 @@ impl Line {
         }
     }
 
-    /// Sends, and returns the response that comes too late.
+    /// Sends a request, and returns the late response.
     fn time_out(&mut self, command: &str) -> Vec<u8> {
         if self.host.execute(command).is_err() {
             return Vec::new();
         }
         let request = self.request();
-        self.screen.verdict("nothing comes");
+        self.screen.verdict("no answer");
         self.host.reset();
         assert_eq!(self.guest.push_slice(&request), request.len(), "nothing waits");
         let late = self.guest.transmit().to_vec();
@@ -122,7 +122,7 @@ impl Line {
     fn answer(&mut self, mut bytes: &[u8]) -> Vec<u8> {
         let mut answer = Vec::new();
         while !bytes.is_empty() {
-            // It stops where a request waits for the response before it to be sent, which happens here.
+            // The guest stops taking bytes while a response waits to be sent.
             bytes = &bytes[self.guest.push_slice(bytes)..];
             while !self.guest.transmit().is_empty() {
                 self.screen.bytes('<', self.guest.transmit());
@@ -152,7 +152,7 @@ impl Line {
     }
 }
 
-/// Writes for people: in colour on a terminal, plainly into a pipe.
+/// Output with colours on a terminal, without in a pipe.
 struct Screen {
     colour: bool,
 }
@@ -167,7 +167,7 @@ impl Screen {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = line.escape_ascii().to_string().replace("\\\"", "\"").replace("\\'", "'").replace("\\n", "");
             let (mut shown, mut rest) = (String::new(), text.as_str());
-            // Lines of 80 columns, broken at a space where there is one, the rest below.
+            // Lines of 80 columns, broken at a space if there is one.
             while rest.len() > 74 {
                 let end = rest[..74].rfind(' ').map_or(74, |space| space + 1);
                 let (head, tail) = rest.split_at(end);
@@ -183,7 +183,7 @@ impl Screen {
         self.print(&format!("  {} {}", self.paint("35", "="), self.paint("35", verdict)));
     }
 
-    /// Unlike `println!`, it does not panic when the reader of a pipe goes away: it ends, as if by SIGPIPE.
+    /// Unlike `println!`, this does not panic if the output is closed: it exits as if by SIGPIPE.
     fn print(&self, line: &str) {
         if writeln!(stdout(), "{line}").is_err() {
             exit(141);

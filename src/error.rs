@@ -138,3 +138,48 @@ impl fmt::Display for DoesNotFit {
 }
 
 impl Error for DoesNotFit {}
+
+/// Why JSON text was not written.
+///
+/// ```
+/// use guestwire::json::{Encoder, JsonError};
+///
+/// let mut buffer = [0; 8];
+/// assert_eq!(Encoder::new(&mut buffer).value().json("[1, 2"), Err(JsonError::NotJson));
+/// assert_eq!(Encoder::new(&mut buffer).value().json("[1, 2, 3, 4]"), Err(JsonError::DoesNotFit));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum JsonError {
+    /// It does not fit the buffer.
+    DoesNotFit,
+    /// It is not one JSON value, or nests deeper than [`MAX_DEPTH`](crate::frame::MAX_DEPTH).
+    NotJson,
+}
+
+pub(crate) const NOT_JSON: &str = "What was to be sent is not JSON";
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DoesNotFit => DoesNotFit.fmt(f),
+            Self::NotJson => f.write_str(NOT_JSON),
+        }
+    }
+}
+
+impl Error for JsonError {}
+
+impl From<DoesNotFit> for JsonError {
+    fn from(_: DoesNotFit) -> Self {
+        Self::DoesNotFit
+    }
+}
+
+/// For the closures that write objects and arrays.
+impl From<JsonError> for DoesNotFit {
+    fn from(_: JsonError) -> Self {
+        Self
+    }
+}

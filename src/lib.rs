@@ -22,6 +22,7 @@ pub mod json;
 mod length;
 mod log;
 pub mod message;
+mod offset;
 mod sentinel;
 #[cfg(feature = "serde")]
 pub mod serde;

@@ -106,7 +106,7 @@ const COMMANDS: &[Command<Board>] = &[
         call.respond()?.integer(colour * 10 + other.unwrap_or(0))
     }),
     Command::new("test-whence", |_, call| {
-        // As guest-file-seek's: a number or a name.
+        // A number or a name, as in guest-file-seek.
         let whence = match call.arguments.get("whence")? {
             Some(whence) if whence.value().kind() == Kind::Number => whence.integer()?,
             Some(whence) if whence.value().kind() == Kind::String => whence.one_of([("set", 0), ("cur", 1)])?,
@@ -121,7 +121,7 @@ fn agent() -> Agent<Board, 1024, 2048> {
     Agent::new(Board::default())
 }
 
-/// What the agent answers to one request, as text.
+/// The agent's answer to one request, as text.
 #[track_caller]
 fn answer(request: &str) -> String {
     String::from_utf8(exchange(&mut agent(), request.as_bytes())).unwrap()
@@ -140,7 +140,7 @@ fn own_commands() {
 }
 
 #[test]
-fn the_sentinel_only_in_front_of_a_successful_response() {
+fn the_sentinel_only_before_a_successful_response() {
     for (arguments, desc) in [
         ("{}", "Parameter 'id' is missing"),
         (r#"{"id": "1"}"#, "Invalid parameter type for 'id', expected: integer"),
@@ -158,7 +158,7 @@ fn the_sentinel_only_in_front_of_a_successful_response() {
 }
 
 #[test]
-fn info_lists_what_there_is() {
+fn guest_info_lists_all_commands() {
     let info: serde_json::Value = serde_json::from_str(&answer(r#"{"execute": "guest-info"}"#)).unwrap();
     let info = &info["return"];
     assert_eq!(info["version"], "1.2.3");
@@ -170,7 +170,7 @@ fn info_lists_what_there_is() {
     assert_eq!(entry("guest-shutdown")["enabled"], true);
 }
 
-/// QEMU 7.2, qapi/qmp-dispatch.c; the order where several things are wrong is design.
+/// QEMU 7.2, qapi/qmp-dispatch.c; the order in which errors are found is part of the design.
 #[test]
 fn envelope() {
     for (request, response) in [
@@ -430,7 +430,7 @@ fn as_many_arguments_as_can_be_counted() {
 }
 
 #[test]
-fn values_in_the_reference_spelling() {
+fn values_are_formatted_as_by_the_reference_agent() {
     assert_eq!(
         answer(r#"{"execute": "test-values"}"#),
         concat!(
@@ -516,7 +516,7 @@ mod limits {
         serde_json::from_slice::<serde_json::Value>(&info).unwrap();
     }
 
-    /// An agent whose `TX` is the least that compiles: whatever has no length of its own fits it.
+    /// An agent with the smallest `TX` that compiles: every response of fixed length fits it.
     #[test]
     fn fixed_responses_fit_the_smallest_buffer() {
         const LEAST: usize = guest_info_size::<()>();
@@ -554,7 +554,7 @@ mod limits {
         assert_eq!(exchange(&mut agent, &overflow), b"", "its echo is seen to be a response");
     }
 
-    /// A command must not do what its response cannot be told of.
+    /// A command must not run if its response cannot be sent.
     #[test]
     fn nothing_is_run_whose_response_cannot_fit() {
         let mut agent: Agent<Board, 2048, { guest_info_size::<Board>() }> = Agent::new(Board::default());
@@ -582,7 +582,7 @@ mod limits {
         assert_eq!(long(2049 - with_id, ", \"id\": 7"), error_with_id("7", "GenericError", DOES_NOT_FIT));
     }
 
-    /// A description or an `id` that does not fit: the `id` is kept as long as anything fits beside it.
+    /// A description or an `id` that does not fit: the `id` is kept if anything fits beside it.
     #[test]
     fn an_error_that_does_not_fit() {
         const SIZE: usize = guest_info_size::<()>();
@@ -646,8 +646,8 @@ mod back_pressure {
         assert_eq!(agent.transmit(), b"{\"return\": {}, \"id\": 2}\n");
     }
 
-    /// What is sent comes back and must be read, or the line takes no more. Two requests came at once, so the response to
-    /// the first is back while the second drains.
+    /// The agent's output comes back, and the line blocks unless it is read. Two requests arrive at once, so the first
+    /// response is back while the second one drains.
     #[test]
     fn a_response_on_an_echoing_line_never_waits() {
         let mut agent = agent();

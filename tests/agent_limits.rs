@@ -1,5 +1,5 @@
-//! What an agent's commands can count on: the room that they are told, the arguments that they have read, and who may
-//! switch them off.
+//! What an agent's commands can rely on: their room for a response, the arguments that they have read, and that built-in
+//! commands cannot be disabled.
 
 mod exchange;
 
@@ -11,7 +11,7 @@ use guestwire::{
 };
 use serde_json::Value;
 
-/// Returns a string that takes all the room there is, and so many bytes more; and what room it was told.
+/// Returns a string that fills the room and this many bytes more, and the room.
 struct Filling {
     more: usize,
     room: usize,
@@ -26,10 +26,10 @@ impl Guest for Filling {
     })];
 }
 
-/// Whatever the `id`, what a command was told there is room for fits, and no more than a few bytes of the buffer stay
-/// unused: those of a sentinel and of an `id` that is not there.
+/// Whatever the `id`, the room that a command is told of fits. Only a few bytes of the buffer stay unused: those for a
+/// sentinel and an absent `id`.
 #[test]
-fn what_a_command_is_told_to_have_room_for_fits_and_no_more() {
+fn the_room_that_a_command_is_told_of_is_exact() {
     const TX: usize = 600;
     let fill = |id: &str, more: usize| {
         let mut agent: Agent<Filling, 512, TX> = Agent::new(Filling { more, room: 0 });
@@ -61,7 +61,7 @@ const NAMES: [&str; 40] = [
     "a32", "a33", "a34", "a35", "a36", "a37", "a38", "a39",
 ];
 
-/// Reads `read` of `there` arguments, from the first on or from the last.
+/// Reads `read` of `there` arguments, from the first or from the last.
 fn unread(there: usize, read: impl Iterator<Item = usize>) -> Option<String> {
     let members: Vec<_> = NAMES[..there].iter().map(|name| format!("\"{name}\": 1")).collect();
     let mut decoder: Decoder<1024> = Decoder::new();
@@ -74,7 +74,7 @@ fn unread(there: usize, read: impl Iterator<Item = usize>) -> Option<String> {
     arguments.end().err().map(|error| error.to_string())
 }
 
-/// There is one bit for each of 32 arguments; those behind them are unexpected, also if they were read.
+/// Each of 32 arguments has one bit. Later ones are unexpected, even if they were read.
 #[test]
 fn arguments_beyond_32_are_unexpected_though_all_were_read() {
     for there in 0..=32 {
@@ -90,7 +90,7 @@ fn arguments_beyond_32_are_unexpected_though_all_were_read() {
     }
 }
 
-/// A guest that switches off whatever it is asked about.
+/// A guest that disables every command.
 struct Closed {
     frozen: bool,
 }
@@ -111,9 +111,9 @@ impl Guest for Closed {
     }
 }
 
-/// Or nothing could bring it back in step.
+/// Otherwise nothing could bring it back in step.
 #[test]
-fn what_is_built_in_cannot_be_switched_off() {
+fn built_in_commands_cannot_be_disabled() {
     for frozen in [false, true] {
         let ask = |request: &str| {
             let mut agent: Agent<Closed, 256, 1024> = Agent::new(Closed { frozen });

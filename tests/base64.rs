@@ -1,4 +1,4 @@
-//! Base64 as clients write it, beside qemu-ga 7.2: each text, what qemu-ga makes of it, and what an agent here does.
+//! Base64 as clients write it: each text, how qemu-ga 7.2 decodes it, and how our agent does.
 
 mod exchange;
 #[cfg(unix)]
@@ -8,7 +8,7 @@ use exchange::exchange;
 use guestwire::commands::{FileWrite, FileWritten};
 use guestwire::{Agent, Command, Guest};
 
-/// What `guest-file-write` writes, or `None` for "Base64 data contains invalid characters".
+/// The bytes that `guest-file-write` writes, or `None` for "Base64 data contains invalid characters".
 type Written = Option<&'static [u8]>;
 
 /// The same bytes from both, or both refuse.
@@ -25,10 +25,10 @@ const SAME: &[(&str, Written)] = &[
     ("\n", Some(b"")),
     ("aGVsbA==", Some(b"hell")),
     ("AP+/fw==", Some(b"\x00\xFF\xBF\x7F")),
-    // Bits that stand for no byte are not looked at.
+    // Unused bits are ignored.
     ("aGl=", Some(b"hi")),
     ("aH==", Some(b"h")),
-    // Two texts, one behind the other.
+    // Two texts, one after the other.
     ("aGk=aGk=", Some(b"hihi")),
     ("YQ==\nYg==\n", Some(b"ab")),
     ("aGVsbG8gd29ybGQ=\r\n", None),
@@ -44,8 +44,8 @@ const SAME: &[(&str, Written)] = &[
     ("=\u{e9}==", None),
 ];
 
-/// What qemu-ga writes where a group of four is not whole, or has its padding in the wrong place: it leaves out a group
-/// that is not whole without a word, and takes `=` for zero bits. An agent here refuses all of them.
+/// What qemu-ga writes for an incomplete group of four, or misplaced padding: it silently drops an incomplete group, and
+/// takes `=` for zero bits. Our agent refuses all of them.
 const REFUSED_HERE: &[(&str, &[u8])] = &[
     ("a", b""),
     ("ab", b""),
@@ -87,7 +87,7 @@ fn request(handle: i64, text: &str) -> String {
     format!(r#"{{"arguments":{{"buf-b64":{text},"handle":{handle}}},"execute":"guest-file-write"}}"#) + "\n"
 }
 
-/// What an agent is due to answer, without the LF.
+/// The expected answer, without the LF.
 fn response(written: Written) -> String {
     match written {
         Some(bytes) => format!("{{\"return\": {{\"count\": {}, \"eof\": false}}}}", bytes.len()),
@@ -109,7 +109,7 @@ fn line_breaks_are_skipped_and_groups_that_are_not_whole_refused() {
 #[cfg(unix)]
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
-fn qemu_ga_makes_the_same_of_it() {
+fn qemu_ga_decodes_the_same() {
     use std::io::{BufRead, BufReader, Write};
 
     let agent = programs::qemu_ga::QemuGa::start("");

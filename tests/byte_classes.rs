@@ -1,5 +1,5 @@
-//! Each of the 256 bytes at each place of a frame, and between frames: what RFC 8259 and RFC 3629 let stand there goes
-//! on, and nothing else does. Byte by byte, by slice and polled, into a decoder and into an agent.
+//! Each of the 256 bytes at each place of a frame, and between frames: exactly the bytes that RFC 8259 and RFC 3629 allow
+//! are accepted. Byte by byte, by slice and polled, by a decoder and by an agent.
 
 mod exchange;
 
@@ -15,8 +15,8 @@ const HEX: &[u8] = b"0123456789abcdefABCDEF";
 /// RFC 8259 section 3: what a value begins with.
 const VALUE: &[u8] = b"{[\"-0123456789tfn";
 
-/// Places inside a frame: what has come, and which bytes may come. Where that is a text of whole characters, serde_json
-/// is asked, too.
+/// Places inside a frame: the bytes so far, and the bytes allowed next. If the result consists of whole characters,
+/// serde_json checks it, too.
 fn places() -> Vec<(&'static [u8], Vec<u8>)> {
     let tail: Vec<u8> = (0x80..=0xBF).collect();
     // RFC 8259 section 7: unescaped, escape and quotation-mark; RFC 3629 section 4: the first byte of a character.
@@ -52,7 +52,7 @@ fn places() -> Vec<(&'static [u8], Vec<u8>)> {
         (b"\"\\u00", HEX.to_vec()),
         (b"\"\\u000", HEX.to_vec()),
         (b"\"\\uE00", HEX.to_vec()),
-        // A lone low surrogate is no character, and a high one wants a low one behind it.
+        // A lone low surrogate is not a character, and a high one needs a low one after it.
         (b"\"\\ud", b"0123456789abAB".to_vec()),
         (b"\"\\uD7", HEX.to_vec()),
         (b"\"\\uD7F", HEX.to_vec()),
@@ -116,10 +116,10 @@ fn places() -> Vec<(&'static [u8], Vec<u8>)> {
     places
 }
 
-/// What a decoder makes of the last of these bytes.
+/// The outcome of the last of these bytes.
 #[derive(Debug, PartialEq)]
 enum Seen {
-    /// It goes on, or has nothing to say.
+    /// The frame continues, or there is no outcome.
     Nothing,
     Frame,
     Sentinel,
@@ -183,7 +183,7 @@ fn inside_a_frame_what_the_grammar_allows_goes_on_and_all_else_breaks_it() {
     }
 }
 
-/// The tables above are no less strict than serde_json, where it looks at every byte.
+/// The tables above are as strict as serde_json, wherever it checks every byte.
 #[test]
 fn serde_json_agrees_on_what_is_allowed() {
     let mut asked = 0;
@@ -218,7 +218,7 @@ fn between_frames_a_value_begins_and_all_else_is_noise() {
             };
             assert_eq!(last_seen(before, byte), due, "{} then {byte:#04x}", before.escape_ascii());
         }
-        // In the middle of a byte order mark only its next byte goes on.
+        // Inside a byte order mark only its next byte continues it.
         for length in 1..BOM.len() {
             let before = [before, &BOM[..length]].concat();
             for byte in 0..=0xFF {
@@ -250,8 +250,8 @@ fn noise_ends_where_a_frame_can_begin() {
     }
 }
 
-/// Whichever way a request's bytes come, each of the 256 in its `id` leads to the same answer. (Where registers have 32
-/// bits `push` has a way of its own.)
+/// Each of the 256 bytes in a request's `id` leads to the same answer, however the bytes are pushed. (On 32 bits `push` has
+/// its own code.)
 #[test]
 fn every_byte_in_a_string_leads_an_agent_to_the_same_answer_by_every_way() {
     type TestAgent = Agent<(), 256, 512>;
@@ -262,7 +262,7 @@ fn every_byte_in_a_string_leads_an_agent_to_the_same_answer_by_every_way() {
             _ if is_plain => format!("{{\"return\": {{}}, \"id\": \"a{}b\"}}\n", char::from(byte)),
             // Backslash and `b`: an escape.
             b'\\' => "{\"return\": {}, \"id\": \"a\\b\"}\n".to_owned(),
-            // What is behind the sentinel is noise.
+            // The rest after the sentinel is noise.
             0xFF => exchange::error("GenericError", "JSON parse error, expecting value"),
             _ => exchange::error("GenericError", "JSON parse error, invalid syntax"),
         };

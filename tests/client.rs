@@ -1,4 +1,4 @@
-//! The host end from outside: what it sends, what it takes for an answer, and what goes wrong in the field.
+//! The host end from outside: what it sends, which answers it takes, and failures from the field.
 
 mod exchange;
 
@@ -12,14 +12,14 @@ use guestwire::{
 
 type TestClient = Client<256, 128>;
 
-/// What the client is given to send, which then has gone.
+/// What the client sends. It counts as sent.
 fn sent(client: &mut TestClient) -> String {
     let sent = client.transmit().escape_ascii().to_string().replace("\\\"", "\"");
     client.transmitted(usize::MAX);
     sent
 }
 
-/// All that comes of `bytes`, by slice and, from the same state, by byte.
+/// All outcomes of `bytes`, by slice and, from the same state, by byte.
 fn received(client: &mut TestClient, mut bytes: &[u8]) -> Vec<String> {
     let show = |reply: Result<Option<Reply<'_>>, ClientError>| match reply {
         Ok(None) => None,
@@ -142,12 +142,12 @@ fn an_id_is_never_used_twice() {
     assert_eq!(next_id(&mut client), 80);
     synchronize(&mut client, 500, 500);
     assert_eq!(next_id(&mut client), 501);
-    // What was given up is used up.
+    // An id that was given up is used.
     client.execute(PING).unwrap();
     client.reset();
     synchronize(&mut client, 6, 6);
     assert_eq!(next_id(&mut client), 503);
-    // What did not fit is not.
+    // An id of a request that did not fit is not.
     assert_eq!(client.execute(Execute::new(&"x".repeat(128))), Err(ExecuteError::DoesNotFit));
     assert_eq!(next_id(&mut client), 504);
 }
@@ -208,7 +208,7 @@ fn errors_for_people() {
     for (error, text) in [
         (ClientError::ResponseTooLong, "the response does not fit the receive buffer"),
         (ClientError::Broken(FrameError::Lost), "a broken frame: JSON parse error, bytes were lost"),
-        (ClientError::Unexpected, "a response that nobody waited for"),
+        (ClientError::Unexpected, "a response that was not asked for"),
         (ClientError::NothingAsked, "nothing was asked: synchronize or execute first"),
     ] {
         assert_eq!(error.to_string(), text);
@@ -236,7 +236,7 @@ fn with_an_id_no_other_response_is_taken() {
     assert!(!client.is_ready());
 }
 
-/// What each state makes of each event. A column is an event, a row what comes of it and the state that it leads to.
+/// Each state and each event: a column is an event, a row its outcome and the next state.
 mod table {
     use super::*;
 
@@ -329,7 +329,7 @@ mod table {
             (TestClient::corrupted, FrameError::Noise),
         ] {
             let mut client = start();
-            // Whoever waits for a reply is told that none comes, and nobody else.
+            // Only a caller that waits for a reply is told that none will arrive.
             let was_in_step = matches!(state(&client), "Ready" | "AwaitReply");
             let told = if was_in_step { Err(ClientError::Broken(error)) } else { Ok(()) };
             assert_eq!(call(&mut client), told);
@@ -381,7 +381,7 @@ mod table {
     }
 
     #[test]
-    fn await_plain_sync_reply_skips_everything_but_the_number() {
+    fn await_plain_sync_reply_skips_everything_except_the_number() {
         let [long, other] = too_long();
         let events =
             [OWN_ID, OTHER_ID, ERROR, OTHER_RETURN, SENTINEL, NO_RESPONSE, &long, &other, b"{\"a\":: 1}\n".as_slice()];
@@ -415,7 +415,7 @@ mod table {
     }
 
     #[test]
-    fn await_reply_with_an_id_takes_what_has_it() {
+    fn await_reply_with_an_id_takes_the_response_with_that_id() {
         let [long, other] = too_long();
         check(
             || executing(PING),
@@ -437,7 +437,7 @@ mod table {
     }
 
     #[test]
-    fn await_reply_without_an_id_takes_what_has_none() {
+    fn await_reply_without_an_id_takes_the_response_without_one() {
         let [long, other] = too_long();
         check(
             || executing_without_id(PING),
@@ -495,7 +495,7 @@ fn without_an_id_whatever_is_odd_makes_the_client_out_of_step() {
 
 /// The rest of a read is the caller's, who may send a request first.
 #[test]
-fn what_follows_a_reply_is_left_untaken() {
+fn bytes_after_a_reply_are_not_taken() {
     let mut client = executing(PING);
     let stale = "{\"return\": 1, \"id\": 5}\n[1] ";
     let answer = "{\"return\": 2, \"id\": 78}";
@@ -517,10 +517,10 @@ fn a_response_that_just_fits_and_one_that_does_not() {
     client.execute(PING).expect("still in step");
     sent(&mut client);
     assert_eq!(received(&mut client, b"\n{\"return\": 1}"), ["1"]);
-    assert_eq!(received(&mut client, &response(257)), ["Broken(Overflow)"], "nobody waited for it");
+    assert_eq!(received(&mut client, &response(257)), ["Broken(Overflow)"], "no request was waiting for it");
 }
 
-/// Noise draws an error, longer than the buffer, and then the answer comes: it would be taken for the next one's.
+/// Noise draws an error longer than the buffer, and then the answer arrives: it would be taken for the next one's.
 #[test]
 fn without_an_id_an_error_that_does_not_fit_makes_the_client_out_of_step() {
     let error = format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{}\"}}}}\n", "x".repeat(256));
@@ -530,7 +530,7 @@ fn without_an_id_an_error_that_does_not_fit_makes_the_client_out_of_step() {
     assert_eq!(received(&mut client, b"{\"return\": {}}\n"), [""; 0]);
 }
 
-/// A line that echoes: what comes back is too long, but no response.
+/// A line that echoes: the echo is too long, but it is not a response.
 #[test]
 fn an_echo_that_does_not_fit_is_not_the_response() {
     let mut client = executing_without_id(PING);
@@ -539,7 +539,7 @@ fn an_echo_that_does_not_fit_is_not_the_response() {
     assert_eq!(received(&mut client, b"{\"return\": {\"pid\": 1}}"), ["{\"pid\":1}"]);
 }
 
-/// The closing quote of a long response was lost: nobody can say where the next one begins.
+/// The closing quote of a long response was lost, so the start of the next one is unknown.
 #[test]
 fn a_response_that_breaks_after_it_does_not_fit() {
     let mut client = executing_without_id(PING);
@@ -636,7 +636,7 @@ mod synchronizing {
         }
     }
 
-    /// It is looked for in steps of many bytes, and found wherever it is in one.
+    /// The search takes several bytes at a time, and finds it at each place in them.
     #[test]
     #[cfg_attr(miri, ignore = "takes too long there")]
     fn the_sentinel_is_found_at_every_place() {
@@ -698,13 +698,13 @@ mod synchronizing {
     }
 }
 
-/// What goes wrong in the field, and is right here.
+/// Failures of other clients in the field.
 mod field {
     use super::*;
 
     /// danobi/vmtest 17: the client connects before the agent is up.
     #[test]
-    fn an_agent_that_is_not_up_yet_is_asked_again_on_the_same_connection() {
+    fn an_agent_that_is_not_up_yet_gets_another_try_on_the_same_connection() {
         let mut client = TestClient::new();
         for attempt in 1..10 {
             client.synchronize(attempt);
@@ -729,7 +729,7 @@ mod field {
 
     /// QEMU's own agent: half a request of a client that was killed waits in its parser.
     #[test]
-    fn the_sentinel_goes_in_front_of_every_synchronization() {
+    fn the_sentinel_goes_before_every_synchronization() {
         let mut client = TestClient::new();
         client.synchronize(1);
         assert_eq!(client.transmit().first(), Some(&0xFF));
@@ -770,9 +770,9 @@ mod field {
         assert_eq!(received(&mut client, b"\r\n\r\n{\"return\": {}, \"id\": 78}"), ["{}"]);
     }
 
-    /// RHBZ 1705426: a command without an answer holds the caller for ever.
+    /// RHBZ 1705426: a command without an answer blocks the caller forever.
     #[test]
-    fn giving_up_is_the_callers_and_always_possible() {
+    fn the_caller_can_always_give_up() {
         for mut client in [TestClient::new(), in_step(), executing(PING), executing(PING.no_success_response())] {
             client.reset();
             assert!(!client.is_ready() && client.transmit().is_empty());
@@ -781,7 +781,7 @@ mod field {
         }
     }
 
-    /// danobi/vmtest 18: a request sent again blindly loses a result that is given only once.
+    /// danobi/vmtest 18: blindly repeating a request loses a result that is returned only once.
     #[test]
     fn nothing_can_be_sent_again_before_synchronizing() {
         let mut client = executing(Execute::new("guest-exec-status"));
@@ -829,14 +829,14 @@ mod field {
 
     /// QEMU before 3.0 (EL7, Ubuntu 18.04) refuses `id`.
     #[test]
-    fn an_agent_that_refuses_an_id_is_asked_without() {
+    fn an_agent_that_refuses_an_id_gets_requests_without() {
         let mut client = in_step();
         client.synchronize(1);
         assert!(!sent(&mut client).contains("}, \"id\""));
         let mut client = executing(PING);
         let refused = br#"{"error": {"class": "GenericError", "desc": "QMP input member 'id' is unexpected"}}"#;
         let reason = "unattributed GenericError: QMP input member 'id' is unexpected";
-        assert_eq!(received(&mut client, refused), [reason], "nobody can say whose error it is");
+        assert_eq!(received(&mut client, refused), [reason], "the error may belong to noise");
         client.omit_ids();
         client.synchronize(78);
         assert_eq!(received(&mut client, b"\xFF{\"return\": 78}"), ["synchronized"]);
@@ -872,7 +872,7 @@ mod field {
                 sent(&mut client);
                 let replies = received(&mut client, &answer);
                 assert_eq!(replies[0], format!("{errors}GenericError: JSON parse error, expecting value"));
-                // Without ids nobody can say whose the error is, and nothing is taken any more.
+                // Without ids the error may belong to noise, so no further answer is taken.
                 let own = (!errors.is_empty()).then(|| number.to_string());
                 assert_eq!(replies[1..], own.into_iter().collect::<Vec<_>>());
                 assert_eq!(client.is_ready(), !errors.is_empty());

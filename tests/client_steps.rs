@@ -1,14 +1,14 @@
 //! Steps of the client that are easy to get wrong: half a frame before a synchronization, bytes lost after a
 //! sentinel, an answer before its request has gone, and one that is too long.
 //!
-//! What is answered has the `id` that was asked with, if there was one.
+//! Answers have the request's `id`, if there is one.
 
 use guestwire::{Client, Reply, client::ClientError, frame::FrameError};
 use serde_json::Value;
 
 type TestClient = Client<64, 256>;
 
-/// All that comes of `bytes`.
+/// All outcomes of `bytes`.
 fn received(client: &mut TestClient, bytes: &[u8]) -> Vec<String> {
     let shown = |reply: Result<Option<Reply<'_>>, ClientError>| match reply {
         Ok(None) => None,
@@ -27,7 +27,7 @@ fn in_step() -> TestClient {
     client
 }
 
-/// A member `id` for an answer to what the client is about to send, and a comma before it.
+/// A comma and a member `id` for the answer to the client's next request.
 fn id(client: &TestClient) -> String {
     let request: Value = serde_json::from_slice(client.transmit()).unwrap();
     request.get("id").map_or(String::new(), |id| format!(", \"id\": {id}"))
@@ -45,7 +45,7 @@ const HALVES: [&[u8]; 9] = [
     b"tru",
 ];
 
-/// A plain one waits for no sentinel that would end the half.
+/// A plain synchronization waits for no sentinel, which would end the half frame.
 #[test]
 fn half_a_frame_before_a_synchronization_is_forgotten() {
     for half in HALVES {
@@ -65,7 +65,7 @@ fn half_a_frame_before_a_synchronization_is_forgotten() {
     }
 }
 
-/// What comes after the gap may be the answer to an earlier synchronization, or to nothing: it takes another sentinel.
+/// Bytes after the gap may be the answer to an earlier synchronization, or a fragment: the client needs another sentinel.
 #[test]
 fn bytes_lost_after_the_sentinel_take_another_sentinel() {
     for half in [&b""[..], b"{", b"{\"return\": ", b"{\"return\": 7"] {
@@ -92,9 +92,9 @@ fn bytes_lost_in_a_plain_synchronization_take_another_answer() {
     assert_eq!(received(&mut client, b"{\"return\": 77}\n"), ["Synchronized"]);
 }
 
-/// Whatever a client in step waits for: what comes after the gap may be the end of something else.
+/// Whatever a client in step waits for: bytes after the gap may be the end of something else.
 #[test]
-fn bytes_lost_leave_step() {
+fn lost_bytes_put_the_client_out_of_step() {
     let mut waiting = in_step();
     waiting.execute("guest-ping").unwrap();
     let answer = format!("{{\"return\": {{}}{}}}\n", id(&waiting));
@@ -106,7 +106,7 @@ fn bytes_lost_leave_step() {
     }
 }
 
-/// Its own `id` says that it is no other request's, so that an agent may answer before all has come.
+/// The `id` shows whose answer it is, so an agent may answer before it has the whole request.
 #[test]
 fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
     let asked = || {
@@ -133,7 +133,7 @@ fn an_answer_with_the_id_is_taken_before_the_request_has_gone() {
     }
 }
 
-/// Where members are is noted of the first few only.
+/// Only the places of the first few members are noted.
 #[test]
 fn an_id_after_more_members_than_are_noted_is_found() {
     for others in 0..8 {

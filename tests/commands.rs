@@ -14,7 +14,7 @@ use guestwire::{Agent, Client, Command, CommandError, Guest, Reply};
 use random::Random;
 use recordings::recordings;
 
-/// Reads the arguments of every command, and then has nothing to give. In the state that the recorded agent was in.
+/// Reads the arguments of every command, and then fails, in the state of the recorded agent.
 enum Recorded {
     Default,
     Frozen,
@@ -152,7 +152,7 @@ fn errors_that_were_not_recorded() {
     assert_eq!(ask(vcpus), error("GenericError", "Parameter 'vcpus[0].x' is unexpected"));
 }
 
-/// A guest that has a bit of everything.
+/// A guest with every command.
 #[derive(Default)]
 struct Board {
     file: Vec<u8>,
@@ -408,7 +408,7 @@ fn files_of_any_length_go_both_ways_in_pieces() {
     }
 }
 
-/// The most that fits, with an `id` too, and the response then fills the buffer to the last group of digits.
+/// The longest piece that fits, also with an `id`: the response fills the buffer to the last group of digits.
 #[test]
 fn a_file_is_read_in_the_longest_pieces_that_fit() {
     for id in ["", ", \"id\": 7", ", \"id\": \"a long one\""] {
@@ -447,7 +447,7 @@ fn base64_is_what_the_base64_crate_makes_of_it() {
         let answer = exchange(&mut line.agent, request.as_bytes());
         let config = base64::engine::GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
         let lenient = base64::engine::GeneralPurpose::new(&base64::alphabet::STANDARD, config);
-        // Line feeds are left out, and each group may be padded, as the reference agent has it.
+        // Line feeds are skipped, and each group may be padded, as in the reference agent.
         let digits = digits.replace('\n', "");
         let groups: Result<Vec<_>, _> = digits.as_bytes().chunks(4).map(|group| lenient.decode(group)).collect();
         match groups.map(|groups| groups.concat()) {
@@ -515,7 +515,7 @@ fn numbers_with_a_fraction_are_read_in_thousandths() {
     }
 }
 
-/// More is returned than there is room for: nothing but an error leaves.
+/// A return value that does not fit: only an error is sent.
 #[test]
 fn file_content_that_does_not_fit() {
     struct Greedy {
@@ -545,7 +545,7 @@ fn file_content_that_does_not_fit() {
 }
 
 #[test]
-fn to_shut_down_is_to_power_down_unless_something_else_is_said() {
+fn shutting_down_powers_down_by_default() {
     assert_eq!(Shutdown { mode: None }.mode(), Ok(ShutdownMode::Powerdown));
     for mode in [ShutdownMode::Powerdown, ShutdownMode::Halt, ShutdownMode::Reboot] {
         assert_eq!(Shutdown { mode: Some(mode.as_str().into()) }.mode(), Ok(mode));

@@ -1,4 +1,4 @@
-//! Damaged requests with hostile texts and inner objects: what is served that was not the request, beside what would be
+//! Damaged requests with hostile texts and inner objects: what is served besides the request, compared with what would be
 //! if `}{` were the only boundary.
 
 mod random;
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 
 type TestDecoder = Decoder<1024>;
 
-/// No request's command but that of objects in a request.
+/// The command of objects inside requests only.
 const INNER: &str = "guest-inner";
 
-/// No object's command: it stands in strings only.
+/// A command in strings only.
 const TEXT: &str = "guest-shutdown";
 
-/// What a text may hold that looks like a boundary, a request, or the end of a string.
+/// Texts that look like a boundary, a request, or the end of a string.
 const TEXTS: &[&str] = &[
     "}{",
     "]{",
@@ -46,7 +46,7 @@ const TEXTS: &[&str] = &[
     "[root@vm ~]# {\"execute\":\"guest-shutdown\"}",
 ];
 
-/// And one that holds nothing of the kind.
+/// A harmless text.
 const PLAIN: &[&str] = &["guest-shutdown", "a", "/bin/true", "\u{e9}\u{1F600}", "1, 2"];
 
 fn text(texts: &[&str], random: &mut Random) -> String {
@@ -114,14 +114,14 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Objects that were no request and were served all the same.
+/// Objects that were not requests, but were served.
 #[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 struct Served {
-    /// `{}`, which a text may hold: it draws an error.
+    /// `{}` from a text, which draws an error.
     empty: usize,
-    /// Those that stand in the request.
+    /// Objects in the request.
     inner: usize,
-    /// Those that a text chose.
+    /// Objects chosen by a text.
     texts: usize,
 }
 
@@ -142,7 +142,7 @@ impl Served {
     }
 }
 
-/// What the decoder gives.
+/// The decoder's output.
 fn served(stream: &[u8], request: &[u8]) -> Served {
     let mut served = Served::default();
     let mut decoder = TestDecoder::new();
@@ -190,7 +190,7 @@ fn served_with_one_boundary(stream: &[u8], request: &[u8]) -> Served {
     served
 }
 
-/// Unless it broke at top level: whether the last thing in it is a closing bracket.
+/// Unless it broke at top level: whether it ends in a closing bracket.
 fn broken_in_brackets(frame: &[u8]) -> Option<bool> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in frame {
@@ -251,7 +251,7 @@ fn has_line_break(bytes: &[u8]) -> bool {
 /// first value and is taken for a prompt: where the first bracket became one, or where a text held it after `}{}`.
 #[test]
 #[cfg_attr(miri, ignore = "takes too long there")]
-fn of_damaged_requests_less_is_served_than_with_one_boundary_and_nothing_that_a_text_chose() {
+fn damaged_requests_serve_less_than_with_one_boundary_and_nothing_chosen_by_a_text() {
     println!("{DAMAGED} damaged requests each: objects served that were no request");
     for layout in [Layout::OneLine, Layout::Indented, Layout::Unindented] {
         let mut random = Random(23);
@@ -286,7 +286,7 @@ fn change_each_byte(layout: Layout, requests: usize, bytes: &[u8]) -> Counts {
             let damaged = [&request[..at], new, &request[at + old..]].concat();
             changes += 1;
             let stream = stream(&damaged, &request);
-            // Compared only where something is served at all.
+            // Compared only if something is served.
             if served(&stream, &whole) != Served::default() {
                 counts.add(&stream, &whole);
             }
@@ -313,7 +313,7 @@ fn change_each_byte_on_one_line(requests: usize, bytes: &[u8]) {
 
 #[test]
 #[cfg_attr(miri, ignore = "takes too long there")]
-fn of_a_request_on_one_line_with_one_byte_changed_no_more_is_served_than_with_one_boundary() {
+fn a_one_line_request_with_one_byte_changed_serves_no_more_than_with_one_boundary() {
     change_each_byte_on_one_line(25, BYTES);
     assert_eq!(change_each_byte(Layout::Indented, 5, BYTES).now.texts, 0);
     assert_eq!(change_each_byte(Layout::Unindented, 5, BYTES).now.texts, 0);
@@ -321,7 +321,7 @@ fn of_a_request_on_one_line_with_one_byte_changed_no_more_is_served_than_with_on
 
 #[test]
 #[ignore = "takes a minute: cargo test --release --test damaged -- --ignored"]
-fn of_100_requests_on_one_line_with_one_byte_changed_to_any_other_no_more_is_served_than_with_one_boundary() {
+fn a_hundred_one_line_requests_with_any_byte_changed_serve_no_more_than_with_one_boundary() {
     change_each_byte_on_one_line(100, &(0..0xFF).collect::<Vec<u8>>());
 }
 
@@ -334,7 +334,7 @@ fn nothing_in_a_request_is_served_when_a_byte_is_known_to_be_corrupted() {
         let mut served = Served::default();
         let mut decoder = TestDecoder::new();
         for (index, byte) in stream(request, request).iter().enumerate() {
-            // It is reported, and dropped or, by some, given all the same.
+            // UARTs report it, and some also return the byte.
             if index == at {
                 let _ = decoder.corrupted();
             }

@@ -96,7 +96,7 @@ fn each_byte_leads_to_its_state() {
     }
 }
 
-/// The byte that breaks a frame is the first that is dropped, behind the place where it broke.
+/// The byte that breaks a frame is the first that is dropped, after the place where it broke.
 #[test]
 fn the_byte_that_breaks_a_frame_counts() {
     for (before, place) in [

@@ -49,7 +49,7 @@ fn long() -> &'static str {
 }
 
 #[test]
-fn a_value_that_is_not_written_is_no_json() {
+fn a_value_that_is_not_written_leaves_invalid_json() {
     assert_eq!(response(|_| Ok(())), refused(NO_VALUE));
     assert_eq!(response(|_| Err(DoesNotFit)), refused(DOES_NOT_FIT));
     assert_eq!(response(|place| place.string(" ")), "{\"return\": \" \", \"id\": 7}\n");
@@ -145,7 +145,7 @@ fn a_request_whose_arguments_do_not_fit_is_sent_in_part() {
 }
 
 #[test]
-fn what_is_written_behind_something_that_did_not_fit_counts() {
+fn what_is_written_after_something_that_did_not_fit_counts() {
     let mut buffer = [0; 8];
     let mut encoder = Encoder::new(&mut buffer);
     encoder.sentinel().unwrap();
@@ -291,7 +291,7 @@ fn responses_are_json_whatever_is_ignored() {
                 assert_eq!((&response["return"], &response["id"]), (&due, &json!(id)), "{seed}");
                 whole += 1;
             }
-            // The value fits, but the `id` behind it does not.
+            // The value fits, but the `id` after it does not.
             Some(Ok(_)) | None => assert_eq!(response["error"]["desc"], DOES_NOT_FIT, "{seed}"),
             Some(Err(due)) => {
                 assert_eq!(response["error"]["desc"], due, "{seed}");

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
 
+use base64::Engine;
 use programs::{
     Folder, ListeningAgent, Program, SerialLine, abandon, accept, all, ask, example, output, pipe_without_reader,
     terminal,
@@ -39,7 +40,7 @@ const PING: &[u8] = b"{\"execute\": \"guest-ping\"}\n";
 const PONG: &[u8] = b"{\"return\": {}}\n";
 
 #[test]
-fn a_bad_call_says_what_is_wrong_and_names_help() {
+fn wrong_usage_is_explained_and_refers_to_help() {
     for arguments in [&[][..], &["--stdio", "--listen", "x"], &["--what"], &["--listen"], &["x"]] {
         ends(&run("agent", arguments), 2, "", "Try --help.");
     }
@@ -69,6 +70,21 @@ fn the_demo_is_readable_without_a_terminal() {
     ] {
         assert!(unwrapped.contains(desc), "{desc}");
     }
+}
+
+#[test]
+fn serde_json_core_reads_and_writes_payloads_at_both_ends() {
+    let printed = run("serde_json_core", &[]);
+    let due = r#"> [FF]{"execute": "guest-sync-delimited", "arguments": {"id": 7301}}
+< [FF]{"return": 7301}
+> {"execute": "board-blink", "arguments": {"led":"gr\"n","pattern":[true,false,true]}, "id": 7302}
+< {"return": {"led":"gr\"n","milliseconds":1500}, "id": 7302}
+= Blinking { led: "gr\"n", milliseconds: 1500 }
+> {"execute": "board-blink", "arguments": {"led":"\ud83d\ude00","pattern":[]}, "id": 7303}
+< {"id": 7303, "error": {"class": "GenericError", "desc": "The arguments are wrong"}}
+= The arguments are wrong
+"#;
+    ends(&printed, 0, due, "");
 }
 
 #[test]
@@ -106,12 +122,12 @@ fn agent_listens_on_a_socket_of_its_owner() {
         second.write_all(&[*byte]).unwrap();
     }
     assert_eq!(ask(&mut second, PING, 2), PONG.repeat(2));
-    ends(&run("agent", &["--listen", agent.socket().to_str().unwrap()]), 1, "", "another agent listens there");
+    ends(&run("agent", &["--listen", agent.socket().to_str().unwrap()]), 1, "", "another agent is listening");
     assert_eq!(ask(&mut second, PING, 1), PONG, "the agent that was there first is still there");
 }
 
 #[test]
-fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
+fn agent_replaces_the_socket_of_a_dead_agent_and_nothing_else() {
     let folder = Folder::new();
     let stale = folder.path("socket");
     abandon(UnixListener::bind(&stale).unwrap());
@@ -120,13 +136,13 @@ fn agent_takes_the_place_of_a_dead_one_and_of_nothing_else() {
 
     let file = folder.path("file");
     std::fs::write(&file, "precious").unwrap();
-    ends(&run("agent", &["--listen", file.to_str().unwrap()]), 1, "", "is no socket");
+    ends(&run("agent", &["--listen", file.to_str().unwrap()]), 1, "", "is not a socket");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     ends(&run("agent", &["--device", folder.path("none").to_str().unwrap()]), 1, "", "No such file");
 }
 
 #[test]
-fn agent_that_is_ended_takes_its_socket_along() {
+fn agent_removes_its_socket_when_a_signal_ends_it() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut agent = ListeningAgent::start();
         assert_eq!(ask(&mut agent.connect(), PING, 1), PONG);
@@ -137,7 +153,7 @@ fn agent_that_is_ended_takes_its_socket_along() {
 }
 
 #[test]
-fn agent_goes_on_when_nobody_reads_what_it_says() {
+fn agent_runs_on_when_nobody_reads_its_messages() {
     let folder = Folder::new();
     let socket = folder.path("socket");
     let _agent = Program::start(example("agent").arg("--listen").arg(&socket).stderr(pipe_without_reader()));
@@ -149,12 +165,12 @@ fn agent_goes_on_when_nobody_reads_what_it_says() {
 /// No descriptor is left for a connection, and then there is one again.
 #[test]
 #[cfg(target_os = "linux")]
-fn agent_goes_on_when_it_cannot_accept_a_client() {
+fn agent_runs_on_when_it_cannot_accept_a_client() {
     use rustix::process::{Resource, Rlimit, prlimit};
 
     let mut agent = ListeningAgent::start();
     let client = agent.connect();
-    agent.program.says("a client is here");
+    agent.program.says("a client has connected");
     let limit = |files| Rlimit { current: Some(files), maximum: Some(1000) };
     prlimit(Some(agent.program.pid()), Resource::Nofile, limit(3)).unwrap();
     drop(client);
@@ -195,7 +211,7 @@ fn client_prints_what_the_agent_returns() {
     ends(&ask(&["guest-sync", r#"{"id": 5}"#]), 0, "5\n", "");
     ends(&ask(&["guest-nope"]), 1, "", "CommandNotFound: The command guest-nope has not been found");
     ends(&ask(&["guest-shutdown", r#"{"mode": "up"}"#]), 1, "", "mode is invalid");
-    ends(&ask(&["--timeout", "1", "--retries", "1000", "guest-shutdown"]), 0, "", "no error came");
+    ends(&ask(&["--timeout", "1", "--retries", "1000", "guest-shutdown"]), 0, "", "no error arrived");
     ends(&ask(&[]), 0, "", "in step by guest-sync-delimited");
     ends(&ask(&["--trace", "guest-ping"]), 0, "{}\n", "< [FF]{\"return\": ");
     ends(&ask(&["guest-ping", "{,}"]), 2, "", "ARGUMENTS-JSON: JSON parse error");
@@ -216,7 +232,7 @@ fn both_on_a_pseudo_terminal() {
 }
 
 #[test]
-fn client_says_that_nobody_answers() {
+fn client_reports_that_nobody_answers() {
     let folder = Folder::new();
     let silent = folder.path("socket");
     let listener = UnixListener::bind(&silent).unwrap();
@@ -250,7 +266,7 @@ fn answer_once(listener: UnixListener, answer: &'static str) -> JoinHandle<()> {
 
 /// As qemu-ga before QEMU 3.0 does, but for its refusing ids.
 #[test]
-fn client_asks_an_agent_that_knows_no_ids() {
+fn client_works_with_an_agent_without_ids() {
     let folder = Folder::new();
     let answered = |name: &str, options: &[&str]| {
         let guest = answer_once(UnixListener::bind(folder.path(name)).unwrap(), "{\"return\": 5}\n");
@@ -302,6 +318,129 @@ fn what_the_guest_returns_is_escaped_on_a_terminal_and_as_it_was_sent_in_a_pipe(
     assert_eq!(shown, "\"\\u007f\\u009b2J\\u202e\\u001b\u{e9}\"\r\n");
 }
 
+/// Hands requests to a program of `doors`, and returns what it answers, a line each, and how it ends.
+#[track_caller]
+fn doors(words: &[&str], requests: &str) -> (Vec<String>, Output) {
+    let mut program = Program::start(example("doors").args(words).env("TOASTER", "hot").stdin(Stdio::piped()));
+    program.input().write_all(requests.as_bytes()).unwrap();
+    let output = program.ends();
+    (String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect(), output)
+}
+
+#[test]
+fn doors_a_table_at_run_time() {
+    let enable =
+        |enabled| format!(r#"{{"execute": "script-enable", "arguments": {{"name": "eject", "enabled": {enabled}}}}}"#);
+    let requests = [
+        r#"{"execute": "eject"}"#,
+        &enable(false),
+        r#"{"execute": "eject", "id": 1}"#,
+        r#"{"execute": "guest-info"}"#,
+        r#"{"execute": "brown"}"#,
+        &enable(true),
+        r#"{"execute": "eject", "arguments": {"now": true}}"#,
+        r#"{"execute": "eject"}"#,
+        r#"{"execute": "env-TOASTER"}"#,
+        r#"{"execute": "env-TOASTER-OF-NOBODY"}"#,
+    ];
+    let (answers, output) = doors(&["table", "eject=up", "brown=well \"done\""], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let not_found = |desc| format!(r#"{{"error": {{"class": "CommandNotFound", "desc": "{desc}"}}}}"#);
+    let [up, done, refused, info, brown, enabled, unexpected, up_again, hot, unknown] = &answers[..] else {
+        panic!("{answers:?}")
+    };
+    assert_eq!((&**up, &**done), (r#"{"return": "up"}"#, r#"{"return": {}}"#));
+    assert!(refused.contains("Command eject has been disabled") && refused.starts_with(r#"{"id": 1, "#), "{refused}");
+    for command in [
+        r#"{"enabled": false, "name": "eject", "success-response": true}"#,
+        r#"{"enabled": true, "name": "brown", "success-response": true}"#,
+    ] {
+        assert!(info.contains(command), "{info}");
+    }
+    assert_eq!(brown, r#"{"return": "well \"done\""}"#);
+    assert_eq!(enabled, done);
+    assert!(unexpected.contains("Parameter 'now' is unexpected"), "{unexpected}");
+    assert_eq!((up_again, &**hot), (up, r#"{"return": "hot"}"#));
+    assert_eq!(*unknown, not_found("The command env-TOASTER-OF-NOBODY has not been found"));
+
+    for twice in ["eject=down", "guest-ping=pong"] {
+        let (answers, output) = doors(&["table", "eject=up", twice], "");
+        assert!(answers.is_empty());
+        ends(&output, 1, "", "a command's name is there twice");
+    }
+}
+
+#[test]
+fn doors_lent_buffers() {
+    let long = format!(r#"{{"execute": "board-name", "id": "{}"}}"#, "i".repeat(60));
+    let (answers, output) = doors(&["lent"], &format!("{{\"execute\": \"board-name\"}}\n{long}\n"));
+    assert!(output.status.success(), "{output:?}");
+    let too_long = r#"{"error": {"class": "GenericError", "desc": "JSON token size limit exceeded"}}"#;
+    let echoed = format!(r#"large: {{"return": "large", "id": "{}"}}"#, "i".repeat(60));
+    let due =
+        [r#"small: {"return": "small"}"#, r#"large: {"return": "large"}"#, &format!("small: {too_long}"), &echoed];
+    assert_eq!(answers, due);
+}
+
+/// What waits behind a request whose answer is owed is served after it.
+#[test]
+fn doors_an_answer_that_comes_later() {
+    let requests = [
+        r#"{"execute": "wait", "arguments": {"milliseconds": 200}, "id": 1}"#,
+        r#"{"execute": "wait-for-button", "id": 2}"#,
+        r#"{"execute": "wait", "arguments": {}, "id": 3}"#,
+        r#"{"execute": "guest-ping", "id": 4}"#,
+    ];
+    let (answers, output) = doors(&["deferred"], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let [counted, cancelled, missing, pong] = &answers[..] else { panic!("{answers:?}") };
+    let count = counted.strip_prefix(r#"{"return": "#).and_then(|rest| rest.strip_suffix(r#", "id": 1}"#));
+    assert!(count.is_some_and(|count| count.parse::<u64>().unwrap() > 0), "{counted}");
+    assert_eq!(cancelled, r#"{"id": 2, "error": {"class": "GenericError", "desc": "The command was cancelled"}}"#);
+    assert!(missing.contains("Parameter 'milliseconds' is missing"), "{missing}");
+    assert_eq!(pong, r#"{"return": {}, "id": 4}"#);
+}
+
+/// 48 KiB in one request, through 256 bytes. What breaks off before it and after it does not count.
+#[test]
+fn doors_strings_in_pieces() {
+    let folder = Folder::new();
+    let file = folder.path("update");
+    let update: Vec<u8> = (0..48 << 10).map(|index: u32| (index ^ index >> 8) as u8).collect();
+    let digits = base64::engine::general_purpose::STANDARD.encode(&update);
+    let write = |handle, digits: &str| {
+        // As Proxmox sends it: the arguments first, and the content first among them.
+        format!(r#"{{"arguments": {{"buf-b64": "{digits}", "handle": {handle}}}, "execute": "guest-file-write"}}"#)
+    };
+    let broken = &write(1, &digits)[..1000];
+    let requests = [
+        broken,
+        "\u{1}\n",
+        &write(2, "AAAA"),
+        &write(1, "AAA\u{e9}"),
+        &write(1, "AAA"),
+        &write(1, &digits),
+        &write(1, "AAAA").replace("}, ", ", \"count\": 2}, "),
+        &write(1, "//8="),
+        broken,
+    ];
+    let (answers, output) = doors(&["pieces", file.to_str().unwrap()], &requests.concat());
+    assert!(output.status.success(), "{output:?}");
+    let failed = |desc: &str| format!(r#"{{"error": {{"class": "GenericError", "desc": "{desc}"}}}}"#);
+    let wrote = |count| format!(r#"{{"return": {{"count": {count}, "eof": false}}}}"#);
+    let due = [
+        failed("JSON parse error, invalid syntax"),
+        failed("The file's handle is 1"),
+        failed("buf-b64 is not base64"),
+        failed("buf-b64 is not base64"),
+        wrote(update.len()),
+        wrote(2),
+        wrote(2),
+    ];
+    assert_eq!(answers, due);
+    assert!(std::fs::read(&file).unwrap() == [&update[..], b"\0\0\xFF\xFF"].concat());
+}
+
 /// 141, as a shell says of a program that SIGPIPE ended.
 #[test]
 fn a_program_ends_quietly_when_its_reader_goes_away() {
@@ -327,7 +466,7 @@ fn a_program_ends_quietly_when_its_reader_goes_away() {
 }
 
 #[test]
-fn what_cannot_be_written_is_said() {
+fn a_failed_write_is_reported() {
     let agent = ListeningAgent::start();
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
     let output = output(client(&agent.socket()).arg("guest-ping").stdout(full()));
@@ -336,7 +475,7 @@ fn what_cannot_be_written_is_said() {
 
 /// Its outcome is what it would be.
 #[test]
-fn a_program_goes_on_when_nobody_reads_its_messages() {
+fn a_program_runs_on_when_nobody_reads_its_messages() {
     let agent = ListeningAgent::start();
     for (words, code, stdout) in
         [(&["--trace", "guest-ping"][..], 0, "{}\n"), (&["guest-nope"], 1, ""), (&["--what"], 2, ""), (&[], 0, "")]

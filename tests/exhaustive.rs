@@ -158,7 +158,7 @@ fn check_against_reference<const N: usize>(states: &States<N>, steps: &[Step]) -
             let mut after = decoder.clone();
             let outcome: Vec<Due> = step.take(&mut after).into_iter().collect();
             assert_eq!(outcome, last, "{way:?} {step:?}");
-            // Of the ways into a state only the first is gone on with: the others have to be as good.
+            // Only the first way into a state is explored further: the others must be equivalent.
             if let Some((_, other)) = states.get(&key(&after)) {
                 let other: Vec<Input<'_>> = other.iter().map(Step::input).collect();
                 let modes = (reference::mode(&inputs, N), reference::mode(&other, N));
@@ -183,7 +183,7 @@ fn visit<const N: usize>(bytes: &[u8], deepest: usize) {
     );
 }
 
-/// What every input of any length leads to that nests at most twice.
+/// All states of inputs of any length with at most two levels of nesting.
 #[test]
 fn all_states_of_a_decoder_of_one_byte() {
     visit::<1>(CLASSES, 2);
@@ -233,8 +233,7 @@ fn every_byte_is_in_a_class() {
 
 /// Every string over the classes, up to a length: at each byte the decoder says what serde_json says.
 ///
-/// It goes on behind each byte that leaves a frame open, for what a decoder gives in any other state is what it gives to
-/// a shorter string.
+/// It extends only strings that leave a frame open: in any other state a decoder does what it does after a shorter string.
 struct Strings {
     longest: usize,
     strings: u64,
@@ -279,16 +278,16 @@ impl Strings {
     }
 }
 
-/// What serde_json says. Byte order marks in front are none of its business.
+/// What serde_json says about a text without its byte order marks.
 fn verdict(text: &[u8]) -> serde_json::Result<()> {
     let mut text = text;
-    while let [b' ' | b'\t' | b'\n', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
-        text = behind;
+    while let [b' ' | b'\t' | b'\n', after @ ..] | [0xEF, 0xBB, 0xBF, after @ ..] = text {
+        text = after;
     }
     serde_json::from_slice::<Value>(text).map(drop)
 }
 
-/// It can go on: as a number, which may be whole already, as a frame that is not, or as nothing yet.
+/// It can continue: a number, which may be complete, an incomplete frame, or nothing yet.
 fn check_open(text: &[u8], decoder: &Decoder<16>) {
     let is_frame = matches!(decoder.clone().push(b'\n'), Ok(Some(Event::Frame(_))));
     match verdict(text) {
@@ -300,11 +299,11 @@ fn check_open(text: &[u8], decoder: &Decoder<16>) {
     }
 }
 
-/// However it goes on, it is no value.
+/// No continuation makes it a value.
 fn is_broken(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_err_and(|error| error.error_len().is_some())
         || verdict(text).is_err_and(|error| !error.is_eof())
-        // serde_json looks at the digits of an escape only when there are four.
+        // serde_json checks the digits of an escape only when there are four.
         || matches!(reference::due_bytes(text, 16).as_slice(), [(at, Due::Error(_))] if *at == text.len() - 1)
 }
 

@@ -1,4 +1,4 @@
-//! Ports that do what ports do on bad days: report errors without end, close, and flush slowly.
+//! Faulty ports: they report endless errors, close, and flush slowly.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -29,13 +29,13 @@ fn polled<T>(times: usize, future: impl Future<Output = T>) -> Option<T> {
     })
 }
 
-/// A port that sends nothing before it is flushed, and takes its time for that.
+/// A port that sends nothing before it is flushed, slowly.
 #[derive(Default)]
 struct Buffered {
     input: RefCell<VecDeque<u8>>,
     written: RefCell<Vec<u8>>,
     sent: RefCell<Vec<u8>>,
-    /// How often it is to be polled before a flush is done.
+    /// How many polls a flush takes.
     slowness: usize,
 }
 
@@ -173,7 +173,7 @@ fn a_port_is_flushed_for_every_byte() {
     assert_eq!((port.sent.borrow().len(), flushes.get()), (3 * PONG.len(), 4), "at the start, and for each response");
 }
 
-/// Gives the same again and again, and ends the test where that seems to have no end.
+/// Returns the same result repeatedly, and fails the test if that has no end.
 struct Stuck {
     reads: usize,
     gives: nb::Result<u8, ErrorKind>,
@@ -226,7 +226,7 @@ fn poll_does_not_return_while_a_port_reports_an_error() {
                 _ => {}
             }
             let mut port = Stuck::new(error);
-            // Some errors are told as such before the port's own.
+            // Some errors are reported as line errors first.
             let outcome = (0..10).find_map(|_| match client.exchange_nb(&mut port) {
                 Err(nb::Error::Other(LineError::Port(error))) => Some(error),
                 Err(nb::Error::Other(LineError::Protocol(_))) => None,
@@ -278,7 +278,7 @@ fn a_fifo_full_of_errors_does_not_stop_poll() {
     assert_eq!(client.exchange_nb(&mut port), Ok(Reply::Synchronized));
 }
 
-/// A port on a bad day, asynchronous: closed for as long as `Ok(0)` is next, or with an error of the line.
+/// An asynchronous faulty port: closed while `Ok(0)` is next, or with a line error.
 struct Faulty {
     reads: VecDeque<Result<&'static [u8], ErrorKind>>,
     count: usize,
@@ -332,7 +332,7 @@ impl embedded_io_async::Write for Faulty {
     }
 }
 
-/// The loop that `Agent::run` shows.
+/// The loop in the documentation of `Agent::run`.
 async fn task<G: Guest>(guest: G, port: &mut Faulty, pause: impl AsyncFn()) {
     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
     loop {
@@ -345,7 +345,7 @@ async fn task<G: Guest>(guest: G, port: &mut Faulty, pause: impl AsyncFn()) {
 }
 
 #[test]
-fn the_loop_that_is_shown_ends_at_an_error_and_spins_at_a_closed_port() {
+fn the_documented_loop_ends_at_an_error_and_spins_at_a_closed_port() {
     let pause = async || futures::pending!();
     let closed = Ok::<&'static [u8], ErrorKind>(b"");
     let mut port = Faulty { reads: std::iter::repeat_n(closed, 1000).collect(), count: 0, output: vec![] };

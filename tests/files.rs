@@ -21,8 +21,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 use rustix::termios::tcgetattr;
 
-/// A guest with files in memory. One that is open for reading never ends if it is called `endless`, and gives nothing
-/// more than is there if it is called `cut`.
+/// A guest with files in memory. Reading `endless` never ends, and `cut` ends early.
 #[derive(Default)]
 struct Disk {
     files: HashMap<String, Vec<u8>>,
@@ -179,7 +178,7 @@ fn a_file_goes_to_the_guest_and_comes_back() {
 }
 
 #[test]
-fn what_cannot_be_copied_leaves_nothing() {
+fn a_failed_copy_leaves_nothing() {
     let (guest, to) = (FileGuest::start(Disk::default()), Folder::new());
     let back = to.path("back");
     let back = back.to_str().unwrap();
@@ -193,7 +192,7 @@ fn what_cannot_be_copied_leaves_nothing() {
 }
 
 #[test]
-fn interrupted_it_closes_the_guests_file_and_leaves_none() {
+fn an_interrupt_closes_the_guests_file_and_leaves_none_here() {
     let files = HashMap::from([("endless".to_owned(), some_bytes(1000))]);
     let guest = FileGuest::start(Disk { files, pause: Duration::from_millis(10), ..Disk::default() });
     let to = Folder::new();
@@ -208,7 +207,7 @@ fn interrupted_it_closes_the_guests_file_and_leaves_none() {
 }
 
 #[test]
-fn interrupted_it_ends_though_nobody_takes_what_it_writes() {
+fn an_interrupt_ends_it_even_if_nobody_reads_its_output() {
     let files = HashMap::from([("endless".to_owned(), some_bytes(1000))]);
     let guest = FileGuest::start(Disk { files, ..Disk::default() });
     let (_reader, writer) = std::io::pipe().unwrap();
@@ -223,9 +222,9 @@ fn interrupted_it_ends_though_nobody_takes_what_it_writes() {
     assert!(guest.disk.lock().unwrap().open.is_empty());
 }
 
-/// On a serial port that nobody answers on: the port's settings are put back.
+/// On a serial port without an answer: the port's settings are restored.
 #[test]
-fn interrupted_it_leaves_a_terminal_as_it_was() {
+fn an_interrupt_restores_the_terminal() {
     let line = SerialLine::new();
     let port = open_terminal(&line.ports[0]);
     let settings = || format!("{:?}", tcgetattr(&port).unwrap());
@@ -238,7 +237,7 @@ fn interrupted_it_leaves_a_terminal_as_it_was() {
 }
 
 #[test]
-fn a_terminal_sees_how_far_it_is() {
+fn progress_is_shown_on_a_terminal() {
     let guest = FileGuest::start(Disk { pause: Duration::from_millis(30), ..Disk::default() });
     std::fs::write(guest.path("sent"), some_bytes(500_000)).unwrap();
     let (terminal, screen) = terminal();
@@ -255,18 +254,18 @@ fn a_file_that_the_guest_cuts_is_an_error_and_leaves_nothing() {
     let guest = FileGuest::start(Disk { files, ..Disk::default() });
     let to = Folder::new();
     let back = to.path("back");
-    ends(&guest.copy(&["pull", "cut", back.to_str().unwrap()]), 1, "cut: the guest cut it off after 100000 bytes");
+    ends(&guest.copy(&["pull", "cut", back.to_str().unwrap()]), 1, "cut: the guest ended it after 100000 bytes");
     assert_eq!(to.names(), [""; 0]);
     std::fs::write(&back, "precious").unwrap();
-    ends(&guest.copy(&["pull", "cut", back.to_str().unwrap()]), 1, "cut: the guest cut it off after 100000 bytes");
+    ends(&guest.copy(&["pull", "cut", back.to_str().unwrap()]), 1, "cut: the guest ended it after 100000 bytes");
     assert_eq!(std::fs::read(&back).unwrap(), b"precious");
     assert_eq!(to.names(), ["back"]);
-    ends(&guest.copy(&["pull", "cut", "-"]), 1, "cut: the guest cut it off after 100000 bytes");
+    ends(&guest.copy(&["pull", "cut", "-"]), 1, "cut: the guest ended it after 100000 bytes");
     assert!(guest.disk.lock().unwrap().open.is_empty());
 }
 
 #[test]
-fn a_link_stays_a_link_and_the_file_behind_it_is_replaced() {
+fn a_link_stays_a_link_and_its_target_is_replaced() {
     let (guest, content) = FileGuest::with_a_file();
     std::fs::write(guest.path("old"), "old").unwrap();
     symlink("old", guest.path("link")).unwrap();
@@ -282,7 +281,7 @@ fn a_link_stays_a_link_and_the_file_behind_it_is_replaced() {
 }
 
 #[test]
-fn a_link_to_a_device_is_written_through() {
+fn a_link_to_a_device_is_followed() {
     let (guest, _) = FileGuest::with_a_file();
     symlink("/dev/null", guest.path("null")).unwrap();
     ends(&guest.copy(&["pull", "file", &guest.path("null")]), 0, "client: 300001 bytes in ");
@@ -294,7 +293,7 @@ fn a_link_to_a_device_is_written_through() {
 }
 
 #[test]
-fn a_fifo_is_written_through_as_soon_as_somebody_reads() {
+fn a_fifo_is_written_to_once_it_has_a_reader() {
     let (guest, content) = FileGuest::with_a_file();
     assert!(output(Process::new("mkfifo").arg(guest.path("fifo"))).status.success());
     let mut pull = Program::start(&mut guest.client(&["pull", "file", &guest.path("fifo")]));
@@ -309,7 +308,7 @@ fn a_fifo_is_written_through_as_soon_as_somebody_reads() {
 }
 
 #[test]
-fn a_folder_is_no_target() {
+fn a_folder_is_refused_as_target() {
     let (guest, _) = FileGuest::with_a_file();
     ends(&guest.copy(&["pull", "file", &guest.path(".")]), 2, "Is a directory");
     ends(&guest.copy(&["pull", "file", &guest.path("none/file")]), 2, "No such file");
@@ -328,7 +327,7 @@ fn a_planted_file_or_link_is_neither_followed_nor_removed() {
 }
 
 #[test]
-fn permissions_stay_and_new_ones_are_as_usual() {
+fn permissions_are_kept_and_new_files_get_the_usual_ones() {
     let (guest, _) = FileGuest::with_a_file();
     let mode = |name: &str| std::fs::metadata(guest.path(name)).unwrap().permissions().mode() & 0o7777;
     std::fs::write(guest.path("usual"), "").unwrap();

@@ -1,4 +1,4 @@
-//! The framing rules of docs/wire-format.md, a table each. What is due is written `frame`, `Error` or `FF`, with `|` between.
+//! The framing rules of docs/wire-format.md, a table each. Expected outcomes are `frame`, `Error` or `FF`, separated by `|`.
 
 mod reference;
 
@@ -8,7 +8,7 @@ use guestwire::{
 };
 use reference::{Due, Input};
 
-/// What becomes of `bytes` in a decoder of 64 bytes.
+/// The outcomes of `bytes` in a decoder of 64 bytes.
 fn outcome(bytes: &[u8]) -> String {
     outcome_in(&mut Decoder::<64>::new(), bytes)
 }
@@ -43,7 +43,7 @@ fn check<B: AsRef<[u8]>>(cases: &[(B, &str)]) {
     }
 }
 
-/// What `reference` says that is due, so that the tables here hold for it too.
+/// The outcomes in `reference`, so that the tables here check it, too.
 fn by_reference(inputs: &[Input<'_>]) -> String {
     let shown = |(_, due): (usize, Due)| match due {
         Due::Sentinel => "FF".to_owned(),
@@ -182,7 +182,7 @@ fn rule_4_a_broken_frame_is_one_error_and_nothing_in_it_is_served() {
     ]);
 }
 
-/// `}{` and `]{` have no place in JSON, whatever stands between that is not printable.
+/// `}{` and `]{` are not JSON, whatever unprintable bytes are between the brackets.
 #[test]
 fn rule_4_a_closer_then_a_brace_begins_the_next_frame() {
     check(&[
@@ -192,7 +192,7 @@ fn rule_4_a_closer_then_a_brace_begins_the_next_frame() {
         (b"[[]\x7F\x80\xFE{}", "Syntax | {}"),
         (b"{,]{}", "Syntax | {}"),
         (b"{,} \0\xFE\x7F\n{}", "Syntax | {}"),
-        // With something printable between, it is not the boundary.
+        // With a printable byte between, it is not the boundary.
         (b"{,}x{}", "Syntax"),
         (b"{,}{,}", "Syntax | Syntax"),
         (b"{\"a\":{}x{}{}", "Syntax | {}"),
@@ -216,7 +216,7 @@ fn rule_4_a_closer_then_a_brace_begins_the_next_frame() {
 #[test]
 fn the_known_limit_an_object_inside_a_damaged_request() {
     check(&[
-        // The head is lost, and nobody says so.
+        // The head is lost, unnoticed.
         (&br#"guest-exec","arguments":{"execute":"x"}}"#[..], r#"Noise | {"execute":"x"} | Noise"#),
         // A quote is lost, and a text holds `}{}`.
         (
@@ -327,7 +327,7 @@ fn rule_4_utf_8_exhausted() {
     assert_eq!(characters, 0x11_0000 - 0x80 - 0x800, "all of Unicode but ASCII and surrogates");
 }
 
-/// Strings are gone through many bytes at a time: whatever stands wherever in one is seen all the same.
+/// Strings are read many bytes at a time: every byte is noticed at every place.
 #[test]
 #[cfg_attr(miri, ignore = "takes too long there")]
 fn rule_4_every_byte_at_every_place_in_a_slice() {
@@ -426,7 +426,7 @@ fn rule_4_what_is_dropped_has_five_states() {
     }
 }
 
-/// Each state begins a frame behind other bytes than the others.
+/// No two states begin a frame after the same bytes.
 fn state_after(way: &[u8]) -> &'static str {
     let mut decoder = Decoder::<64>::new();
     outcome_in(&mut decoder, way);

@@ -1,5 +1,5 @@
-//! The smallest and the largest of everything that has a limit: they compile, and they work. What is beyond them does
-//! not compile: the documentation tests at the end of `src/lib.rs`.
+//! The smallest and the largest sizes compile and work. The documentation tests at the end of `src/lib.rs` show that
+//! sizes beyond them do not compile.
 
 mod exchange;
 
@@ -21,6 +21,25 @@ fn decoders_of_1_and_65535_bytes() {
     assert_eq!(largest.push_slice(format!("\"{}\"", "x".repeat(LARGEST - 1)).as_bytes()).1, Err(FrameError::Overflow));
     // No length wraps to a small one.
     assert_eq!(largest.push_slice(format!("\"{}\"", "x".repeat(LARGEST + 5)).as_bytes()).1, Err(FrameError::Overflow));
+}
+
+/// Where pointers have 64 bits, so have lengths: those of a frame over 64 KiB do not wrap either.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn frames_of_more_than_64_kib() {
+    const LARGE: usize = 3 * (LARGEST + 1);
+    let mut decoder: Box<Decoder<LARGE>> = Box::default();
+    for length in [LARGEST + 1, LARGEST + 2, LARGE - 2] {
+        let string = format!("\"{}\"", "x".repeat(length));
+        let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(string.as_bytes()) else { panic!("it fits") };
+        assert!(frame.as_bytes() == string.as_bytes());
+    }
+    assert_eq!(decoder.push_slice(format!("\"{}\"", "x".repeat(LARGE - 1)).as_bytes()).1, Err(FrameError::Overflow));
+
+    let mut agent: Box<Agent<(), LARGE, LARGE>> = Box::new(Agent::new(()));
+    let id = "i".repeat(LARGE - 100);
+    let answer = exchange(&mut *agent, format!("{{\"execute\":\"guest-ping\",\"id\":\"{id}\"}}").as_bytes());
+    assert!(answer == format!("{{\"return\": {{}}, \"id\": \"{id}\"}}\n").as_bytes());
 }
 
 /// It takes the longest synchronization, and answers it.
@@ -45,9 +64,9 @@ fn agents_of_74_and_65535_bytes() {
     assert!(answer == format!("{{\"return\": {{}}, \"id\": \"{id}\"}}\n").as_bytes());
 }
 
-/// Names that are nearly the same, and nearly those of the agent's own commands.
+/// Names that almost equal each other, or those of built-in commands.
 #[test]
-fn names_that_are_there_once() {
+fn names_that_are_used_once() {
     struct Board;
 
     impl Guest for Board {

@@ -1,7 +1,7 @@
 //! The same bytes to qemu-ga and to our agent, thousands of mutated streams: what differs is documented.
 //!
-//! Up to the first fault of a stream both answer the same. Each frame behind it, which qemu-ga may see otherwise after an
-//! error, is sent to it again alone, and answered the same. What we refuse it does not take, but for strings in `'...'`.
+//! Up to the first fault of a stream both answer the same. After an error qemu-ga may parse differently, so each later
+//! frame is sent to it again alone, and answered the same. What we refuse, it refuses, except for strings in `'...'`.
 #![cfg(unix)]
 
 mod differences;
@@ -27,10 +27,10 @@ use reference::{Due, Fault};
 const STREAMS: u64 = 100_000;
 const N: usize = 65535;
 
-/// As the qemu-ga that it is compared with: the commands that could do harm are disabled.
+/// Harmful commands are disabled, as in the qemu-ga that it is compared with.
 struct Harmless;
 
-/// Those that can do none: nobody can open a file or run a program.
+/// The harmless commands: none opens a file or runs a program.
 const ENABLED: &[&str] = &[
     "guest-fsfreeze-status",
     "guest-exec-status",
@@ -148,7 +148,7 @@ struct Theirs {
 }
 
 impl Theirs {
-    /// What it answers to bytes, and to the sentinel behind them with one error.
+    /// Its answers to bytes and to the sentinel after them, which draws one error.
     fn answer(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.synchronizations += 1;
         let id = 0x4000_0000_0000_0000 + self.synchronizations;
@@ -179,7 +179,7 @@ impl Theirs {
     }
 }
 
-/// What we owe for one stream, checked against what the other agent says. The rule by which they differ, if they do.
+/// Our expected answer to one stream, compared with the other agent's. Returns the rule by which they differ, if they do.
 fn compare(stream: &[u8], ours: &[u8], theirs: &[u8], agent: &mut Theirs) -> Result<Vec<&'static str>, String> {
     let due: Vec<Due> = reference::due_bytes(stream, N).into_iter().map(|(_, due)| due).collect();
     let frame = |due: &Due| if let Due::Frame(frame) = due { Some(frame.clone()) } else { None };
@@ -227,7 +227,7 @@ fn compare(stream: &[u8], ours: &[u8], theirs: &[u8], agent: &mut Theirs) -> Res
     if our_lines.next().is_some() {
         return Err("an answer that is not due".to_owned());
     }
-    // It says nothing of a frame before all brackets are closed, so it may also owe an answer.
+    // It answers a frame only when all brackets are closed, so an answer may still be missing.
     let lenient = stream.contains(&b'\'') || stream.windows(2).any(|pair| pair == b"\xC0\x80");
     let takes = !theirs.windows(10).any(|bytes| bytes == b"{\"error\": ") && lines(theirs).len() >= lines(ours).len();
     if takes && !lenient && due.iter().any(|due| matches!(due, Due::Error(_))) {
@@ -267,7 +267,7 @@ fn mutated_streams_are_answered_as_qemu_ga_answers_them() {
             )),
         }
         let sync = b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":7}}";
-        assert_eq!(exchange(&mut *agent, sync), b"\xFF{\"return\": 7}\n", "in step behind {}", show(&stream));
+        assert_eq!(exchange(&mut *agent, sync), b"\xFF{\"return\": 7}\n", "in step after {}", show(&stream));
     }
     println!("{STREAMS} streams, {} exchanges", theirs.synchronizations);
     tally.finish();

@@ -16,7 +16,7 @@ use random::Random;
 type TestAgent = Agent<Echo, 160, 480>;
 type TestClient = Client<160, 160>;
 
-/// Gives a handle back as the position in it.
+/// Returns a handle as the position in it.
 struct Echo;
 
 impl Guest for Echo {
@@ -31,7 +31,7 @@ impl Guest for Echo {
     })];
 }
 
-/// How requests are asked.
+/// How requests are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Kind {
     typed: bool,
@@ -46,7 +46,7 @@ const KINDS: [Kind; 4] = [
 ];
 
 impl Kind {
-    /// What an agent answers with when a request has arrived as it was sent.
+    /// The answer to a request that arrived intact.
     fn response(self, request: &[u8], number: i64, by_error: bool) -> Vec<u8> {
         let request = std::str::from_utf8(request).expect("requests are ASCII").trim_end();
         // `, "id": N}`, or the bracket alone.
@@ -64,7 +64,7 @@ impl Kind {
         .into_bytes()
     }
 
-    /// Asks for a number.
+    /// Sends a request for a number.
     fn ask(self, client: &mut TestClient, number: i64) -> Result<(), ExecuteError> {
         match self.typed {
             true => client.request(FileSeek { handle: number, offset: 0, whence: Whence::Set }),
@@ -125,11 +125,11 @@ struct Sent {
 
 /// The guest end of the line.
 trait Peer {
-    /// Takes bytes, and gives what it has answered by then.
+    /// Takes bytes, and returns its answers so far.
     fn give(&mut self, bytes: &[u8]) -> Vec<u8>;
     /// All other answers to what was given.
     fn settle(&mut self) -> Vec<u8>;
-    /// Waits for an answer. Nothing: there will be none.
+    /// Waits for an answer. Empty: none will arrive.
     fn wait(&mut self) -> Vec<u8>;
 }
 
@@ -165,7 +165,7 @@ struct Line<'p> {
     to_client: Wire,
     random: Random,
     sent: Vec<Sent>,
-    /// All that the peer has answered.
+    /// All answers of the peer.
     answers: Vec<u8>,
 }
 
@@ -248,7 +248,7 @@ impl<'p> Line<'p> {
                 Ok(Some(other)) => panic!("{other:?}"),
                 Err(_) => Seen::Failed,
             };
-            // What is behind the reply comes to the client first when it listens again.
+            // The client gets the bytes after the reply first when it listens again.
             let heard = self.to_client.taken.len() - rest.len();
             self.to_client.taken.truncate(heard);
             for byte in rest.iter().rev() {
@@ -259,7 +259,7 @@ impl<'p> Line<'p> {
         None
     }
 
-    /// Runs the line until the client has something, or nothing more comes.
+    /// Runs the line until the client has an outcome, or nothing more arrives.
     fn wait(&mut self, rate: usize) -> Option<Seen> {
         for _ in 0..12 {
             let bytes = self.to_peer.take(&mut self.random);
@@ -305,7 +305,7 @@ impl<'p> Line<'p> {
         self.transmit_request(rate);
     }
 
-    /// Asks for a number that belongs to this request alone, and returns it.
+    /// Sends a request with a unique number, and returns the number.
     fn execute(&mut self, rate: usize) -> i64 {
         let number = self.fresh();
         self.kind.ask(&mut self.client, number).expect("in step");
@@ -446,7 +446,7 @@ mod qemu_ga {
 
     const CONVERSATIONS: u64 = 2000;
 
-    /// What could do harm if a flipped bit asked for it.
+    /// Commands that could do harm if a flipped bit named them.
     const BLOCKED: &str = "guest-shutdown,guest-suspend-disk,guest-suspend-ram,guest-suspend-hybrid,guest-exec,\
         guest-set-time,guest-set-vcpus,guest-set-user-password,guest-fsfreeze-freeze,guest-fsfreeze-freeze-list,\
         guest-fstrim,guest-file-open,guest-set-memory-blocks";
@@ -478,7 +478,7 @@ mod qemu_ga {
             answers
         }
 
-        /// A synchronization of the test's own: what is answered before it is all.
+        /// The test's own synchronization: every answer before its response belongs to the stream.
         fn settle(&mut self) -> Vec<u8> {
             self.settled += 1;
             let number = self.settled;

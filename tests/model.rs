@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use guestwire::{Agent, Client, Command, Guest, Reply};
 
-/// How far the machine goes.
+/// The bounds of the machine.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     /// Bytes in flight each way.
@@ -28,10 +28,10 @@ struct Bounds {
     with_ids: bool,
 }
 
-/// What a byte may be corrupted to: one of each kind that matters to the grammar, but no digit, for those forge ids.
+/// What a byte may become: one of each kind in the grammar, except digits, which would forge ids.
 const CORRUPTED: &[u8] = b"{}\"\\, x\xFF";
 
-/// Gives back the number that it is given.
+/// Returns its argument.
 #[derive(Clone, Debug)]
 struct Echo;
 
@@ -71,7 +71,7 @@ impl Machine {
         }
     }
 
-    /// The state in 16 bytes. What is printed is all that lives.
+    /// The state in 16 bytes. `Debug` shows all of it.
     fn key(&self) -> u128 {
         let mut text = String::with_capacity(1024);
         write!(text, "{self:?}").unwrap();

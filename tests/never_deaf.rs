@@ -24,7 +24,7 @@ const HOSTILE: &str = r#"{"execute":"guest-ping","id":["}{","\n{\"execute\":\"x\
 
 const PRETTY: &str = "{\n    \"execute\": \"guest-ping\",\n    \"arguments\": {\n        \"a\": [\n            {},\n            [\n                1\n            ]\n        ]\n    }\n}\n";
 
-/// What is sent again and again. `%` stands for the request.
+/// What is sent repeatedly. `%` is the request.
 struct Shape {
     name: &'static str,
     text: &'static str,
@@ -69,7 +69,7 @@ const CUT: &[Shape] = &[
     ping("{\"execute\":\"guest-sync\",\"arguments\":{\"id\":12}\n%\n"),
 ];
 
-/// The limits: behind a broken request these are dropped for ever, for JSON could go on like this.
+/// The limits: after a broken request these are dropped forever, since JSON could continue like this.
 const LIMITS: &[Shape] = &[
     ping("%,\n"),
     ping("\"quoted\"\n%\n"),
@@ -86,7 +86,7 @@ impl Shape {
         self.text.replace('%', self.request).into_bytes()
     }
 
-    /// How many of the requests are served, and how many frames are none of them.
+    /// How many requests are served, and how many other frames.
     fn served(&self, decoder: &TestDecoder) -> (usize, usize) {
         let request: Vec<u8> = self.request.bytes().filter(|byte| !b" \n".contains(byte)).collect();
         let (mut served, mut others) = (0, 0);
@@ -178,7 +178,7 @@ fn whatever_came_before_requests_are_served_again() {
     }
 }
 
-/// Printed, not promised.
+/// Printed, not checked.
 #[test]
 #[cfg_attr(miri, ignore = "takes too long there")]
 fn half_a_request_before_each_one() {
@@ -210,7 +210,7 @@ fn where_json_could_go_on_the_sentinel_or_a_reset_helps() {
 
 /// The first may have been the comma between two objects of a broken request.
 #[test]
-fn a_corrupted_byte_in_front_of_each_request_costs_one_request_at_most() {
+fn a_corrupted_byte_before_each_request_costs_one_request_at_most() {
     for broken in ["{x\n", "{\"a\":\n", "[{}\n", "{,}\n", "[\"a\n", "x\n", ""] {
         for corrupted in 1..4 {
             let mut decoder = TestDecoder::new();
@@ -226,7 +226,7 @@ fn a_corrupted_byte_in_front_of_each_request_costs_one_request_at_most() {
 
 /// A `{` begins a frame directly after a line break only.
 #[test]
-fn a_nul_in_front_of_each_request_keeps_a_broken_one_dropping_until_a_sentinel() {
+fn a_nul_before_each_request_keeps_a_broken_one_dropping_until_a_sentinel() {
     let mut decoder = TestDecoder::new();
     let broken_and_whole = format!("{{\"execute\":\"guest-ping}}\n\0{PING}\n");
     for _ in 0..100 {
@@ -236,7 +236,7 @@ fn a_nul_in_front_of_each_request_keeps_a_broken_one_dropping_until_a_sentinel()
     assert_eq!(frames(&mut decoder, PING.as_bytes()), 1);
 }
 
-/// What kept an agent silent for ever, in the field: a broken request, and then lines that are not all JSON.
+/// A case from the field that silenced an agent forever: a broken request, and then lines that are not all JSON.
 #[test]
 fn a_broken_request_and_something_printable_on_the_line_leave_no_agent_silent() {
     for repeated in [

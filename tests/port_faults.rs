@@ -1,4 +1,4 @@
-//! Ports that are not ready, that fail, that take nothing, and that hold back what is not flushed.
+//! Ports that are not ready, fail, take nothing, or hold back output until it is flushed.
 
 mod exchange;
 
@@ -31,7 +31,7 @@ fn synchronizing() -> TestClient {
 
 const SYNCHRONIZED: &[u8] = b"\xFF{\"return\": 77}\n";
 
-/// A UART: bytes and errors come, bytes go.
+/// A UART: receives bytes and errors, sends bytes.
 struct Uart {
     input: VecDeque<Result<u8, ErrorKind>>,
     output: Vec<u8>,
@@ -67,10 +67,10 @@ impl serial::Write for Uart {
     }
 }
 
-/// Errors of a line that goes on working.
+/// Errors of a line that still works.
 const LINE_ERRORS: [ErrorKind; 4] = [ErrorKind::Overrun, ErrorKind::FrameFormat, ErrorKind::Parity, ErrorKind::Noise];
 
-/// The request that it hits is answered with an error and not run, the next one is served, and the caller sees nothing.
+/// The affected request is answered with an error and not run, the next one is served, and the caller notices nothing.
 #[test]
 fn an_error_of_the_line_costs_an_agent_one_request() {
     for error in LINE_ERRORS {
@@ -82,20 +82,20 @@ fn an_error_of_the_line_costs_an_agent_one_request() {
             assert!(uart.input.is_empty(), "{error:?}: nothing is left to do");
             let answers = String::from_utf8(uart.output).unwrap();
             let is_due = answers.starts_with("{\"error\": ") && answers.ends_with("}}\n{\"return\": {}}\n");
-            assert!(is_due && answers.lines().count() == 2, "{error:?} behind {cut} bytes: {answers}");
+            assert!(is_due && answers.lines().count() == 2, "{error:?} after {cut} bytes: {answers}");
         }
     }
 }
 
 #[test]
-fn bytes_that_a_uart_has_lost_are_named_so() {
+fn bytes_lost_by_a_uart_are_reported_as_lost() {
     let mut uart = Uart::new(b"{\"execute\": \"gue", ErrorKind::Overrun, b"");
     TestAgent::new(()).poll_nb(&mut uart).unwrap();
     let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
     assert_eq!(String::from_utf8(uart.output).unwrap(), lost);
 }
 
-/// Nobody can say what a response would have been: the client is out of step, and the port is not blamed.
+/// The response is unknown: the client is out of step, and it is not a port error.
 #[test]
 fn an_error_of_the_line_breaks_a_response() {
     for error in LINE_ERRORS {
@@ -111,7 +111,7 @@ fn an_error_of_the_line_breaks_a_response() {
     }
 }
 
-/// What a synchronization waits for may have been hit, too: it goes on waiting, and takes the next answer.
+/// The awaited answer may have been affected: the synchronization keeps waiting, and takes the next answer.
 #[test]
 fn an_error_of_the_line_does_not_end_a_synchronization() {
     for error in LINE_ERRORS {
@@ -156,15 +156,15 @@ impl embedded_io::Error for PortError {
     }
 }
 
-/// A stream that can be read and written once each time that it has said so; who does not ask fails the test, where a
-/// real one would block.
+/// A stream that can be read or written once each time it reports that it is ready. Code that does not ask fails the test,
+/// where a real stream would block.
 #[derive(Default)]
 struct Strict {
     input: VecDeque<u8>,
     output: Vec<u8>,
     can_read: bool,
     can_write: bool,
-    /// How many bytes go out before `fault`.
+    /// How many bytes are written before `fault`.
     room: usize,
     write_fault: Option<Fault>,
     /// What happens when the input is used up.
@@ -175,7 +175,7 @@ struct Strict {
 
 #[derive(Clone, Copy)]
 enum Fault {
-    /// The question whether it is ready fails.
+    /// Asking whether it is ready fails.
     NotEvenReady,
     /// 0 bytes are read or written: the stream has ended.
     Nothing,
@@ -223,7 +223,7 @@ impl embedded_io::Read for Strict {
             }
             (None, Some(Fault::Fails)) => Err(PortError::Reading),
             (None, _) => {
-                assert!(!std::mem::replace(&mut self.ended, true), "read again behind the end");
+                assert!(!std::mem::replace(&mut self.ended, true), "read again after the end");
                 Ok(0)
             }
         }
@@ -296,7 +296,7 @@ fn first_client_error(client: &mut TestClient, stream: &mut Strict) -> LineError
 }
 
 #[test]
-fn a_write_that_fails_or_takes_nothing_is_told_and_costs_no_byte() {
+fn a_write_that_fails_or_takes_nothing_is_reported_and_costs_no_byte() {
     for (fault, due) in [
         (Fault::NotEvenReady, IoError::Port(PortError::Asking)),
         (Fault::Fails, IoError::Port(PortError::Writing)),
@@ -319,7 +319,7 @@ fn a_write_that_fails_or_takes_nothing_is_told_and_costs_no_byte() {
 }
 
 #[test]
-fn a_read_that_fails_or_gives_nothing_is_told() {
+fn a_read_that_fails_or_returns_nothing_is_reported() {
     for (fault, due) in [
         (Fault::NotEvenReady, IoError::Port(PortError::Asking)),
         (Fault::Fails, IoError::Port(PortError::Reading)),
@@ -332,14 +332,14 @@ fn a_read_that_fails_or_gives_nothing_is_told() {
     }
 }
 
-/// A stream that keeps what is written until it is flushed, and a read that waits for ever behind the input.
+/// A stream that keeps its output until it is flushed, and whose read waits forever after the input.
 #[derive(Default)]
 struct Held {
     input: VecDeque<u8>,
     held: Vec<u8>,
     /// What the other end has seen.
     flushed: Vec<u8>,
-    /// What the next write and flush give.
+    /// The results of the next write and flush.
     write: Option<Result<usize, PortError>>,
     flush: Option<PortError>,
 }
@@ -404,7 +404,7 @@ fn once<T>(future: impl Future<Output = T>) -> Poll<T> {
 }
 
 #[test]
-fn what_is_written_is_flushed_before_the_next_byte_is_waited_for() {
+fn output_is_flushed_before_waiting_for_the_next_byte() {
     let mut port = Held::new(PING);
     assert!(once(TestAgent::new(()).run(&mut port)).is_pending());
     assert_eq!(port.flushed, PONG, "run");
@@ -420,7 +420,7 @@ fn what_is_written_is_flushed_before_the_next_byte_is_waited_for() {
 }
 
 #[test]
-fn an_async_write_or_flush_that_fails_is_told() {
+fn an_async_write_or_flush_that_fails_is_reported() {
     let faults = [
         (Held { write: Some(Ok(0)), ..Held::new(PING) }, IoError::Ended),
         (Held { write: Some(Err(PortError::Writing)), ..Held::new(PING) }, IoError::Port(PortError::Writing)),

@@ -30,20 +30,19 @@ fn agent() -> Box<TestAgent> {
     Box::new(Agent::new(()))
 }
 
-/// How often a port is asked, or a future polled, before something has gone wrong that would never end. Far more than
-/// any test takes.
+/// How often a port may be asked, or a future polled, before the test counts as endless. Far more than any test takes.
 const PATIENCE: usize = 10_000_000;
 
-/// A port whose both directions block now and then, by a script. Who waits for ever for an answer fails.
+/// A port whose two directions sometimes block, by a script. Waiting forever for an answer fails the test.
 struct Port {
     input: VecDeque<u8>,
     output: Vec<u8>,
-    /// How likely it is ready: one time in so many it is not. 0 is always ready.
+    /// One time in this many it is not ready. 0: always ready.
     blocks: usize,
     random: Random,
     /// Whether it is an agent's: the input comes when a line has been written.
     answers: bool,
-    /// Errors to give before the byte with that many bytes left behind it.
+    /// Errors to return before the byte with that many bytes left after it.
     overruns: Vec<usize>,
     /// What is in the buffer of the `BufRead` side.
     buffer: Vec<u8>,
@@ -64,7 +63,7 @@ impl Port {
         }
     }
 
-    /// What an agent sends when it is asked.
+    /// The agent's answer.
     fn answering(input: &[u8], blocks: usize) -> Self {
         Self { answers: true, ..Self::new(input, blocks) }
     }
@@ -123,7 +122,7 @@ impl serial::Write for Port {
     }
 }
 
-/// The same as a stream, which ends behind the input.
+/// The same as a stream, which ends after the input.
 struct Stream(Port);
 
 impl Stream {
@@ -177,14 +176,14 @@ impl embedded_io::WriteReady for Stream {
     }
 }
 
-/// Gives up its turn now and then, as a port does that waits for an interrupt.
+/// Sometimes yields, as a port does that waits for an interrupt.
 async fn wait(stream: &mut Stream) {
     while !stream.0.is_ready() {
         futures::pending!();
     }
 }
 
-/// A future that is woken at once: `pending!` alone would sleep for ever.
+/// A future that is woken at once: `pending!` alone would sleep forever.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = Box::pin(future);
     let mut patience = PATIENCE;
@@ -311,7 +310,7 @@ fn every_recorded_exchange_is_the_same_through_every_port() {
 
 /// The bounds of this file's ports: later tests build on them.
 #[test]
-fn a_missing_answer_is_a_failure_and_no_hang() {
+fn a_missing_answer_fails_instead_of_hanging() {
     type Wait = fn(&mut TestClient);
     let waits: [(&str, Wait); 4] = [
         ("embedded-hal-nb", |client| {
@@ -347,7 +346,7 @@ fn a_missing_answer_is_a_failure_and_no_hang() {
 
 /// What is in the FIFO when the firmware goes to sleep raises no interrupt again.
 #[test]
-fn nothing_is_left_to_do_behind_poll() {
+fn nothing_is_left_to_do_after_poll() {
     let ping = b"{\"execute\": \"guest-ping\"}\n";
     for requests in 1..5 {
         let mut agent = agent();
@@ -358,9 +357,9 @@ fn nothing_is_left_to_do_behind_poll() {
     }
 }
 
-/// A host that says no more may still read: half of its stream is closed, or its transmitter is broken.
+/// A host that sends no more may still read: half of its stream is closed, or its transmitter is broken.
 #[test]
-fn a_response_goes_out_although_reading_fails() {
+fn a_response_is_sent_although_reading_fails() {
     struct Half {
         port: Port,
         error: serial::ErrorKind,
@@ -405,7 +404,7 @@ fn a_response_goes_out_although_reading_fails() {
     assert_eq!(sent, pong);
 }
 
-/// Of two errors at once the one that means missing bytes is not the one to be left out.
+/// Of two errors at once, the one for missing bytes must not be dropped.
 #[test]
 fn a_gap_is_noticed_although_writing_fails() {
     struct Broken(VecDeque<Result<u8, serial::ErrorKind>>);
@@ -448,12 +447,12 @@ fn an_overrun_is_lost_bytes() {
     let mut port = Port::new(b"{\"execute\": {\"execute\": \"guest-ping\"}}\n", 0);
     port.overruns = vec![27];
     agent.poll_nb(&mut port).unwrap();
-    assert!(port.input.is_empty() && agent.transmit().is_empty(), "nothing is left to do behind poll");
+    assert!(port.input.is_empty() && agent.transmit().is_empty(), "nothing is left to do after poll");
     let lost = exchange::error("GenericError", "JSON parse error, bytes were lost");
     assert_eq!(String::from_utf8(port.output).unwrap(), lost, "and nothing is run");
 }
 
-/// A UART that is broken in another way than by losing bytes says so.
+/// A UART's error that is not about lost or wrong bytes is returned.
 #[test]
 fn another_error_of_a_uart_goes_through() {
     struct Broken;
@@ -578,7 +577,7 @@ impl Guest for Counter {
     })];
 }
 
-/// A host that takes one byte a second: an hour of it, in steps of a second that pass as fast as they can.
+/// A host that takes one byte a second, for a simulated hour.
 #[test]
 fn a_response_survives_a_host_that_reads_slowly() {
     let mut agent: Agent<Counter, 256, 512> = Agent::new(Counter(0));
@@ -608,7 +607,7 @@ fn a_response_survives_a_host_that_reads_slowly() {
     assert!(seconds >= 3000, "{seconds} s");
 }
 
-/// A host that never reads, for as long as it likes, and then connects anew: it gets nothing that was not for it.
+/// A host that never reads, and then reconnects: it gets nothing of the earlier connection.
 #[test]
 fn a_host_that_never_reads_until_it_reconnects() {
     let mut agent: Agent<Counter, 256, 512> = Agent::new(Counter(0));
@@ -618,13 +617,13 @@ fn a_host_that_never_reads_until_it_reconnects() {
         agent.write_to(|_| Err(nb::Error::<Infallible>::WouldBlock)).unwrap();
     }
     assert_eq!(agent.guest().0, 1, "the second request waits");
-    assert_eq!(input.len(), 1 + 3 * 21, "its LF, and what comes behind it, is not taken");
+    assert_eq!(input.len(), 1 + 3 * 21, "its LF, and what comes after it, is not taken");
     agent.reset();
     assert_eq!(exchange(&mut agent, b"{\"execute\": \"guest-ping\"}"), b"{\"return\": {}}\n");
     assert_eq!(agent.guest().0, 1);
 }
 
-/// In memory that firmware has: a static. The compiler says whether it can be one.
+/// In a static, as in firmware. The compiler checks that this is possible.
 static _AGENT: std::sync::Mutex<Agent<Counter, 256, 512>> = std::sync::Mutex::new(Agent::new(Counter(0)));
 static _CLIENT: std::sync::Mutex<TestClient> = std::sync::Mutex::new(Client::new());
 static _DECODER: std::sync::Mutex<guestwire::Decoder<64>> = std::sync::Mutex::new(guestwire::Decoder::new());
@@ -690,7 +689,7 @@ impl embedded_io_async::Write for GuestPort {
     }
 }
 
-/// What the future gives, if it does so in time.
+/// The future's result, if it is ready in time.
 async fn in_time<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -702,8 +701,8 @@ async fn in_time<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> 
     None
 }
 
-/// Whenever an exchange is given up, the next synchronization goes through: with an abandoned response on the line, and
-/// with an agent that must be rid of it before it reads on.
+/// Whenever an exchange is given up, the next synchronization succeeds, even with an abandoned response on the line that
+/// the agent must send before it reads on.
 #[test]
 fn exchanges_over_a_line_that_holds_few_bytes() {
     for patience in 1..200 {

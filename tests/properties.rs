@@ -1,4 +1,4 @@
-//! I1 to I5 on mutated streams: what the decoder gives is what `reference` says is due, byte for byte.
+//! I1 to I5 on mutated streams: the decoder's output is that of `reference`, byte for byte.
 
 mod decoded;
 mod mutations;
@@ -14,7 +14,7 @@ use reference::Input;
 
 const STREAMS: u64 = 200_000;
 
-/// By byte, by slice, and cut at random: the same, and what is due.
+/// By byte, by slice, and split at random: the same expected output.
 fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
     let due = reference::due(inputs, N);
     let seed = random.next();
@@ -28,7 +28,7 @@ fn check<const N: usize>(inputs: &[Input<'_>], random: &mut Random) {
     assert_eq!(decoded::<N>(inputs, |at| Random(seed ^ at as u64).below(9)), due, "cut, {}", shown());
 }
 
-/// Bytes, with a reset, a corrupted byte or lost ones in between now and then.
+/// Bytes, with an occasional reset, corrupted byte or loss.
 fn inputs<'a>(bytes: &'a [u8], random: &mut Random) -> Vec<Input<'a>> {
     let mut inputs = Vec::new();
     let mut rest = bytes;
@@ -66,7 +66,7 @@ fn i1_to_i5_on_mutated_streams() {
 
 /// Whatever came before a sentinel makes no difference to what comes after it.
 #[test]
-fn i2_behind_a_sentinel_the_decoder_is_as_new() {
+fn i2_after_a_sentinel_the_decoder_is_as_new() {
     let seeds = seeds();
     let mut random = Random(11);
     for _ in 0..STREAMS / 4 {
@@ -85,7 +85,7 @@ fn i2_behind_a_sentinel_the_decoder_is_as_new() {
     }
 }
 
-/// What is printed tells apart what goes on otherwise, and nothing else.
+/// `Debug` differs exactly where the decoder will behave differently.
 #[test]
 fn what_is_printed_is_the_state() {
     let shown = |bytes: &[u8]| {

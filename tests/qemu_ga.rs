@@ -68,7 +68,7 @@ fn in_step_at_the_first_synchronize_wherever_a_stale_request_was_cut() {
 
 #[test]
 #[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
-fn what_the_agent_answers_comes_right() {
+fn the_agents_answers_are_read_correctly() {
     let agent = QemuGa::start("");
     let mut stream = agent.connect();
     let mut client = Box::new(TestClient::new());
@@ -124,7 +124,7 @@ fn sixty_kibibytes_come_back() {
     }
 }
 
-/// A connection in step, on which requests of the schema are asked.
+/// A connection in step, for requests of the schema.
 struct Typed {
     client: Box<TestClient>,
     stream: BufReader<UnixStream>,

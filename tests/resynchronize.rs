@@ -11,7 +11,7 @@ use guestwire::{Agent, Command, Guest};
 
 type TestAgent = Agent<Shutdowns, 256, 512>;
 
-/// Counts how often it was asked to shut down.
+/// Counts shutdown requests.
 struct Shutdowns(usize);
 
 impl Guest for Shutdowns {
@@ -28,7 +28,7 @@ fn agent() -> TestAgent {
     Agent::new(Shutdowns(0))
 }
 
-/// The requests that a client died in. An object in one must never run.
+/// The requests that a dying client cut off. An object inside one must never run.
 const CUT: [&str; 2] = [
     r#"{"execute":"guest-sync","arguments":{"id":5},"id":{"a":[1,-2.5e3,true,"\u00e9\\"],"b":"x"}}"#,
     r#"{"execute":"guest-exec","arguments":{"path":"/bin/true","env":["A=B"],"x":{"execute":"guest-shutdown"}},"id":[1,-2.5e3,true]}"#,
@@ -36,7 +36,7 @@ const CUT: [&str; 2] = [
 
 const TRIES: usize = 30;
 
-/// How a client that finds no answer goes on: what it sends at each try, and what it waits for.
+/// How a client retries: what it sends at each try, and what it waits for.
 struct Strategy {
     name: &'static str,
     request: fn(usize) -> String,
@@ -217,7 +217,7 @@ fn i6_what_qemu_ga_does() {
                 tries(strategy, &mut agent).0
             });
             println!("{ours:?}, qemu-ga {theirs:?}  {}", strategy.name);
-            // As README.md and docs/line-faults.md have it.
+            // As in docs/wire-format.md and docs/line-faults.md.
             match strategy.name {
                 "guest-sync" if cut == CUT[0] => assert_eq!(theirs, [1, 53, 0, 37]),
                 "LF guest-sync LF" if cut == CUT[0] => assert_eq!(theirs, [54, 0, 0, 37]),
@@ -242,7 +242,7 @@ fn i6_a_transport_that_reports_the_reconnect() {
     }
 }
 
-/// I5: bytes are missing in mid-request, of any number, and the line says so.
+/// I5: any number of bytes is missing in mid-request, and the line reports it.
 #[test]
 fn i5_nothing_runs_of_a_request_that_lost_bytes() {
     let bytes = CUT[1].as_bytes();
@@ -266,7 +266,7 @@ const GLITCHES: usize = 1000;
 
 const PING: &str = r#"{"execute":"guest-ping"}"#;
 
-/// A line that glitches before every transmission, and says that bytes are missing: none starves in silence, whatever was
+/// A line that glitches before every transmission, and reports missing bytes: every request gets an answer, whatever was
 /// on the line before.
 #[test]
 fn bytes_lost_before_each_request_leave_none_unanswered() {
@@ -289,7 +289,7 @@ fn bytes_lost_before_each_request_leave_none_unanswered() {
     }
 }
 
-/// The same line says that a byte is wrong.
+/// The same line reports a wrong byte.
 #[test]
 fn a_corrupted_byte_before_each_request_leaves_all_served() {
     for end in ["\n", "\r\n", ""] {

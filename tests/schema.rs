@@ -1,7 +1,7 @@
 //! The typed commands against QAPI's schema: each name on the wire, each member's place, and which commands are silent
 //! or allowed while frozen.
 //!
-//! No value is built field by field: each is read from JSON, so that a member more in the schema changes nothing here.
+//! No value is built field by field: each is read from JSON, so that a new member in the schema changes nothing here.
 
 mod exchange;
 
@@ -16,7 +16,7 @@ use guestwire::{
 };
 use serde_json::Value;
 
-/// The arguments that `json` is, in memory that outlives every test.
+/// The arguments in `json`, in memory that outlives every test.
 #[track_caller]
 fn arguments(json: &str) -> Arguments<'static> {
     let decoder: &'static mut Decoder<4096> = Box::leak(Box::default());
@@ -72,7 +72,7 @@ fn in_order(value: &Value) -> String {
     }
 }
 
-/// Without the spaces between tokens: a list that was received goes out without them.
+/// Without spaces between tokens: a received list is sent without them.
 fn compact(json: &str) -> String {
     json.replace(' ', "")
 }
@@ -191,7 +191,7 @@ fn file_and_program_values_are_spelled_as_in_the_schema() {
     }
 }
 
-/// The agent has a way of its own to return what was read.
+/// The agent has its own function to return what was read.
 #[test]
 fn a_files_content_is_spelled_as_in_the_schema() {
     let answer = ask(&mut TestAgent::new(Board::new()), "guest-file-read", r#"{"handle": 1}"#);
@@ -199,7 +199,7 @@ fn a_files_content_is_spelled_as_in_the_schema() {
     assert_eq!(answer, format!("{{\"return\": {content}}}\n"));
 }
 
-/// What a received base64, string or list means is what goes out again, however it was escaped.
+/// A received base64, string or list is sent again with the same meaning, however it was escaped.
 #[test]
 fn what_was_received_is_written_again() {
     assert_eq!(written(read::<Bytes<'_>>(r#""aGk\u003d""#)), r#""aGk=""#);
@@ -308,7 +308,7 @@ fn arguments_are_read_into_their_fields() {
     taken!(ExecStatus, r#"{"pid": 3}"#, |exec| exec.pid => 3);
 }
 
-/// A file of ten bytes, the position in it, and what the last shutdown was to end in.
+/// A file of ten bytes, the position in it, and the mode of the last shutdown.
 struct Board {
     position: i64,
     mode: Option<ShutdownMode>,
@@ -446,7 +446,7 @@ fn a_client_says_where_a_seek_counts_from() {
     }
 }
 
-/// QEMU 7.2, qga/commands-posix.c: 4096 if nothing is said, at most 48 MiB.
+/// QEMU 7.2, qga/commands-posix.c: 4096 by default, at most 48 MiB.
 #[test]
 fn a_file_is_read_by_as_many_bytes_as_are_asked_for() {
     const MOST: i64 = 50_331_648;
@@ -468,9 +468,9 @@ fn a_file_is_read_by_as_many_bytes_as_are_asked_for() {
     }
 }
 
-/// A guest was powered down by `"mode": ""`, for it begins as `powerdown` does.
+/// A guest was powered down by `"mode": ""`, which is a prefix of `powerdown`.
 #[test]
-fn a_shutdown_is_run_for_a_whole_mode_only() {
+fn only_a_complete_mode_shuts_down() {
     let shut_down = |arguments: &str| {
         let mut agent = TestAgent::new(Board::new());
         let answer = ask(&mut agent, "guest-shutdown", arguments);
@@ -500,7 +500,7 @@ fn a_shutdown_is_run_for_a_whole_mode_only() {
 
 /// Whatever it is made of, and in whatever pieces it is written.
 #[test]
-fn a_string_is_equal_to_the_whole_of_another_only() {
+fn only_whole_strings_are_equal() {
     for text in ["", "a", "ab", "reboot", "é", "a\0", "\u{10ffff}b"] {
         for other in ["", "a", "ab", "abc", "reboot", "reboo", "reboots", "é", "a\0", "\u{10ffff}b", "\u{10ffff}"] {
             let is_same = text == other;
@@ -527,7 +527,7 @@ fn a_string_is_equal_to_the_whole_of_another_only() {
 const SILENT: [&str; 4] = ["guest-shutdown", "guest-suspend-disk", "guest-suspend-ram", "guest-suspend-hybrid"];
 
 #[test]
-fn commands_that_say_nothing_when_they_succeed() {
+fn commands_that_are_silent_when_they_succeed() {
     for name in SILENT {
         assert_eq!(ask(&mut TestAgent::new(Board::new()), name, "{}"), "", "{name}");
     }
@@ -569,7 +569,7 @@ fn a_client_knows_which_commands_are_silent() {
 
 /// QEMU 7.2, qga/main.c, ga_freeze_allowlist, for what is not built in here.
 #[test]
-fn while_frozen_a_guest_can_be_thawed_and_asked_whether_it_is() {
+fn while_frozen_a_guest_can_be_thawed_and_asked_for_its_status() {
     for command in Board::COMMANDS {
         let mut agent = TestAgent::new(Board { frozen: true, ..Board::new() });
         let answer = ask(&mut agent, command.name(), "{}");
@@ -584,9 +584,9 @@ fn while_frozen_a_guest_can_be_thawed_and_asked_whether_it_is() {
     }
 }
 
-/// A thread may build what another sends.
+/// One thread may build what another sends.
 #[test]
-fn types_of_the_schema_go_from_thread_to_thread() {
+fn types_of_the_schema_can_be_sent_between_threads() {
     fn check<T: Send + Sync + Default>() {}
     check::<Str<'_>>();
     check::<Bytes<'_>>();

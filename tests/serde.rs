@@ -1,5 +1,4 @@
 //! Typed arguments and return values through serde's traits, against serde_json, which reads and writes the same types.
-#![cfg(feature = "serde")]
 
 mod arguments;
 mod exchange;
@@ -33,7 +32,7 @@ fn returned<T: DeserializeOwned>(json: &str) -> Result<T, String> {
     frame.value().deserialize().map_err(|error| error.to_string())
 }
 
-/// What an agent returns for a value.
+/// An agent's response with a value.
 fn response<T: Serialize + 'static>(value: T) -> String {
     struct Returns<T>(T);
 
@@ -154,7 +153,7 @@ fn everything(random: &mut Random, depth: usize) -> Everything {
     }
 }
 
-/// The same JSON, every character of its strings (names too) escaped in one of the ways there are.
+/// The same JSON, with every character of its strings and names escaped in one of the possible ways.
 fn escaped(json: &str, random: &mut Random) -> String {
     let mut out = String::new();
     let mut characters = json.chars();
@@ -203,7 +202,7 @@ fn what_is_written_reads_as_what_it_was_by_serde_json_and_by_us() {
     }
 }
 
-/// Compares what both make of one text: the same value, or both refuse it.
+/// Both read the same value from a text, or both refuse it.
 fn same<T: DeserializeOwned + PartialEq + Debug>(json: &str) -> bool {
     let ours = returned::<T>(json);
     let theirs = serde_json::from_str::<T>(json);
@@ -320,7 +319,7 @@ struct Arguments {
 }
 
 #[test]
-fn errors_are_the_reference_agents() {
+fn errors_are_those_of_the_reference_agent() {
     let error = |json| arguments::<Arguments>(json).unwrap_err();
     assert_eq!(error("{}"), "Parameter 'vcpus' is missing");
     assert_eq!(error("{\"vcpus\": [{\"logical-id\": 0}]}"), "Parameter 'vcpus[0].online' is missing");
@@ -356,7 +355,7 @@ fn errors_are_the_reference_agents() {
 }
 
 #[test]
-fn maps_are_read_and_refuse_what_is_there_twice() {
+fn maps_are_read_and_refuse_duplicate_names() {
     assert_eq!(arguments("{\"a\": 1, \"b\\n\": 2}"), Ok(HashMap::from([("a".to_string(), 1), ("b\n".to_string(), 2)])));
     let twice = arguments::<HashMap<String, i64>>("{\"a\": 1, \"\\u0061\": 2}");
     assert_eq!(twice, Err("JSON parse error, duplicate key".into()));
@@ -383,7 +382,7 @@ fn a_text_is_read_whatever_is_in_it_and_a_str_unless_it_has_escapes() {
 }
 
 #[test]
-fn what_has_no_form_in_json_is_an_error_response() {
+fn a_value_that_json_cannot_express_is_an_error_response() {
     let error = |desc| format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{desc}\"}}}}");
     assert_eq!(response(f64::NAN), error("A number that is not finite has no form in JSON"));
     assert_eq!(response([f32::INFINITY]), error("A number that is not finite has no form in JSON"));
@@ -404,7 +403,7 @@ enum Whence2 {
     Cur,
 }
 
-/// As deep as the lexer lets pass: into a type that would recurse for ever.
+/// As deep as the lexer allows, into a type that would recurse forever.
 #[test]
 fn recursion_is_bounded_by_the_lexer() {
     let nested = format!("{}{}", "[".repeat(64), "]".repeat(64));
@@ -439,7 +438,7 @@ fn no_arguments_as_a_unit() {
     assert!(arguments::<HashMap<String, ()>>("{\"x\": {}}").is_err());
 }
 
-/// Each member is compared with all behind it: without a limit, 58 KB take a second.
+/// Each member is compared with all after it: without a limit, 58 KB take a second.
 #[test]
 fn a_map_has_a_limit() {
     let map = |count: usize| {
@@ -465,7 +464,7 @@ fn a_negative_zero_loses_its_sign() {
 }
 
 #[test]
-fn unknown_members_pass_where_a_type_denies_them() {
+fn unknown_members_are_ignored_even_if_a_type_denies_them() {
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Strict {
@@ -514,7 +513,7 @@ fn a_unit_variant_with_null_is_refused() {
 
 /// qemu-ga refuses null for an optional argument: "Invalid parameter type for 'mode', expected: string".
 #[test]
-fn an_optional_argument_that_is_none_is_sent_as_null() {
+fn a_none_argument_is_sent_as_null() {
     #[derive(Serialize)]
     struct Wrapped(Option<u8>);
     #[derive(Serialize)]
@@ -529,7 +528,7 @@ fn an_optional_argument_that_is_none_is_sent_as_null() {
     assert_eq!(written(none), r#"{"d": null}"#);
     let some = Optional { a: Some(1), b: Some(Some(2)), c: Wrapped(Some(3)), d: (), e: Some("") };
     assert_eq!(written(some), r#"{"a": 1, "b": 2, "c": 3, "d": null, "e": ""}"#);
-    // Where something has to be, null is.
+    // A required value is null.
     assert_eq!(written(None::<u8>), "null");
     assert_eq!(written((Some(1), None::<u8>, [None::<u8>; 2])), "[1, null, [null, null]]");
     assert_eq!(written(BTreeMap::from([("a", None::<u8>), ("b", Some(1))])), r#"{"a": null, "b": 1}"#);
@@ -549,7 +548,7 @@ fn an_optional_argument_that_is_none_is_sent_as_null() {
 }
 
 #[test]
-fn a_request_with_a_number_that_is_not_finite_is_said_not_to_fit() {
+fn a_request_with_a_number_that_is_not_finite_does_not_fit() {
     let mut client: Client<256, 256> = Client::new();
     client.synchronize(1);
     client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
@@ -575,7 +574,7 @@ fn object(write: impl Fn(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit> + 'st
 }
 
 #[test]
-fn what_has_no_form_in_json_does_not_fit() {
+fn a_value_that_json_cannot_express_does_not_fit() {
     const NOT_FINITE: &str = "A number that is not finite has no form in JSON";
     let due = |desc| exchange::error("GenericError", desc);
     assert_eq!(object(|object| Ok(object.member("a").serialize(&f64::NAN)?)), due(NOT_FINITE));
@@ -590,7 +589,7 @@ fn what_has_no_form_in_json_does_not_fit() {
     let fit = due("Response does not fit the transmit buffer");
     assert_eq!(object(|object| Ok(object.member("a").serialize(&"x".repeat(1024))?)), fit);
 
-    // The first of two reasons, also if it was ignored.
+    // The first of two errors, even if it was ignored.
     let ignored = object(|object| {
         let _ = object.member("a").serialize(&f64::NAN);
         let _ = object.member("b").serialize(&u128::MAX);
@@ -618,7 +617,7 @@ impl Serialize for Refuses {
     }
 }
 
-/// Types that do with a serializer what they should not: errors ignored, names without values.
+/// Types that misuse a serializer: they ignore errors, or write names without values.
 #[test]
 fn a_type_that_misuses_its_serializer_writes_no_json() {
     #[derive(Clone, Copy)]
@@ -682,7 +681,7 @@ fn a_type_that_misuses_its_serializer_writes_no_json() {
 }
 
 #[test]
-fn maps_inside_maps_refuse_what_is_there_twice_wherever_it_is() {
+fn maps_inside_maps_refuse_duplicate_names_anywhere() {
     type Maps = BTreeMap<String, BTreeMap<String, u8>>;
     let names = |count: usize| (0..count).map(|number| format!("\"n{number}\": 0")).collect::<Vec<_>>().join(", ");
     let maps = |inner: &str| arguments::<Maps>(&format!("{{\"a\": {{}}, \"b\": {{{inner}}}}}"));

@@ -1,5 +1,4 @@
-//! Where serde's types end: ranges, lengths, variants, and which kind of number an untyped one is.
-#![cfg(feature = "serde")]
+//! The limits of serde's types: ranges, lengths, variants, and the type of an untyped number.
 
 mod arguments;
 
@@ -85,7 +84,7 @@ impl<'de> Deserialize<'de> for Untyped {
     }
 }
 
-/// No digit of a whole number gets lost for want of a type: from 2^63 on it is an unsigned one.
+/// A whole number without a type loses no digit: from 2^63 on it is unsigned.
 #[test]
 fn a_number_without_a_type_is_exact_up_to_64_bits() {
     for (json, due) in [
@@ -113,7 +112,7 @@ enum Shape {
     Struct { side: i64 },
 }
 
-/// One name and one content, or nobody can say which counts.
+/// An enum has exactly one name and one content.
 #[test]
 fn an_enum_is_one_variant_with_its_content() {
     for (json, shape) in [
@@ -154,7 +153,7 @@ fn an_enum_is_one_variant_with_its_content() {
     }
 }
 
-/// What is unescaped on the stack has 256 bytes: counted in UTF-8, and not as escaped.
+/// Strings are unescaped on the stack into 256 bytes, counted in UTF-8, not as escaped.
 #[test]
 fn a_string_with_escapes_is_read_up_to_256_bytes() {
     for (one, meaning) in [("\\n", "\n"), ("\\u00e9", "é"), ("\\ud83d\\ude00", "😀"), ("\\\\", "\\")] {

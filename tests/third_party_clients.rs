@@ -1,5 +1,5 @@
-//! Clients that know nothing of guestwire, talking to `examples/agent`: unmodified crates, and the bytes that others
-//! send, with what they need back.
+//! Clients that do not know guestwire, with `examples/agent`: unmodified crates, and the bytes that others send, with the
+//! answers that they need.
 #![cfg(unix)]
 
 mod programs;
@@ -41,10 +41,10 @@ fn proxmox(agent: &ListeningAgent, id: &str, command: &str) -> Value {
         "{{\"execute\":\"guest-sync-delimited\",\"arguments\":{{\"id\":{id}}}}}\n{{\"execute\":\"{command}\"}}\n"
     );
     let received = ask(&mut stream, request.as_bytes(), 2);
-    let behind = received.strip_prefix(b"\xFF").expect("nothing in front of the sentinel");
-    let lines: Vec<&[u8]> = behind.split_inclusive(|byte| *byte == b'\n').collect();
+    let after = received.strip_prefix(b"\xFF").expect("nothing before the sentinel");
+    let lines: Vec<&[u8]> = after.split_inclusive(|byte| *byte == b'\n').collect();
     let [sync, response] = lines[..] else { panic!("two lines: {}", received.escape_ascii()) };
-    assert!(sync.ends_with(b"}\n") && response.ends_with(b"}\n") && !behind.contains(&0xFF));
+    assert!(sync.ends_with(b"}\n") && response.ends_with(b"}\n") && !after.contains(&0xFF));
     let sync: Value = serde_json::from_slice(sync).unwrap();
     assert_eq!(sync["return"].to_string(), id);
     serde_json::from_slice(response).unwrap()
@@ -65,7 +65,7 @@ fn proxmox_after_a_client_that_died_in_mid_request() {
     assert_eq!(proxmox(&agent, "1234504", "guest-ping")["return"], serde_json::json!({}));
 }
 
-/// libvirt 9.0 takes one line for one response, and gives the port up at anything else.
+/// libvirt 9.0 takes one line for one response, and ignores the port after anything else.
 #[test]
 fn libvirt_gets_one_line_for_each_request() {
     let agent = ListeningAgent::start();

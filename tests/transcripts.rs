@@ -1,7 +1,7 @@
 //! 1461 recorded exchanges with qemu-ga 7.2.22, each answered again.
 //!
-//! Well-formed input: the recorded bytes, but for differences that docs/wire-format.md lists; each is named and counted.
-//! Malformed input: what `reference` says is due, with each good frame answered by the bytes recorded for it.
+//! Well-formed input: the recorded bytes, except for differences that docs/wire-format.md lists; each is named and counted.
+//! Malformed input: the outcomes of `reference`, with each valid frame answered by the bytes recorded for it.
 
 mod differences;
 mod exchange;
@@ -92,7 +92,7 @@ fn malformed_input_is_answered_as_the_rules_say() {
                 Due::Frame(frame) => {
                     let line = lines.next()?;
                     let is_object = frame.starts_with(b"{");
-                    // What is no object has one answer, whatever it is.
+                    // Anything but an object has the same answer.
                     let recorded = answers.get(if is_object { &frame[..] } else { b"null" });
                     if recorded.is_some_and(|recorded| recorded == line) {
                         return Some("good frames, with the bytes recorded for them");

@@ -1,5 +1,5 @@
-//! What the values of a frame mean, and what is written means: every character, every escape, numbers of every length,
-//! against the standard library and serde_json.
+//! The meaning of values, read and written: every character, every escape, numbers of every length, against the standard
+//! library and serde_json.
 
 mod random;
 
@@ -9,7 +9,7 @@ use guestwire::{
 };
 use random::Random;
 
-/// Decodes one value and hands it on.
+/// Decodes one value and passes it on.
 #[track_caller]
 fn read<T>(json: &str, check: impl FnOnce(Value<'_>) -> T) -> T {
     let mut decoder: Decoder<512> = Decoder::new();
@@ -42,7 +42,7 @@ fn check_text_closely(escaped: &str, meaning: &str) {
         assert_eq!(format!("{text:?}"), format!("{meaning:?}"));
         let mut buffer = vec![0xAA; meaning.len() + 1];
         assert_eq!(text.copy_to(&mut buffer), Ok(meaning));
-        assert_eq!(buffer[meaning.len()], 0xAA, "nothing is written behind it");
+        assert_eq!(buffer[meaning.len()], 0xAA, "nothing is written after it");
         assert_eq!(text.copy_to(&mut buffer[..meaning.len()]), Ok(meaning));
         if let Some(short) = meaning.len().checked_sub(1) {
             assert_eq!(text.copy_to(&mut buffer[..short]), Err(DoesNotFit));
@@ -111,7 +111,7 @@ fn text(pieces: &[(&'static str, &'static str)]) -> (String, String) {
     pieces.iter().copied().unzip()
 }
 
-/// The same text spelled otherwise, now and then with another piece.
+/// The same text, escaped differently, sometimes with another piece.
 fn respelled(pieces: &[(&'static str, &'static str)], random: &mut Random) -> Vec<(&'static str, &'static str)> {
     let respell = |(_, meaning): &(&str, &str)| loop {
         let piece = random.pick(PIECES);
@@ -188,7 +188,7 @@ fn written(write: impl FnOnce(&mut Encoder<'_>) -> Result<(), DoesNotFit>) -> St
     String::from_utf8(encoder.into_bytes().to_vec()).unwrap()
 }
 
-/// As the reference agent spells it: printable ASCII as it is, the short escapes, all others as `\uXXXX`.
+/// The reference agent's format: printable ASCII as it is, the short escapes, all others as `\uXXXX`.
 #[test]
 fn every_character_is_written_in_ascii() {
     for character in '\0'..=char::MAX {
@@ -209,7 +209,7 @@ fn every_character_is_written_in_ascii() {
     }
 }
 
-/// Members of an object go among others as they came; what is no object has none.
+/// Members of a received object are written unchanged; any other value has none.
 #[test]
 fn received_members_are_written_among_others() {
     let among = |json| {
@@ -282,7 +282,7 @@ fn compare(value: Value<'_>, due: &serde_json::Value) {
 }
 
 #[test]
-fn nested_values_are_taken_apart_as_serde_json_does() {
+fn nested_values_are_read_as_by_serde_json() {
     let mut random = Random(31);
     let (mut same, mut different) = (0, 0);
     let mut last = "null".to_owned();

@@ -19,7 +19,7 @@ pub struct Files {
 
 struct Opened {
     file: File,
-    /// Whether a read came to the end since the last seek.
+    /// Whether a read reached the end since the last seek.
     eof: bool,
 }
 
@@ -29,7 +29,7 @@ impl Files {
     }
 }
 
-/// As fopen(3) takes it, `b` or not.
+/// A mode of fopen(3), with or without `b`.
 fn options(mode: &str) -> Option<OpenOptions> {
     let mut options = File::options();
     match mode {
@@ -41,7 +41,7 @@ fn options(mode: &str) -> Option<OpenOptions> {
         "a+" | "ab+" | "a+b" => options.read(true).append(true).create(true),
         _ => return None,
     };
-    // Nobody may be at the other end of a pipe, and a terminal is not to become the agent's.
+    // The other end of a pipe may be closed, and a terminal must not become the controlling one.
     options.custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOCTTY).bits());
     Some(options)
 }
@@ -68,7 +68,7 @@ fn not_found(response: Responder<'_>, handle: i64) -> CommandResult {
     response.error(format_args!("handle '{handle}' has not been found"))
 }
 
-/// What fits a response: fewer than asked for is no error.
+/// The most that fits a response. A shorter read is not an error.
 pub fn read(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (request, response): (FileRead, _) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&request.handle) else { return not_found(response, request.handle) };
@@ -110,7 +110,7 @@ pub fn write(guest: &mut Linux, call: Call<'_>) -> CommandResult {
         match opened.file.write(&bytes[count..]) {
             Ok(more) => count += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // A pipe is full: the client is told how much of it went in.
+            // A pipe is full: the response says how much was written.
             Err(error) if count > 0 && error.kind() == ErrorKind::WouldBlock => break,
             Err(error) => return failed(response, "failed to write to file", error),
         }

@@ -14,14 +14,14 @@ use crate::guest::{Linux, failed};
 use crate::ioctl;
 use crate::mounts::{self, Mount};
 
-/// Whether file systems are frozen: a file says so too, because the agent that freezes may die before it thaws.
+/// Whether file systems are frozen. A file records it, too, because the agent may die before it thaws them.
 ///
 /// Nothing is logged while they are: writing the log may block on a frozen file system.
 pub struct Frozen {
-    /// Named as qemu-ga names it, so that each of the two knows what the other froze.
+    /// It has the name that qemu-ga uses, so that each agent knows what the other froze.
     mark: PathBuf,
     is_frozen: bool,
-    /// What was frozen here. An open file still reaches it when another mount hides it.
+    /// What this agent froze. An open file reaches it even if another mount hides it.
     files: Vec<Opened>,
     level: LevelFilter,
 }
@@ -73,8 +73,8 @@ impl Frozen {
         }
     }
 
-    /// All or none, what was mounted last first: it may lie on another. Of all file systems, those that cannot be
-    /// frozen by their kind, such as FAT, are left out if there are others.
+    /// Freezes all or none, the last mounted first: it may lie on another one. If all file systems are to be frozen, types
+    /// that cannot be, such as FAT, are skipped if there are others.
     fn freeze(&mut self, file_systems: Vec<Opened>, are_all: bool) -> Result<i64, Failure> {
         if file_systems.is_empty() {
             return Ok(0);
@@ -102,8 +102,8 @@ impl Frozen {
         }
     }
 
-    /// What was frozen here, and whatever else is frozen: nobody knows what an agent before this one froze. What cannot
-    /// be reached may be part of that.
+    /// Thaws what this agent froze, and whatever else is frozen: an earlier agent may have frozen it. That may include
+    /// file systems that cannot be reached.
     fn thaw(&mut self) -> Result<i64, Failure> {
         let by_another_agent = self.is_frozen && self.files.is_empty();
         let mut thawed = self.thaw_own()?;
@@ -142,7 +142,7 @@ impl Frozen {
     }
 }
 
-/// 1 if it was frozen, 0 if not. What was frozen twice has to be thawed twice.
+/// Returns 1 if it was frozen, 0 if not. A file system that was frozen twice must be thawed twice.
 fn thaw_fully(file: &File) -> nix::Result<i64> {
     let mut thawed = 0;
     loop {
@@ -154,7 +154,7 @@ fn thaw_fully(file: &File) -> nix::Result<i64> {
     }
 }
 
-/// Opens what is to be frozen, what was mounted first at the front.
+/// Opens what to freeze, the first mounted first.
 fn open(wanted: Option<List<'_, Str<'_>>>) -> Result<Vec<Opened>, Failure> {
     let mounts = mounts::all().map_err(|error| Failure::new("failed to read", mounts::TABLE.as_ref(), error))?;
     let file_systems = mounts::file_systems(&mounts);
@@ -211,7 +211,7 @@ fn freeze(guest: &mut Linux, response: Responder<'_>, wanted: Option<List<'_, St
 pub fn thaw(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (FsfreezeThaw {}, response) = call.parse()?;
     let thawed = guest.frozen.thaw();
-    info!("{} file systems thawed", thawed.as_ref().unwrap_or(&0));
+    info!("{} file systems are thawed", thawed.as_ref().unwrap_or(&0));
     respond(response, thawed)
 }
 

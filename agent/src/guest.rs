@@ -1,4 +1,4 @@
-//! What is served: the table of commands, and which of them are off.
+//! The table of commands, and which of them are off.
 
 use std::io;
 use std::path::PathBuf;
@@ -22,9 +22,9 @@ pub struct Linux {
 pub struct Settings {
     pub allowed: Vec<Group>,
     pub blocked: Vec<&'static str>,
-    /// The folder of what outlives the agent.
+    /// The folder for state that outlives the agent.
     pub state: PathBuf,
-    /// What shuts down, if it is not the guest's own command.
+    /// The program that shuts down, if not the system's own.
     pub shutdown_command: Option<PathBuf>,
 }
 
@@ -122,7 +122,7 @@ pub fn list(out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "guest-sync-delimited, guest-sync, guest-ping, guest-info (always served)")
 }
 
-/// Why the system refused, in its own words, without the number that the standard library adds.
+/// The system's error text, without the number that the standard library adds.
 pub fn reason(error: &io::Error) -> String {
     let words = error.to_string();
     words.split_once(" (os error ").map_or(words.clone(), |(words, _)| words.into())

@@ -1,9 +1,9 @@
-//! What is logged to standard error: a line for each event, whatever the other end sent.
+//! The log on standard error: one line for each event, whatever the other end sent.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Journals split longer lines, and each part would pass for a line of its own.
+/// Journals split longer lines into several.
 const LONGEST_LINE: usize = 32 << 10;
 
 pub fn start(level: log::LevelFilter) {
@@ -16,7 +16,7 @@ pub fn start(level: log::LevelFilter) {
     logger.init();
 }
 
-/// What would end the line, or change what a terminal shows, is escaped.
+/// Escapes what would end the line, or control the terminal.
 fn one_line(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars() {

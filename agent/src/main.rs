@@ -29,31 +29,30 @@ type LinuxAgent = Agent<Linux, 65535, { 1 << 20 }>;
 const HELP: &str = "\
 A QEMU guest agent for Linux.
 
-Usage: guestwire-agent [--device PATH]  a virtio or serial port, if not said
+Usage: guestwire-agent [--device PATH]  a virtio or serial port; default:
                                         /dev/virtio-ports/org.qemu.guest_agent.0
        guestwire-agent --listen PATH    a unix socket, for one client at a time
        guestwire-agent --stdio          requests on standard input, responses on
                                         standard output, to the end of input
 
-  --allow GROUP[,GROUP]    what is off unless allowed:
+  --allow GROUP[,GROUP]    turn on commands that are off by default:
                              shutdown  guest-shutdown, guest-suspend-*
                              set-time  guest-set-time
                              files     guest-file-*
                              exec      guest-exec, guest-exec-status
-  --block NAME[,NAME]      commands that are not served
-  --shutdown-command PATH  what shuts down, run with powerdown, halt or reboot;
-                           if not said, the first that succeeds of shutdown,
-                           systemctl and poweroff (halt, reboot)
-  --state-dir PATH         where it is kept that file systems are frozen, for
-                           the next agent (if not said, /run)
-  --log LEVEL              what is logged to standard error: off, error, warn,
-                           info (if not said), debug
-  --commands               the commands there are, with the group of each
-  -h, --help               this text
-  -V, --version            the version
+  --block NAME[,NAME]      turn off these commands
+  --shutdown-command PATH  program to shut down with; its argument is powerdown,
+                           halt or reboot (default: the first of shutdown,
+                           systemctl and poweroff, halt, reboot that succeeds)
+  --state-dir PATH         folder for the file that tells the next agent that
+                           file systems are frozen (default /run)
+  --log LEVEL              log to standard error: off, error, warn, info
+                           (default), debug
+  --commands               list all commands with their groups
+  -h, --help               print this help
+  -V, --version            print the version
 
-Exit status: 0 done, 1 something failed, 2 a bad call, 141 nobody reads
-what it prints.
+Exit status: 0 success, 1 failure, 2 wrong usage, 141 output closed early.
 ";
 
 enum Port {
@@ -85,7 +84,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        // Who reads standard output is gone: as if SIGPIPE had ended it.
+        // The reader of standard output has gone: exit as if by SIGPIPE.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(141),
         Err(error) => {
             complain(format_args!("{error}"));
@@ -94,7 +93,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Who would read it may be gone.
+/// Standard error may have no reader any more.
 fn complain(what: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "guestwire-agent: {what}");
 }
@@ -127,9 +126,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
             Long("stdio") => Port::Stdio,
             Long("allow") => {
                 for name in parser.value()?.string()?.split(',') {
-                    settings
-                        .allowed
-                        .push(Group::named(name).ok_or_else(|| format!("--allow knows no group {name:?}"))?);
+                    settings.allowed.push(Group::named(name).ok_or_else(|| format!("--allow: no group {name:?}"))?);
                 }
                 continue;
             }
@@ -151,7 +148,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
             }
             Long("log") => {
                 let name = parser.value()?.string()?;
-                level = name.parse().map_err(|_| format!("--log knows no level {name:?}"))?;
+                level = name.parse().map_err(|_| format!("--log: no level {name:?}"))?;
                 continue;
             }
             Long("commands") => return Ok(Call::Commands),

@@ -22,13 +22,13 @@ pub struct Mount {
 
 pub const TABLE: &str = "/proc/self/mountinfo";
 
-/// Every mount of a file system that lies on a block device, the first at the front.
+/// Every mount of a file system on a block device, in the order of mounting.
 pub fn all() -> io::Result<Vec<Mount>> {
     let table = fs::read(TABLE)?;
     Ok(table.split(|byte| *byte == b'\n').filter_map(parse).filter(Mount::is_on_disk).collect())
 }
 
-/// The mounts of each file system, each behind those that it may lie on.
+/// The mounts of each file system, each after those that it may lie on.
 pub fn file_systems(mounts: &[Mount]) -> Vec<Vec<&Mount>> {
     let mut file_systems: Vec<Vec<&Mount>> = Vec::new();
     for mount in mounts {
@@ -40,7 +40,7 @@ pub fn file_systems(mounts: &[Mount]) -> Vec<Vec<&Mount>> {
     file_systems
 }
 
-/// Opens a file system by the first of its mounts that can be reached.
+/// Opens a file system at the first of its mounts that can be reached.
 pub fn open(file_system: &[&Mount]) -> io::Result<File> {
     let mut opened = Err(io::ErrorKind::NotFound.into());
     for mount in file_system {
@@ -53,7 +53,7 @@ pub fn open(file_system: &[&Mount]) -> io::Result<File> {
 }
 
 impl Mount {
-    /// btrfs has a device number of its own, which belongs to no block device.
+    /// The device number of btrfs belongs to no block device.
     fn is_on_disk(&self) -> bool {
         !self.file_system.starts_with("0:") || self.fs_type == "btrfs"
     }
@@ -69,7 +69,7 @@ impl Mount {
         fs::canonicalize(Path::new("/sys/dev/block").join(number)).ok()
     }
 
-    /// What the device is called, even if it is not to be found.
+    /// The device's name, even if the device is not found.
     pub fn device_name(&self) -> String {
         file_name(&self.device().unwrap_or_else(|| self.source.clone()))
     }
@@ -102,7 +102,7 @@ fn parse(line: &[u8]) -> Option<Mount> {
     Some(Mount { id, file_system, mountpoint, fs_type, source: unescaped(fields.next()?) })
 }
 
-/// There a space, tab, LF or `\` is written as `\` and three octal digits.
+/// In that file a space, tab, LF or `\` is written as `\` and three octal digits.
 fn unescaped(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

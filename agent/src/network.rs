@@ -17,7 +17,7 @@ use crate::guest::{Linux, failed};
 struct Interface {
     name: String,
     hardware_address: Option<[u8; 6]>,
-    /// Each with the bits of its prefix.
+    /// Each with its prefix length.
     addresses: Vec<(IpAddr, u32)>,
 }
 
@@ -80,7 +80,7 @@ fn encode(
     place.encode(NetworkInterface {
         name: interface.name.as_str().into(),
         ip_addresses: (!interface.addresses.is_empty()).then_some(List::of(&write_addresses)),
-        // Only with addresses, as the reference agent has it.
+        // Only with addresses, as in the reference agent.
         statistics: seen.get(&interface.name).filter(|_| !interface.addresses.is_empty()).map(statistics),
         hardware_address: hardware_address.as_deref().map(Str::from),
     })

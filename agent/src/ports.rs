@@ -1,4 +1,4 @@
-//! What the agent is reached through.
+//! The agent's ports.
 
 use std::fs::{File, remove_file};
 use std::io::{self, IsTerminal, Read, Write};
@@ -16,7 +16,7 @@ use nix::sys::termios::{ControlFlags, SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::LinuxAgent;
 
-/// Serves what comes until the input ends. An agent never takes more than it has answered.
+/// Serves requests until the input ends.
 pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
@@ -28,7 +28,7 @@ pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Wr
         let mut bytes = &buffer[..count];
         debug!("received {}", bytes.escape_ascii());
         while !bytes.is_empty() {
-            // It stops where a request waits for the response before it to be written, which happens here.
+            // The agent stops taking bytes while a response waits to be written.
             bytes = &bytes[agent.push_slice(bytes)..];
             while !agent.transmit().is_empty() {
                 debug!("sent {}", agent.transmit().escape_ascii());
@@ -40,7 +40,7 @@ pub fn serve(agent: &mut LinuxAgent, input: &mut impl Read, output: &mut impl Wr
     }
 }
 
-/// The socket's file, once it is there, so that the program can remove it when it ends.
+/// The socket's file, once it exists, for the program to remove when it ends.
 #[derive(Clone, Default)]
 pub struct Socket(Arc<Mutex<Option<PathBuf>>>);
 
@@ -48,7 +48,7 @@ impl Socket {
     fn bind(&self, path: &Path) -> io::Result<UnixListener> {
         let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         remove_stale(path)?;
-        // From its first moment on the socket is its owner's alone.
+        // Only its owner can ever open the socket.
         let before = umask(Mode::from_bits_truncate(0o177));
         let listener = UnixListener::bind(path);
         umask(before);
@@ -70,16 +70,16 @@ pub fn listen(agent: &mut LinuxAgent, path: &Path, socket: &Socket) -> io::Resul
         let client = match listener.accept() {
             Ok((client, _)) => client,
             Err(error) => {
-                warn!("no client can be taken: {error}");
+                warn!("cannot accept a client: {error}");
                 sleep(Duration::from_secs(1));
                 continue;
             }
         };
-        info!("a client is here");
+        info!("a client has connected");
         agent.reset();
         match serve(agent, &mut &client, &mut &client) {
-            Ok(()) => info!("the client is gone"),
-            Err(error) => info!("the client is gone: {error}"),
+            Ok(()) => info!("the client has disconnected"),
+            Err(error) => info!("the client has disconnected: {error}"),
         }
     }
 }
@@ -88,16 +88,16 @@ fn name(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// Removes the socket of an agent that has died; one that lives, or another kind of file, is left alone.
+/// Removes the socket of a dead agent, but not that of a running one, nor another kind of file.
 fn remove_stale(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Err(_) => Ok(()),
         Ok(file) if !file.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "is there, and is no socket"))
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "exists, and is not a socket"))
         }
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_file(path),
-            _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent listens there")),
+            _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
         },
     }
 }
@@ -107,7 +107,7 @@ pub fn device(agent: &mut LinuxAgent, path: &Path) -> io::Result<()> {
     info!("serving {}", path.display());
     loop {
         serve_device(agent, &port, path);
-        // The old one first: there are ports that only one may have open.
+        // The old one is closed first: some ports can be open only once.
         drop(port);
         port = loop {
             sleep(Duration::from_secs(1));
@@ -119,8 +119,8 @@ pub fn device(agent: &mut LinuxAgent, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Until the port has to be opened again. Without a host a virtio port reads as ended, and comes back by itself; a
-/// terminal does so after a hang-up, and never comes back.
+/// Serves until the port has to be opened again. Without a host, a virtio port reads as ended until one connects. A
+/// terminal does so after a hang-up, for good.
 fn serve_device(agent: &mut LinuxAgent, port: &File, path: &Path) {
     let is_terminal = port.is_terminal();
     loop {
@@ -133,10 +133,10 @@ fn serve_device(agent: &mut LinuxAgent, port: &File, path: &Path) {
     }
 }
 
-/// A terminal is set raw: bytes as they are, nothing echoed, no modem lines. It does not become the controlling
-/// terminal, which would end the agent as it hangs up.
+/// A terminal is set raw: no translation, no echo, no modem lines. It must not become the controlling terminal, or its
+/// hang-up would end the agent.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK; // not waiting for a carrier
+    let flags = OFlag::O_NOCTTY | OFlag::O_NONBLOCK; // does not wait for a carrier
     let port = File::options().read(true).write(true).custom_flags(flags.bits()).open(path)?;
     if let Ok(mut settings) = tcgetattr(&port) {
         cfmakeraw(&mut settings);

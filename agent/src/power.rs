@@ -14,7 +14,7 @@ use crate::guest::Linux;
 pub fn shutdown(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
     let mode = shutdown.mode()?;
-    info!("{} was asked for", mode.as_str());
+    info!("{} requested", mode.as_str());
     let outcome = match &guest.settings.shutdown_command {
         Some(command) => run(&[(command, &[mode.as_str()])]),
         None => guests_own(mode),
@@ -25,13 +25,13 @@ pub fn shutdown(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     }
 }
 
-/// systemd and System V have `shutdown`, some systems with systemd only `systemctl`, BusyBox `poweroff` and its like.
+/// systemd and System V have `shutdown`, some systems with systemd only `systemctl`, BusyBox `poweroff` and others.
 fn guests_own(mode: ShutdownMode) -> Result<(), &'static str> {
     let (option, verb) = match mode {
         ShutdownMode::Powerdown => ("-P", "poweroff"),
         ShutdownMode::Halt => ("-H", "halt"),
         ShutdownMode::Reboot => ("-r", "reboot"),
-        _ => return Err("this way to shut down is unknown here"),
+        _ => return Err("this way to shut down is not supported"),
     };
     run(&[
         ("shutdown".as_ref(), &["-h", option, "+0", "asked for by the hypervisor"]),
@@ -43,11 +43,11 @@ fn guests_own(mode: ShutdownMode) -> Result<(), &'static str> {
 /// Runs the commands in turn, until one succeeds.
 fn run(commands: &[(&Path, &[&str])]) -> Result<(), &'static str> {
     let path = std::env::var_os("PATH").unwrap_or("/usr/sbin:/usr/bin:/sbin:/bin".into());
-    let mut outcome = Err("no command to shut down with was found");
+    let mut outcome = Err("no shutdown command was found");
     for (program, arguments) in commands {
         let mut command = Command::new(program);
         command.args(*arguments).env("PATH", &path);
-        // What it prints is no response.
+        // Its output must not get between the responses.
         let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         match status {
             Ok(status) if status.success() => return Ok(()),
@@ -60,7 +60,7 @@ fn run(commands: &[(&Path, &[&str])]) -> Result<(), &'static str> {
     outcome
 }
 
-/// `kind` is what suspending to disk ends in, where that is what is done.
+/// For suspending to disk, `kind` is what the system does afterwards.
 pub fn suspend(call: Call<'_>, kind: &str, state: &str) -> CommandResult {
     let response = call.respond()?;
     info!("suspending: {state} {kind}");

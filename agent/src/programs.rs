@@ -1,4 +1,4 @@
-//! Programs that a client started.
+//! Programs started by a client.
 
 use std::io::{self, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,16 +15,16 @@ use nix::unistd::Pid;
 
 use crate::guest::{Linux, failed, reason};
 
-/// What is kept of each stream, so that both fit one response. The rest is read and dropped.
+/// The most that is kept of each stream, so that both fit one response. The rest is read and dropped.
 const CAPTURED: usize = 256 << 10;
 
-/// How many programs are known, running or ended.
+/// The most programs that are tracked, running or ended.
 const KNOWN: usize = 64;
 
-/// How long programs may take to end when the agent does.
+/// How long programs may take to end after the agent's SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The oldest first. Shared with the thread that hears of their end.
+/// The oldest first. Shared with the thread that is notified of their end.
 #[derive(Clone, Default)]
 pub struct Programs(Arc<Mutex<Vec<Program>>>);
 
@@ -47,14 +47,14 @@ impl Programs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves no zombies of programs that ended.
+    /// Reaps programs that have ended.
     pub fn reap(&self) {
         for program in self.known().iter_mut() {
             let _ = program.child.try_wait();
         }
     }
 
-    /// Ends those that run, each with what it started in its group, and lets no other start.
+    /// Ends the running programs with their process groups. No other can start after that.
     pub fn end(&self) {
         let mut known = self.known();
         let is_running = |program: &mut Program| matches!(program.child.try_wait(), Ok(None));
@@ -66,7 +66,7 @@ impl Programs {
             known.retain_mut(is_running);
         }
         signal(&known, Signal::SIGKILL);
-        // Locked for good.
+        // The lock is never released.
         std::mem::forget(known);
     }
 }
@@ -82,7 +82,7 @@ impl Program {
         self.child.id().into()
     }
 
-    /// How it ended. It has not before its streams have ended, too.
+    /// How it ended. It counts as running until its streams have ended, too.
     fn exit(&mut self) -> io::Result<Option<ExitStatus>> {
         let is_open = |stream: &Option<Capture>| stream.as_ref().is_some_and(|stream| !stream.is_finished());
         let exit = self.child.try_wait()?;
@@ -90,7 +90,7 @@ impl Program {
     }
 }
 
-/// What a program writes to, and the thread that reads it.
+/// An output stream of a program, and the thread that reads it.
 fn capture(is_captured: bool) -> io::Result<(Stdio, Option<Capture>)> {
     if !is_captured {
         return Ok((Stdio::null(), None));
@@ -109,7 +109,7 @@ fn capture(is_captured: bool) -> io::Result<(Stdio, Option<Capture>)> {
     Ok((writer.into(), Some(thread::Builder::new().spawn(capture)?)))
 }
 
-/// What a program reads. It may not, or not before it has written.
+/// A program's input. It may never read it, or only after it has written.
 fn feed(input: Option<Vec<u8>>) -> io::Result<Stdio> {
     let Some(input) = input else { return Ok(Stdio::null()) };
     let (reader, mut writer) = io::pipe()?;
@@ -141,7 +141,7 @@ pub fn exec(guest: &mut Linux, call: Call<'_>) -> CommandResult {
         known.remove(oldest);
     }
     info!("starting {path}");
-    // The threads are had before the program runs: an error response says that nothing was done.
+    // The threads start before the program, so that after an error response nothing has run.
     let streams = || io::Result::Ok((feed(input)?, capture(is_captured)?, capture(is_captured)?));
     let (input, (output, out), (errors, err)) = match streams() {
         Ok(streams) => streams,

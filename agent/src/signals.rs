@@ -1,4 +1,4 @@
-//! What the agent does when it is told to end, and when a program has ended.
+//! Signals: to end the agent, and when a program has ended.
 
 use std::io;
 use std::process::exit;
@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 use crate::ports::Socket;
 use crate::programs::Programs;
 
-/// Sees to them from now on, in a thread of its own: the agent may wait for the host without end.
+/// Handles signals from now on, in a separate thread: the agent may wait for the host indefinitely.
 pub fn watch(programs: Programs, socket: Socket) -> io::Result<()> {
     let mut signals = Signals::new([SIGCHLD, SIGINT, SIGTERM])?;
     if !is_hangup_ignored() {
@@ -23,7 +23,7 @@ pub fn watch(programs: Programs, socket: Socket) -> io::Result<()> {
             if signal == SIGCHLD {
                 programs.reap();
             } else {
-                info!("told to end");
+                info!("ending");
                 programs.end();
                 socket.remove();
                 exit(0);
@@ -33,7 +33,7 @@ pub fn watch(programs: Programs, socket: Socket) -> io::Result<()> {
     thread::Builder::new().spawn(watch).map(drop)
 }
 
-/// As nohup(1) sees to.
+/// As with nohup(1).
 fn is_hangup_ignored() -> bool {
     let status = Process::myself().and_then(|own| own.status());
     status.is_ok_and(|status| status.sigign & 1 << (SIGHUP - 1) != 0)

@@ -1,4 +1,4 @@
-//! File systems and disks, as sysfs has them.
+//! File systems and disks, from sysfs.
 
 use std::fs;
 use std::io;
@@ -25,7 +25,7 @@ pub fn get_fsinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
     }
 }
 
-/// What users can have is the whole, as df(1) has it.
+/// The total is what users can use, as in df(1).
 fn encode_mount(place: ValueEncoder<'_>, mount: &Mount) -> Result<(), DoesNotFit> {
     let space = statvfs(&mount.mountpoint).ok();
     let used = |space: &nix::sys::statvfs::Statvfs| space.blocks() - space.blocks_free();
@@ -42,8 +42,8 @@ fn encode_mount(place: ValueEncoder<'_>, mount: &Mount) -> Result<(), DoesNotFit
     })
 }
 
-/// The disks that a device is made of: through partitions, and what the device mapper puts together. A device that
-/// the kernel makes out of nothing else, such as a loop device, is no disk.
+/// The disks below a device, through partitions and the device mapper. A device that is not made of others and has no
+/// hardware, such as a loop device, is not a disk.
 fn disks_below(device: &Path) -> Vec<PathBuf> {
     let parts = parts_of(device);
     match device.parent() {
@@ -166,7 +166,7 @@ pub fn fstrim(_: &mut Linux, call: Call<'_>) -> CommandResult {
             let path = file_system[0].mountpoint.to_string_lossy();
             let trimmed = mounts::open(file_system).and_then(|file| ioctl::trim(&file, minimum.unwrap_or(0)));
             let trimmed = trimmed.map_err(|error| {
-                warn!("{path} is not trimmed: {error}");
+                warn!("{path} cannot be trimmed: {error}");
                 reason(&error)
             });
             (path, trimmed)

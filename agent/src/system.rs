@@ -24,7 +24,7 @@ pub fn get_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
     }
 }
 
-/// Sets the system's clock; the kernel or a time service sets the hardware's after it.
+/// Sets the system clock. The kernel or a time service updates the hardware clock.
 pub fn set_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let (SetTime { time }, response) = call.parse()?;
     let time = match time {
@@ -37,7 +37,7 @@ pub fn set_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
     };
     match clock_settime(ClockId::CLOCK_REALTIME, time) {
         Ok(()) => {
-            info!("the clock was set to {time} s since 1970");
+            info!("set the clock to {time} s since 1970");
             response.done()
         }
         Err(error) => failed(response, "Failed to set time to guest", error),
@@ -82,7 +82,7 @@ pub fn get_timezone(_: &mut Linux, call: Call<'_>) -> CommandResult {
     response.encode(Timezone { zone, offset: now.offset().seconds().into() })
 }
 
-/// From the first login of each. There may be no record of logins: then nobody is logged in.
+/// Each user with the first login. If there is no record of logins, no users are logged in.
 pub fn get_users(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let mut logins = BTreeMap::new();
@@ -120,7 +120,7 @@ fn cpu(id: i64, file: &str) -> PathBuf {
     format!("/sys/devices/system/cpu/cpu{id}/{file}").into()
 }
 
-/// A CPU that cannot be taken offline has no file that says whether it is online.
+/// A CPU that cannot be taken offline has no file `online`.
 fn processor(logical_id: i64) -> io::Result<LogicalProcessor> {
     match read_number(cpu(logical_id, "online")) {
         Ok(online) => Ok(LogicalProcessor { logical_id, online: online != 0, can_offline: Some(true) }),
@@ -151,7 +151,7 @@ pub fn get_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
     }
 }
 
-/// Up to the first that fails, which is an error only where it is the first of all.
+/// Stops at the first failure, which is an error only if nothing was done before.
 pub fn set_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let (SetVcpus { vcpus }, response) = call.parse()?;
     let mut done = 0;

@@ -8,7 +8,7 @@ use schema::{SCHEMA, validate};
 use serde_json::{Value, json};
 
 #[test]
-fn every_return_value_is_what_the_schema_says() {
+fn every_return_value_follows_the_schema() {
     let mut ours = Peer::ours(&[]);
     for (command, shape) in SCHEMA {
         validate(shape, &ours.returned(command, json!({})), command);

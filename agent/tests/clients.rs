@@ -68,7 +68,7 @@ fn libvirt_guestinfo() {
     assert_eq!(agent.error("guest-set-time", json!({})).0, "CommandNotFound");
 }
 
-/// Proxmox asks in one write, and takes the line behind the sentinel's.
+/// Proxmox asks in one write, and takes the line after the sentinel's.
 #[test]
 fn proxmox() {
     let mut agent = Peer::ours(&[]);

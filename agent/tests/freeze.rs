@@ -1,4 +1,4 @@
-//! Freezing, in a mount namespace and a root folder of its own: nothing else can be frozen.
+//! Freezing, in a separate mount namespace and root folder: nothing else can be frozen.
 
 mod peer;
 
@@ -267,7 +267,7 @@ fn what_cannot_be_frozen_is_an_error_and_nothing_is_frozen() {
     assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 3);
     umount2(&bind, MntFlags::empty()).unwrap();
 
-    // Frozen by somebody else, who may thaw it at any time.
+    // Frozen by another program, which may thaw it at any time.
     run("fsfreeze", &["-f".as_ref(), root.inside("/sp ace").as_ref()]);
     for (command, arguments) in [
         ("guest-fsfreeze-freeze", json!({})),
@@ -316,7 +316,7 @@ fn a_mount_point_that_is_not_utf_8_spoils_only_itself() {
 /// Whichever agent froze, and whichever comes back.
 #[test]
 #[ignore = "needs root, loop devices and qemu-ga: apt-get install qemu-guest-agent btrfs-progs e2fsprogs mount"]
-fn an_agent_that_died_while_frozen_is_followed_by_one_that_knows_and_thaws() {
+fn after_an_agent_died_while_frozen_the_next_one_thaws() {
     let root = Root::with_file_systems();
     let ours: fn(&Root) -> Peer = |root| root.ours(&[]);
     let theirs: fn(&Root) -> Peer = Root::theirs;
@@ -344,7 +344,7 @@ fn an_agent_that_died_while_frozen_is_followed_by_one_that_knows_and_thaws() {
     }
 }
 
-/// Nobody knows whether the agent before has frozen it.
+/// An earlier agent may have frozen it.
 #[test]
 #[ignore = "needs root and loop devices: apt-get install e2fsprogs mount util-linux"]
 fn what_another_mount_hides_is_not_taken_for_thawed() {
@@ -377,7 +377,7 @@ fn what_another_mount_hides_is_not_taken_for_thawed() {
     assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
 }
 
-/// Its log lies on what is frozen, so that it would wait for ever for itself.
+/// Its log is on the frozen file system, so it would wait for itself forever.
 #[test]
 #[ignore = "needs root and loop devices: apt-get install e2fsprogs mount util-linux"]
 fn nothing_is_logged_while_frozen() {

@@ -18,7 +18,7 @@ use peer::{Folder, Peer, short_lived, wait_for, worst_moment};
 use serde_json::json;
 
 /// A terminal that `path` leads to from now on, its other end first: without anybody at it that one reads errors.
-/// Nobody inherits it, or it would not hang up.
+/// No child inherits it. Otherwise it would not hang up.
 fn terminal(folder: &Rc<Folder>, path: &Path) -> (PtyMaster, File) {
     let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
     grantpt(&master).unwrap();
@@ -106,7 +106,7 @@ fn an_opened_terminal_does_not_become_the_agents() {
 }
 
 #[test]
-fn a_pipe_with_nobody_at_its_other_end_holds_nobody_up() {
+fn a_pipe_without_another_end_does_not_block() {
     let mut agent = Peer::ours(&["--allow", "files"]);
     let path = agent.folder().join("pipe");
     mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -144,7 +144,7 @@ fn a_pipe_with_nobody_at_its_other_end_holds_nobody_up() {
 /// It has more open than three: a client would be one too many.
 #[test]
 #[ignore = "needs prlimit: apt-get install util-linux"]
-fn a_client_that_cannot_be_taken_waits() {
+fn a_client_that_cannot_be_accepted_waits() {
     let folder = Folder::new();
     let socket = folder.join("socket");
     let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
@@ -161,13 +161,13 @@ fn a_client_that_cannot_be_taken_waits() {
     agent.connect();
     agent.send(b"{\"execute\": \"guest-ping\"}\n");
     let log = || std::fs::read_to_string(folder.join("log")).unwrap();
-    wait_for("complaint", || log().contains("no client can be taken: Too many open files").then_some(()));
+    wait_for("complaint", || log().contains("cannot accept a client: Too many open files").then_some(()));
     allow(1024);
     assert_eq!(agent.receive(), json!({"return": {}}));
 }
 
 #[test]
-fn the_socket_goes_with_the_agent() {
+fn the_agent_removes_its_socket() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut agent = Peer::ours(&[]);
         assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
@@ -184,7 +184,7 @@ fn the_socket_goes_with_the_agent() {
 
 /// `nohup guestwire-agent`
 #[test]
-fn an_agent_that_is_to_outlive_its_terminal_does() {
+fn an_agent_under_nohup_outlives_its_terminal() {
     let folder = Folder::new();
     let socket = folder.join("socket");
     let mut command = folder.command("nohup");

@@ -31,12 +31,12 @@ fn help_version_and_commands_go_to_standard_output() {
 }
 
 #[test]
-fn a_bad_call_is_explained_and_is_exit_status_2() {
+fn wrong_usage_is_explained_with_exit_status_2() {
     for (arguments, expected) in [
         (&["--sideways"][..], "--sideways"),
-        (&["--allow", "everything"], "--allow knows no group \"everything\""),
+        (&["--allow", "everything"], "--allow: no group \"everything\""),
         (&["--block", "guest-ping"], "it cannot be blocked"),
-        (&["--log", "loud"], "--log knows no level \"loud\""),
+        (&["--log", "loud"], "--log: no level \"loud\""),
         (&["--stdio", "--listen", "x"], "only one of"),
     ] {
         let output = run(arguments, "");
@@ -96,9 +96,9 @@ fn long_output_is_cut() {
     assert_eq!(status["err-truncated"], false);
 }
 
-/// Who read standard error is gone.
+/// The reader of standard error has gone.
 #[test]
-fn a_log_that_nobody_reads_ends_nothing() {
+fn a_log_without_a_reader_does_not_end_the_agent() {
     let folder = Folder::new();
     let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
     command.arg("--listen").arg(folder.join("socket")).args(["--log", "debug"]);
@@ -117,7 +117,7 @@ fn a_log_that_nobody_reads_ends_nothing() {
 
 /// `guestwire-agent --help | head -1`
 #[test]
-fn a_reader_of_standard_output_that_goes_away_gets_no_complaint() {
+fn a_closed_standard_output_is_no_complaint() {
     for option in ["--help", "--commands", "--version"] {
         let mut command = short_lived(&[option]);
         command.stdout(pipe().unwrap().1);
@@ -159,7 +159,7 @@ impl Commands {
         Self(folder)
     }
 
-    /// What shutting down draws before the answer to a guest-ping, and what was called.
+    /// The answers to a shutdown up to that to a guest-ping, and the programs called.
     fn shut_down(&self, mode: &str, options: &[&str]) -> (Option<Value>, String) {
         let socket = self.0.join("socket");
         let mut command = self.0.command(env!("CARGO_BIN_EXE_guestwire-agent"));
@@ -180,10 +180,10 @@ impl Commands {
 }
 
 #[test]
-fn a_guest_is_shut_down_in_its_own_way_or_the_host_is_told() {
+fn a_guest_is_shut_down_or_the_host_gets_an_error() {
     let error = |text: &str| Some(json!({"id": 7, "error": {"class": "GenericError", "desc": text}}));
     let failed = error("child process has failed to shutdown");
-    let none = error("no command to shut down with was found");
+    let none = error("no shutdown command was found");
 
     let all = [("shutdown", true), ("systemctl", true), ("poweroff", true), ("halt", true), ("reboot", true)];
     let words = "asked for by the hypervisor";

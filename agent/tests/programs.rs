@@ -53,7 +53,7 @@ fn programs_that_nobody_asks_about_leave_no_zombies() {
 }
 
 #[test]
-fn programs_that_run_are_bounded_in_number() {
+fn running_programs_are_bounded_in_number() {
     let mut agent = Peer::ours(&["--allow", "exec"]);
     let started: Vec<Value> = (0..64).map(|_| exec(&mut agent, "/bin/sleep", &["1000"])).collect();
     worst_moment();
@@ -66,7 +66,7 @@ fn programs_that_run_are_bounded_in_number() {
 
 /// 64 are remembered; the oldest that has ended is forgotten.
 #[test]
-fn programs_that_ended_are_bounded_in_number() {
+fn ended_programs_are_bounded_in_number() {
     let mut agent = Peer::ours(&["--allow", "exec"]);
     let running = exec(&mut agent, "/bin/sleep", &["1000"]);
     let mut ended_programs = Vec::new();
@@ -83,10 +83,10 @@ fn programs_that_ended_are_bounded_in_number() {
     assert_eq!(agent.returned("guest-exec-status", json!({"pid": running})), json!({"exited": false}));
 }
 
-/// The kernel counts the threads of a user: each agent runs as one of its own.
+/// The kernel counts the threads of a user, so each agent runs as a separate user.
 #[test]
 #[ignore = "needs root, prlimit and setpriv: apt-get install util-linux"]
-fn a_thread_or_a_program_that_cannot_be_had_is_an_error_response() {
+fn a_thread_or_program_that_cannot_start_is_an_error_response() {
     // The agent has two threads.
     for (limit, fails_at) in [(2, "Failed to execute child process '/bin/echo'"), (3, "failed to start a thread")] {
         let folder = Folder::new();
@@ -129,7 +129,7 @@ fn programs_end_with_the_agent() {
     }
 }
 
-/// Output without a reader, requests that nobody asks after, and connections that break in mid-request.
+/// Output without a reader, programs without a request for their status, and connections that break in mid-request.
 #[test]
 #[ignore = "takes half a minute: cargo test -- --include-ignored"]
 fn memory_is_bounded_whatever_clients_leave_behind() {

@@ -9,7 +9,7 @@ use guestwire_benches::{TUNABLES, Tally};
 use gungraun::Callgrind;
 use gungraun::prelude::*;
 
-// What is made and checked outside the benches' functions is not counted.
+// Set-up and checks outside the benches' functions are not counted.
 
 fn all_frames((workload, tally): (Workload, Tally)) {
     assert_eq!(tally, workload.tally(), "all frames, and all of each");

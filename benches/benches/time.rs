@@ -1,4 +1,4 @@
-//! Wall clock, guestwire and its peers in one run. For people: the same code moves by 10 % between runs.
+//! Wall clock, guestwire and its peers in one run. It is not checked: the same code varies by 10 % between runs.
 
 use std::hint::black_box;
 use std::time::Duration;

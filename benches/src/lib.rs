@@ -6,11 +6,12 @@ pub mod ours;
 pub mod peers;
 pub mod workloads;
 
-/// On some machines glibc copies and clears long runs with one instruction that Valgrind counts once a byte: not here.
+/// On some machines glibc copies and clears long runs with an instruction that Valgrind counts once a byte. This turns
+/// that off.
 pub const TUNABLES: (&str, &str) =
     ("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000");
 
-/// What came of a run, to be compared with what the workload holds.
+/// The result of a run, compared with the workload's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub frames: usize,

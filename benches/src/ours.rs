@@ -120,7 +120,7 @@ pub fn client_skip(wire: &[u8]) -> Tally {
     tally
 }
 
-/// Asks for each of the responses, and reads it.
+/// Sends a request for each response, and reads it.
 pub fn client_replies(wire: &[u8]) -> Tally {
     let mut client: Client<4096, 256> = Client::new();
     let mut tally = Tally::default();
@@ -169,7 +169,7 @@ pub fn recorded_commands() -> Vec<Listed> {
 /// How often the response to `guest-info` is written: to about 1 MiB.
 pub const GUEST_INFOS: usize = (1 << 20) / GUEST_INFO.len();
 
-/// Writes the recorded response to `guest-info` again and again. True if each was the recorded one, byte for byte.
+/// Writes the recorded response to `guest-info` repeatedly. True if each matched the recording byte for byte.
 pub fn encode_guest_info(commands: &[Listed]) -> bool {
     let mut buffer = [0; 4096];
     (0..GUEST_INFOS).all(|_| {
@@ -192,7 +192,7 @@ pub fn encode_guest_info(commands: &[Listed]) -> bool {
     })
 }
 
-/// Writes each text as the response to a request, one behind the other, and returns the length of all.
+/// Writes each text as the response to a request, one after another, and returns their total length.
 pub fn encode_texts(texts: &[String], buffer: &mut [u8]) -> usize {
     let mut length = 0;
     for text in texts {

@@ -1,4 +1,4 @@
-//! The peers at work. All but picojson must be given each frame by itself, found by somebody else.
+//! The peers at work. All but picojson need single frames, found by the caller.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::workloads::{Shape, Workload};
 /// As long as the longest string.
 const SCRATCH: usize = 50_000;
 
-/// picojson's push parser, a new one for each frame, for it takes one document.
+/// picojson's push parser, a new one for each frame, since it takes one document.
 pub fn picojson_by_slice(workload: &Workload) -> Tally {
     let mut scratch = [0; SCRATCH];
     let mut tally = Tally::default();
@@ -38,7 +38,7 @@ pub fn picojson_by_byte(workload: &Workload) -> Tally {
     tally
 }
 
-/// Sees when a frame ends.
+/// Detects the end of a frame.
 #[derive(Default)]
 struct Depth {
     open: usize,
@@ -59,11 +59,11 @@ impl PushParserHandler<'_, '_, ParseError> for Depth {
     }
 }
 
-/// A shape of messages to be read into.
+/// A type to read messages into.
 trait Read {
     type Message<'a>: Deserialize<'a>;
 
-    /// Whether a message was read, and what belongs in it is there.
+    /// Whether a message was read with its content.
     fn is_read(message: &Self::Message<'_>) -> bool;
 }
 
@@ -185,7 +185,7 @@ pub fn serde_json_value(workload: &Workload) -> Tally {
     each(workload, |frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok_and(|value| value.is_object()))
 }
 
-/// Looked through only. What is ignored is not checked to be UTF-8.
+/// Skipped. Ignored content is not checked to be UTF-8.
 pub fn serde_json_ignored(workload: &Workload) -> Tally {
     each(workload, |frame| serde_json::from_slice::<IgnoredAny>(frame).is_ok())
 }
@@ -220,7 +220,7 @@ fn sonic_rs_typed_as<R: Read>(workload: &Workload) -> Tally {
     each(workload, |frame| sonic_rs::from_slice(frame).is_ok_and(|message| R::is_read(&message)))
 }
 
-/// Looked through only.
+/// Skipped.
 pub fn sonic_rs_ignored(workload: &Workload) -> Tally {
     each(workload, |frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok())
 }

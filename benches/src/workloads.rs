@@ -9,7 +9,7 @@ const LENGTH: usize = 1 << 20;
 /// The response of qemu-ga 7.2.22 to `guest-info`, with its LF, as recorded.
 pub const GUEST_INFO: &[u8] = include_bytes!("guest-info.json");
 
-/// The buffer of what one read of a port gives.
+/// The bytes of one read of a port.
 pub const READ: usize = 4096;
 
 pub struct Workload {
@@ -54,12 +54,12 @@ impl Workload {
         workload
     }
 
-    /// The frames, for peers that must be given each one by itself.
+    /// The frames, for peers that read single frames.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.frames.iter().map(|range| &self.wire[range.clone()])
     }
 
-    /// The text that each frame is about, without escapes: of a file write, or of a response that is a string.
+    /// The text in each frame, without escapes: of a file write, or of a response that is a string.
     pub fn texts(&self) -> Vec<String> {
         let text = |frame| {
             let message: serde_json::Value = serde_json::from_slice(frame).expect("the workload is valid");
@@ -69,12 +69,12 @@ impl Workload {
         self.frames().map(text).collect()
     }
 
-    /// What comes of frames with the whitespace between their tokens.
+    /// The result for frames with the whitespace between their tokens.
     pub fn tally_of_wire(&self) -> crate::Tally {
         crate::Tally { frames: self.frames.len(), bytes: self.frames().map(<[u8]>::len).sum() }
     }
 
-    /// What comes of the frames.
+    /// The result for the frames.
     pub fn tally(&self) -> crate::Tally {
         crate::Tally { frames: self.frames.len(), bytes: self.text_length }
     }
@@ -98,7 +98,7 @@ pub fn requests() -> Workload {
     workload
 }
 
-/// What W1 is to be answered with.
+/// The answer to W1.
 pub fn responses() -> Vec<u8> {
     let rounds = requests().frames.len() / 4;
     let mut wire = Vec::new();
@@ -143,7 +143,7 @@ fn base64(random: &mut Random) -> String {
     (0..48 << 10).map(|_| char::from(random.pick(DIGITS))).collect()
 }
 
-/// W3: a response to `guest-info`, again and again.
+/// W3: a response to `guest-info`, repeated.
 pub fn guest_info() -> Workload {
     Workload::repeating(Shape::GuestInfo, std::str::from_utf8(GUEST_INFO).expect("it is ASCII").trim_end())
 }

@@ -1,4 +1,4 @@
-//! Files to the guest and from it, in pieces.
+//! Copies files to and from the guest, in pieces.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -12,7 +12,7 @@ use crate::shown::say;
 use crate::target::Target;
 use crate::unix::Failure;
 
-/// As base64, with what is around it, this fits the client's buffers.
+/// Base64 of this length, in its message, fits the client's buffers.
 const PIECE: usize = 32 * 1024;
 
 pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Failure> {
@@ -36,7 +36,7 @@ pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Fai
                 )?;
                 let written = usize::try_from(written).unwrap_or(0).min(rest.len());
                 if written == 0 {
-                    return Err(Failure::ErrorResponse(format!("{guest_file}: the guest writes no more")));
+                    return Err(Failure::ErrorResponse(format!("{guest_file}: the guest stopped writing")));
                 }
                 rest = &rest[written..];
                 progress.add(written);
@@ -66,7 +66,7 @@ pub fn pull(line: &mut Line<'_>, guest_file: &str, file: &str) -> Result<(), Fai
             progress.add(piece.len());
             if usize::try_from(count) != Ok(piece.len()) || (piece.is_empty() && !at_end) {
                 let done = progress.done;
-                return Err(Failure::ErrorResponse(format!("{guest_file}: the guest cut it off after {done} bytes")));
+                return Err(Failure::ErrorResponse(format!("{guest_file}: the guest ended it after {done} bytes")));
             }
             if at_end {
                 break;
@@ -86,7 +86,7 @@ fn with_guest_file(
     copy: impl FnOnce(&mut Line<'_>, i64) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let interrupts = line.interrupts;
-    // Or nobody would know the handle of what the guest has opened.
+    // An interrupt must not lose the handle of the open file.
     let handle = interrupts.held_back(|| {
         ask(
             line,
@@ -108,7 +108,7 @@ fn with_guest_file(
     copied.and(closed)
 }
 
-/// Asks, and takes what is wanted from what is returned.
+/// Sends a command and takes what it needs from the return value.
 fn ask<T>(
     line: &mut Line<'_>,
     command: &str,
@@ -129,7 +129,7 @@ fn local(file: &str, error: &io::Error) -> Failure {
     Failure::BadCall(format!("{file}: {error}"))
 }
 
-/// How far a copy is: on a terminal ten times a second, and at its end.
+/// Shows progress: on a terminal ten times a second, and at the end.
 struct Progress {
     length: Option<u64>,
     done: u64,

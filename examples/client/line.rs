@@ -20,7 +20,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::shown::say;
 use crate::unix::{Call, Failure};
 
-/// Ctrl-C, as something that can be waited for: what is open has to be closed first.
+/// Ctrl-C as a file to wait for, so that open files can be closed first.
 pub struct Interrupts {
     pipe: UnixStream,
     heeded: Cell<bool>,
@@ -35,7 +35,7 @@ impl Interrupts {
         Ok(Self { pipe, heeded: Cell::new(true) })
     }
 
-    /// Does what must not be interrupted. An interrupt in the meantime is noticed afterwards.
+    /// Runs what must not be interrupted. An interrupt takes effect afterwards.
     pub fn held_back<T>(&self, act: impl FnOnce() -> T) -> T {
         let before = self.heeded.replace(false);
         let done = act();
@@ -67,7 +67,7 @@ pub struct Line<'i> {
     pub interrupts: &'i Interrupts,
     timeout: Duration,
     trace: bool,
-    /// Those of a terminal, as they were.
+    /// A terminal's settings before.
     settings: Option<Termios>,
 }
 
@@ -85,7 +85,7 @@ impl<'i> Line<'i> {
         let port = if std::fs::metadata(&call.path)?.file_type().is_socket() {
             File::from(OwnedFd::from(UnixStream::connect(&call.path)?))
         } else {
-            // It must not become the terminal that controls this program.
+            // It must not become the controlling terminal.
             let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
             File::from(rustix::fs::open(&call.path, flags, Mode::empty())?)
         };
@@ -105,9 +105,9 @@ impl<'i> Line<'i> {
         Ok(Self { port, client, interrupts, timeout: call.timeout, trace: call.trace, settings })
     }
 
-    /// Gets in step, as long as the time-out says.
+    /// Gets in step within the time-out.
     pub fn synchronize(&mut self, form: Form) -> Result<(), Waited> {
-        // Random, so that nobody else has it, and no earlier attempt had.
+        // Random, so that no other client and no earlier attempt used it.
         let id = (RandomState::new().hash_one(0) >> 1) as i64;
         match form {
             Form::Delimited => self.client.synchronize(id),
@@ -116,8 +116,8 @@ impl<'i> Line<'i> {
         self.exchange(|_| ())
     }
 
-    /// Sends what is to be sent and waits for the reply, as long as the time-out says. It reads while it writes: an agent
-    /// may have to send a response before it takes more. Without a reply, reset the client or synchronize.
+    /// Sends the request and waits for the reply within the time-out. It reads while it writes, since an agent may have to
+    /// send a response before it takes more. Without a reply, reset the client or synchronize.
     pub fn exchange<T>(&mut self, done: impl FnOnce(Reply<'_>) -> T) -> Result<T, Waited> {
         let deadline = Instant::now() + self.timeout;
         let mut buffer = [0; 4096];
@@ -158,13 +158,13 @@ impl<'i> Line<'i> {
                 read => read.map_err(Waited::Failed)?,
             };
             self.trace('<', &buffer[..count]);
-            // One request at a time: what follows its reply is an LF, or stale.
+            // One request at a time: after its reply, only an LF or stale bytes follow.
             let mut bytes = &buffer[..count];
             while !bytes.is_empty() {
                 let (taken, reply) = self.client.push_slice(bytes);
                 bytes = &bytes[taken..];
                 match reply {
-                    // Noise on the line, or an agent that knows no ids. The answer may still come.
+                    // Noise on the line, or an agent without ids. The answer may still arrive.
                     Ok(Some(Reply::Unattributed(error))) => {
                         say(format_args!("an error without id, see --no-ids: {error}"));
                     }
@@ -219,7 +219,7 @@ pub enum Form {
     Plain,
 }
 
-/// Connects, and gets in step: by the delimited form first, every other time by the plain one.
+/// Connects and gets in step: in turn with guest-sync-delimited and guest-sync.
 pub fn synchronize<'i>(call: &Call, interrupts: &'i Interrupts) -> Result<Line<'i>, Failure> {
     let waiting = call.command.is_none();
     let retries = call.retries.or((!waiting).then_some(3));

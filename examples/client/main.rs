@@ -1,4 +1,4 @@
-//! A guest agent client: asks one thing and prints the answer, or copies a file.
+//! A guest agent client: sends one command and prints the answer, or copies a file.
 //!
 //!     cargo run --example agent -- --listen /tmp/guest.sock      (in one terminal, or start a guest)
 //!     cargo run --example client -- /tmp/guest.sock guest-info   (in another)
@@ -15,32 +15,31 @@ mod target;
 use std::process::ExitCode;
 
 const HELP: &str = "\
-Asks a guest agent one thing and prints what it returns, as JSON.
+Sends a command to a guest agent and prints what it returns, as JSON.
 
 Usage: client [OPTIONS] PATH COMMAND [ARGUMENTS-JSON]
        client [OPTIONS] PATH push FILE GUEST-FILE
        client [OPTIONS] PATH pull GUEST-FILE FILE
-       client [OPTIONS] PATH       waits until the agent answers, and says how
+       client [OPTIONS] PATH       wait until the agent answers
 
 PATH is a unix socket (as of QEMU's -chardev socket,path=PATH,server=on) or a
-serial port. push and pull copy a file, by guest-file-open and its kin. What is
-pulled takes FILE's place when all of it is there; a device or a FIFO is
-written to, and - is standard output.
+serial port. push and pull copy a file with guest-file-open, -read, -write and
+-close. A complete pull replaces FILE, unless that is a device or a FIFO; - is
+standard output.
 
-What is returned goes into a pipe or a file as the guest sent it. On a terminal,
-and in messages, control characters are shown as \\u001b or the like.
+Output to a pipe or a file is what the guest sent. On a terminal, and in
+messages, control characters are shown as \\u001b or the like.
 
   --timeout SECONDS   how long to wait for each answer (default 5)
-  --retries N         how often to synchronize before giving up (default 3; for
-                      ever without COMMAND)
-  --no-ids            send requests without id, for agents that know none
+  --retries N         how often to synchronize before giving up (default 3;
+                      unlimited without COMMAND)
+  --no-ids            send requests without id, for agents that do not know it
                       (qemu-ga before QEMU 3.0)
-  --trace             show the bytes both ways, on standard error
-  -h, --help          this text
+  --trace             show sent and received bytes on standard error
+  -h, --help          print this help
 
-Exit status: 0 answered, 1 the agent answered with an error, 2 a bad call or a
-file that fails here, 3 no answer, 130 interrupted, 141 nobody reads what it
-prints.
+Exit status: 0 success, 1 error response, 2 wrong usage or an error of a local
+file, 3 no answer, 130 interrupted, 141 output closed early.
 
   client /tmp/guest.sock guest-ping
   client /tmp/guest.sock guest-shutdown '{\"mode\": \"reboot\"}'
@@ -66,7 +65,7 @@ fn main() -> ExitCode {
         unix::Failure::BadCall(message) => (2, message),
         unix::Failure::NoAnswer(message) => (3, message),
         unix::Failure::Interrupted => (130, "interrupted".into()),
-        // As if SIGPIPE had ended it.
+        // As if by SIGPIPE.
         unix::Failure::ReaderGone => return ExitCode::from(141),
     };
     shown::say(format_args!("{message}"));
@@ -114,7 +113,7 @@ mod unix {
         }
     }
 
-    /// On standard output. Unlike `print!`, it does not panic when nobody reads it.
+    /// Prints to standard output. Unlike `print!`, this does not panic if it is closed.
     pub fn print(text: Arguments<'_>) -> Result<(), Failure> {
         stdout().write_fmt(text).map_err(|error| unwritten("standard output", error))
     }
@@ -126,7 +125,7 @@ mod unix {
         }
     }
 
-    /// `None`: help was asked for.
+    /// `None`: `--help`.
     pub fn parse() -> Result<Option<Call>, lexopt::Error> {
         use lexopt::prelude::*;
         let (mut positional, mut timeout, mut retries) = (Vec::new(), 5.0, None);
@@ -143,14 +142,14 @@ mod unix {
                 _ => return Err(argument.unexpected()),
             }
         }
-        let timeout = Duration::try_from_secs_f64(timeout).map_err(|_| "SECONDS is a number that is not negative")?;
+        let timeout = Duration::try_from_secs_f64(timeout).map_err(|_| "SECONDS must be a number of at least 0")?;
         let mut positional = positional.into_iter();
         let path = positional.next().ok_or("PATH is missing")?;
         let command = positional.next();
         let arguments: Vec<String> = positional.collect();
         match (command.as_deref(), arguments.len()) {
             (Some("push" | "pull"), 2) | (_, 0 | 1) => {}
-            _ => return Err("too many words".into()),
+            _ => return Err("too many arguments".into()),
         }
         Ok(Some(Call { path, command, arguments, timeout, retries, no_ids, trace }))
     }
@@ -167,7 +166,7 @@ mod unix {
     }
 
     fn ask(call: &Call, interrupts: &Interrupts, command: &str, arguments: Option<&str>) -> Result<(), Failure> {
-        // Before anything is sent: what was typed must be a JSON object.
+        // Nothing is sent if the arguments are not a JSON object.
         let mut decoder = Box::new(Decoder::<65535>::new());
         let typed = arguments.unwrap_or("{}").as_bytes();
         let (taken, event) = decoder.push_slice(typed);
@@ -203,7 +202,7 @@ mod unix {
         match waited {
             Waited::Ended if silence_is_success => Ok(()),
             Waited::TimedOut if silence_is_success => {
-                say(format_args!("no error came; a guest says nothing when it succeeds at {command}"));
+                say(format_args!("no error arrived: a guest does not answer a successful {command}"));
                 Ok(())
             }
             waited => Err(waited.into()),

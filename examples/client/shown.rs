@@ -1,10 +1,10 @@
-//! What a guest says, on a terminal: it must not move the cursor, set the title, or pass for a message of ours.
+//! Text of a guest on a terminal: it must not move the cursor, set the title, or look like a message of ours.
 
 use std::fmt::{self, Arguments, Write as _};
 use std::io::{Write as _, stderr};
 
-/// Text in which control characters, and those that turn the direction of text around, are `\u001b` or the like. In
-/// JSON that means the same.
+/// Escapes control characters, and those that change the direction of text, as `\u001b` or the like. JSON keeps its
+/// meaning.
 pub struct Shown<'t>(pub &'t [u8]);
 
 impl fmt::Display for Shown<'_> {
@@ -30,7 +30,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// One line on standard error. Unlike `eprintln!`, it does not panic when nobody reads it.
+/// Prints a line to standard error. Unlike `eprintln!`, this does not panic if it is closed.
 pub fn say(message: Arguments<'_>) {
     let _ = writeln!(stderr(), "client: {}", Shown(message.to_string().as_bytes()));
 }

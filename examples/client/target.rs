@@ -21,8 +21,8 @@ pub struct Target<'n> {
 }
 
 enum Output {
-    /// It takes the place of `path` when it is whole, and goes away if it is not. Its own name is a fresh one, so that
-    /// no file or link that somebody else has put there is written to.
+    /// Replaces `path` when it is complete, and is removed otherwise. It has a new name, so that nothing is written to a
+    /// file or link that another user put there.
     Unfinished { file: NamedTempFile, path: PathBuf },
     /// Standard output, a device or a FIFO.
     Through(File),
@@ -35,7 +35,7 @@ impl<'n> Target<'n> {
             let stdout = stdout().as_fd().try_clone_to_owned().map_err(failed)?;
             return Ok(Self { name, output: Output::Through(stdout.into()) });
         }
-        // It must not become the terminal that controls this program, or wait for ever for the reader of a FIFO.
+        // It must not become the controlling terminal, or wait forever for the reader of a FIFO.
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let mut options = File::options();
         options.write(true).custom_flags(flags.bits() as i32);
@@ -46,7 +46,7 @@ impl<'n> Target<'n> {
                     if !old_metadata.is_file() {
                         break Output::Through(old);
                     }
-                    // Behind a link it is the file that is replaced.
+                    // Of a link, the target is replaced.
                     let path = canonicalize(name).map_err(failed)?;
                     let file = unfinished(&path).map_err(failed)?;
                     let mode = old_metadata.permissions().mode() & 0o777;
@@ -82,7 +82,7 @@ impl<'n> Target<'n> {
         }
         while !rest.is_empty() {
             interrupts.wait_to_write(output)?;
-            // No more than a pipe takes at once when there is room in it.
+            // At most what a pipe with room takes at once.
             match output.write(&rest[..rest.len().min(4096)]) {
                 Ok(0) => return Err(unwritten(self.name, ErrorKind::WriteZero.into())),
                 Ok(count) => rest = &rest[count..],
@@ -93,7 +93,7 @@ impl<'n> Target<'n> {
         Ok(())
     }
 
-    /// All of it is there.
+    /// The file is complete.
     pub fn finish(self) -> Result<(), Failure> {
         if let Output::Unfinished { file, path } = self.output {
             file.as_file().sync_all().map_err(|error| unwritten(self.name, error))?;
@@ -103,7 +103,7 @@ impl<'n> Target<'n> {
     }
 }
 
-/// A new file beside that one, as another program would make it.
+/// A new file in the same folder, with the usual permissions.
 fn unfinished(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().suffix(".part").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)

@@ -1,4 +1,4 @@
-//! The agent: whatever comes, what it sends is one line of JSON for each outcome that is due, and no more.
+//! The agent: whatever it receives, it sends exactly one line of JSON for each expected outcome.
 
 use guestwire::{Agent, Command, Guest, agent::guest_info_size};
 
@@ -51,7 +51,7 @@ pub fn agent(bytes: &[u8]) {
 
 fn serve<const RX: usize, const TX: usize>(session: &[Op<'_>], at_once: usize) {
     let mut agent: Agent<Board, RX, TX> = Agent::new(Board { runs: 0 });
-    // A session before this one leaves nothing behind.
+    // Nothing remains of an earlier session.
     let _ = agent.push_slice(b"{\"execute\":\"q\"}{\"execute\":\"guest-ping\"}{\"execute\":\"guest-ping\"}{\"a\":[{");
     agent.reset();
     agent.guest_mut().runs = 0;
@@ -99,7 +99,7 @@ fn serve<const RX: usize, const TX: usize>(session: &[Op<'_>], at_once: usize) {
             Due::Frame(frame) => runs += usize::from(check_answer(&frame, TX, &mut lines)),
         }
     }
-    assert_eq!(lines.next(), None, "nobody asked for this");
+    assert_eq!(lines.next(), None, "an answer without a request");
     assert_eq!(agent.guest().runs, runs, "commands run");
 }
 
@@ -123,7 +123,7 @@ fn check_answer<'a>(frame: &[u8], tx: usize, lines: &mut impl Iterator<Item = &'
     let is_request = is_request(&frame);
     let command = frame.member("execute").and_then(Tree::text).unwrap_or_default();
     let no_arguments = frame.member("arguments").is_none_or(|arguments| arguments.members() == Some(&[]));
-    // No id that was received is too long to go back.
+    // Every id that fits RX fits the response.
     if is_request && command == "q" && no_arguments {
         return true;
     }

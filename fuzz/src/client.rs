@@ -1,4 +1,4 @@
-//! The client: what it takes for an answer, against the rules written down a second time, on top of `reference`.
+//! The client: which answers it takes, against a second implementation of the rules on top of `reference`.
 
 use guestwire::{
     Client, Reply,
@@ -12,7 +12,7 @@ use crate::tree::Tree;
 const RX: usize = 48;
 const TX: usize = 96;
 
-/// Bytes as they come, and what the caller does between them: `S` synchronize, `P` the same with guest-sync, `E` execute,
+/// Received bytes, and calls between them: `S` synchronize, `P` the same with guest-sync, `E` execute,
 /// `I` the same with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `L` bytes were lost, `C` one is
 /// corrupted, anything else a reset.
 pub fn client(bytes: &[u8]) {
@@ -79,7 +79,7 @@ enum State {
     OutOfStep,
     /// Nothing counts before a sentinel.
     Sentinel(i64),
-    /// The next thing is the id, or it is back to the sentinel.
+    /// The next frame has the id, or it waits for a sentinel again.
     Id(i64),
     /// Nothing counts before the id.
     PlainId(i64),
@@ -99,7 +99,7 @@ struct Rules {
     /// The last number of a synchronization or id of a request, unless ids are omitted.
     last: Option<i64>,
     unsent: Vec<u8>,
-    /// What has come since the decoder was new.
+    /// Bytes received since the decoder was new.
     line: Vec<Piece>,
     /// How many of the outcomes due for that have been dealt with.
     handled: usize,
@@ -225,7 +225,7 @@ impl Rules {
             // Not before the request has gone, but for its LF.
             (State::Waiting(None), Some(response), _) if self.unsent.len() <= 1 => {
                 self.state = State::InStep;
-                // Whether it is the request's, or what a broken frame drew, nobody can say.
+                // It may be the request's answer, or that to a broken frame.
                 if response.is_error() && !response.is_command_not_found() {
                     self.out_of_step();
                 }
@@ -244,7 +244,7 @@ impl Rules {
                 if !starts.iter().any(is_start) {
                     return None;
                 }
-                // Nor this one, with an id or without: too little of it is seen to know whose it is.
+                // Nor this one, with or without an id: it is cut off before that is known.
                 if self.unsent.len() > 1 {
                     return self.fail("Unexpected".to_owned());
                 }
@@ -340,7 +340,7 @@ impl Response {
     }
 }
 
-/// A member's text as it stands in the frame.
+/// A member's text as in the frame.
 fn raw_member(frame: &str, name: &str) -> Option<String> {
     let mut members: std::collections::HashMap<String, Box<serde_json::value::RawValue>> =
         serde_json::from_str(frame).ok()?;

@@ -1,4 +1,4 @@
-//! The decoder: what is due comes, and however the bytes are cut, the same comes.
+//! The decoder: the expected outcomes, however the bytes are split.
 
 use guestwire::{Decoder, io::LineError};
 
@@ -31,7 +31,7 @@ fn check_due<const N: usize>(inputs: &[Input<'_>]) {
     assert_eq!(decoded::<N>(inputs, |_| usize::MAX), due);
 }
 
-/// I3: push, push_slice and poll agree. The first bytes say how the others are cut.
+/// I3: push, push_slice and poll agree. The first bytes say how the others are split.
 pub fn decoder_chunks(bytes: &[u8]) {
     let [size, count, rest @ ..] = bytes else { return };
     let (cuts, stream) = rest.split_at(rest.len().min(usize::from(count % 8)));
@@ -65,7 +65,7 @@ fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {
         assert_eq!(sliced, events);
     }
 
-    // The port blocks where the cuts are.
+    // The port blocks at the splits.
     let mut by_poll = Decoder::<N>::new();
     let mut polled = Vec::new();
     let (mut at, mut asked) = (0, 0);

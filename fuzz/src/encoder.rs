@@ -1,4 +1,4 @@
-//! The encoder: what is written parses back to the same value, and where something does not fit there is nothing.
+//! The encoder: its output parses to the same value, and a value that does not fit writes nothing.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use guestwire::{
 
 use crate::tree::Tree;
 
-/// What is to be written, as the fuzzer's bytes say it.
+/// What to write, from the fuzzer's bytes.
 enum Written {
     Null,
     Boolean(bool),
@@ -38,7 +38,7 @@ pub fn encoder(bytes: &[u8]) {
     let outcome = decoder.push_slice(format!("{text}\n").as_bytes()).1;
     assert!(matches!(outcome, Ok(Some(Event::Frame(_)))), "our own decoder takes it: {text}");
 
-    // In a smaller buffer it stands as a whole, between what was written before and after it, or there is nothing.
+    // In a smaller buffer it is complete, between what was written before and after it, or absent.
     let size = usize::from(u16::from_le_bytes([*low, *high])) % (text.len() + 8);
     let mut small = vec![0; size];
     let mut encoder = Encoder::new(&mut small);

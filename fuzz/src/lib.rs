@@ -1,4 +1,4 @@
-//! What each fuzz target checks. `targets/` hands the bytes on; `tests/corpus.rs` runs the same without a fuzzer.
+//! What each fuzz target checks. `targets/` passes on the bytes; `tests/corpus.rs` runs the same without a fuzzer.
 
 mod agent;
 mod arguments;

@@ -1,4 +1,4 @@
-//! What a fuzzer's bytes stand for: bytes on a line, and calls between them.
+//! Turns a fuzzer's bytes into bytes on a line, and calls between them.
 
 /// One thing that happens to the end of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum Op<'a> {
     Call(u8),
 }
 
-/// 0xFE and a capital letter stand for a call: no frame contains 0xFE, and what else it does is still to be had.
+/// 0xFE and a capital letter are a call. No frame contains 0xFE, which still occurs before other bytes.
 pub fn ops(bytes: &[u8]) -> Vec<Op<'_>> {
     let mut ops = Vec::new();
     let mut rest = bytes;
@@ -19,9 +19,9 @@ pub fn ops(bytes: &[u8]) -> Vec<Op<'_>> {
             ops.push(Op::Bytes(&rest[..at]));
         }
         rest = &rest[at..];
-        if let [_, call, behind @ ..] = rest {
+        if let [_, call, after @ ..] = rest {
             ops.push(Op::Call(*call));
-            rest = behind;
+            rest = after;
         }
     }
     ops

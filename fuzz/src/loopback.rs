@@ -1,4 +1,4 @@
-//! Client and agent over a line that does to their bytes what the fuzzer says.
+//! Client and agent over a line that the fuzzer disturbs.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ struct Line {
     agent: Agent<(), 128, 400>,
     to_agent: VecDeque<u8>,
     to_client: VecDeque<u8>,
-    /// Every byte that either end has taken, so that what is genuine can be told from what the line made up.
+    /// Every byte that either end has taken, to tell genuine messages from those that the line made up.
     heard: Vec<u8>,
     responses: Vec<Vec<u8>>,
     calls: i64,
@@ -87,7 +87,7 @@ impl Line {
         self.send();
     }
 
-    /// Asks for a number that belongs to this request alone.
+    /// Sends a request with a unique number.
     fn execute(&mut self) -> Option<i64> {
         let payload = self.fresh();
         self.client.execute_with("guest-sync", |arguments| arguments.member("id").integer(payload)).ok()?;
@@ -103,7 +103,7 @@ impl Line {
         self.client.transmitted(usize::MAX);
     }
 
-    /// Large and far apart, so that a corrupted one is no other.
+    /// Large and far apart, so that a corrupted number does not equal another.
     fn fresh(&mut self) -> i64 {
         self.calls += 1;
         self.calls.wrapping_mul(0x1E37_79B9_7F4A_7C15) & i64::MAX

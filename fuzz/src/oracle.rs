@@ -1,9 +1,9 @@
-//! serde_json as oracle: what a text is, and what it says.
+//! serde_json as the oracle: whether a text is JSON, and what it means.
 
 use guestwire::{
     Decoder, Event,
     frame::MAX_DEPTH,
-    json::{Kind, Value},
+    json::{Encoder, Kind, Value},
 };
 
 use crate::tree::Tree;
@@ -12,15 +12,16 @@ const SIZE: usize = 4096;
 
 /// The decoder takes the bytes for exactly one frame if serde_json takes them for a value, and reads the same in it.
 ///
-/// But for what is documented: byte order marks are skipped, and nesting deeper than 64 is refused.
+/// The documented exceptions: byte order marks are skipped, and nesting deeper than 64 is refused.
 pub fn oracle(bytes: &[u8]) {
+    encoder(bytes);
     let mut text = bytes;
-    while let [b' ' | b'\t' | b'\n' | b'\r', behind @ ..] | [0xEF, 0xBB, 0xBF, behind @ ..] = text {
-        text = behind;
+    while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] | [0xEF, 0xBB, 0xBF, rest @ ..] = text {
+        text = rest;
     }
-    let behind = text.iter().rposition(|byte| !b" \t\n\r".contains(byte)).map_or(0, |last| last + 1);
-    if text[..behind].ends_with(b"\xEF\xBB\xBF") || text.len() > SIZE {
-        return; // a byte order mark behind the value is skipped too
+    let end = text.iter().rposition(|byte| !b" \t\n\r".contains(byte)).map_or(0, |last| last + 1);
+    if text[..end].ends_with(b"\xEF\xBB\xBF") || text.len() > SIZE {
+        return; // a byte order mark after the value is skipped, too
     }
     let expected =
         std::str::from_utf8(text).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
@@ -45,7 +46,21 @@ pub fn oracle(bytes: &[u8]) {
     assert_eq!(accepted, expected.is_some() && depth(text) <= MAX_DEPTH, "{}", bytes.escape_ascii());
 }
 
-/// How many brackets of a good text are open at most.
+/// The encoder takes the bytes for JSON if serde_json does, writes the same value on one line, and otherwise nothing.
+fn encoder(bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| serde_json::from_str::<serde_json::Value>(text).is_ok());
+    let mut buffer = vec![0; bytes.len() + 1];
+    let mut encoder = Encoder::new(&mut buffer);
+    let accepted = encoder.value().json(bytes).is_ok();
+    assert_eq!(accepted, text.is_some() && depth(bytes) <= MAX_DEPTH, "{}", bytes.escape_ascii());
+    assert_eq!(encoder.line_feed().is_ok(), accepted);
+    let Some(text) = text.filter(|_| accepted) else { return assert_eq!(encoder.as_bytes(), b"") };
+    let line = std::str::from_utf8(encoder.as_bytes()).expect("it was UTF-8");
+    let line = line.strip_suffix('\n').filter(|line| !line.contains(['\n', '\r'])).expect("one line");
+    assert_eq!(Tree::parse(line), Tree::parse(text), "{text}");
+}
+
+/// The most brackets that are open at once in a valid text.
 fn depth(text: &[u8]) -> usize {
     let (mut open, mut most, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text {

@@ -1,4 +1,4 @@
-//! JSON as serde_json sees it, with nothing left out: members in their order, twice if they are, numbers as written.
+//! JSON as serde_json reads it, complete: members in order, with duplicates, and numbers as written.
 
 use std::fmt;
 

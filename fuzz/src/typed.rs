@@ -1,4 +1,4 @@
-//! Arguments as types: with serde's traits against serde_json, and QAPI's commands against what they are said to take.
+//! Typed arguments: serde's traits against serde_json, and QAPI's commands against their schema.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::arguments::{Read, due};
 use crate::tree::Tree;
 
-/// A struct with members of one type, none of which has to be there.
+/// A struct with optional members of one type.
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Each<T> {
@@ -26,7 +26,7 @@ struct Each<T> {
     e: T,
 }
 
-/// The same as a command returns it: `null` counts as absent, and what is unknown is ignored.
+/// The same as a return value: `null` counts as absent, and unknown members are ignored.
 #[derive(Debug, PartialEq, Deserialize)]
 struct Returned {
     a: Option<i64>,
@@ -46,7 +46,7 @@ enum Shape {
 }
 
 pub fn serde(text: &str, frame: &Frame<'_>) {
-    // What has escapes is unescaped in 256 bytes.
+    // Strings with escapes are unescaped in 256 bytes.
     if text.len() > 256 {
         return;
     }
@@ -104,7 +104,7 @@ pub fn commands(frame: &Frame<'_>, members: &[(String, Tree)]) {
     command::<SetVcpus<'_>>(frame, members, None);
 }
 
-/// What is refused is refused for the reason due; what is read and written again are the same members.
+/// Refused arguments are refused for the expected reason. Others are written again with the same members.
 fn command<'a, C: Schema<'a>>(frame: &Frame<'a>, members: &[(String, Tree)], reads: Option<&[Read]>) {
     let mut arguments = Request::parse(frame).expect("it is a request").arguments;
     let read = read::<C>(&mut arguments);

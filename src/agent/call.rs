@@ -61,7 +61,7 @@ impl<'c> Call<'c> {
     /// request's `id` is so long that no response with it fits.
     pub fn respond(self) -> Result<Responder<'c>, CommandError> {
         self.arguments.end()?;
-        if self.response.id_size() > self.response.encoder.capacity().saturating_sub(SHORTEST_WITH_ID) {
+        if self.response.room(SHORTEST_WITH_ID).is_none() {
             return Err(CommandError::DoesNotFit);
         }
         Ok(Responder { response: self.response })
@@ -134,8 +134,10 @@ impl<'c> Response<'c> {
         Self { encoder, id }
     }
 
-    fn id_size(&self) -> usize {
-        self.id.map_or(0, |id| id.as_bytes().len())
+    /// The bytes left by the `id` and so many others.
+    fn room(&self, others: usize) -> Option<usize> {
+        let id = self.id.map_or(0, |id| id.as_bytes().len());
+        self.encoder.capacity().checked_sub(others)?.checked_sub(id)
     }
 
     fn end(&mut self) -> CommandResult {
@@ -155,7 +157,7 @@ impl<'c> Response<'c> {
 impl Responder<'_> {
     /// The bytes that a return value may take.
     pub fn room(&self) -> usize {
-        self.response.encoder.capacity().saturating_sub(AROUND).saturating_sub(self.response.id_size())
+        self.response.room(AROUND).unwrap_or(0)
     }
 
     /// All of the transmit buffer, with the start of the response in it.
@@ -214,6 +216,15 @@ impl Responder<'_> {
     /// The same, where the text is known.
     pub(super) fn write(self, write: impl FnOnce(&mut Encoder<'_>)) -> CommandResult {
         write(&mut self.response.encoder);
+        self.response.end()
+    }
+
+    /// Returns the value whose JSON text another encoder made. See [`ValueEncoder::json`].
+    ///
+    /// # Errors
+    /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what is not one JSON value.
+    pub fn json(self, text: impl AsRef<[u8]>) -> CommandResult {
+        self.response.encoder.value().json(text)?;
         self.response.end()
     }
 

@@ -144,7 +144,7 @@ fn execute<'q, S: Service>(
         Err(CommandError::NotFound) if S::CATCH_ALL.is_some() => refusal(NOT_FOUND),
         Err(error) => {
             match error {
-                CommandError::DoesNotFit => warn!("a response is too long"),
+                CommandError::DoesNotFit => warn!("response too long"),
                 CommandError::Argument(fault) if fault.is_duplicate_key() => *id = None,
                 _ => {}
             }
@@ -237,10 +237,7 @@ const fn is_same(one: &str, other: &str) -> bool {
 /// # let _ = agent;
 /// ```
 pub const fn guest_info_size<G: Guest>() -> usize {
-    let mut size = AROUND_INFO.saturating_add(encoded_size(G::VERSION));
-    size = size.saturating_add(entries_size(built_in::<G>()));
-    size = size.saturating_add(entries_size(G::COMMANDS));
-    size
+    sum([AROUND_INFO, encoded_size(G::VERSION), entries_size(built_in::<G>()), entries_size(G::COMMANDS)])
 }
 
 /// What surrounds the version and the commands, with a number of 64 bits as `id`. After the last command is no comma.
@@ -251,29 +248,40 @@ const fn entries_size<S>(mut commands: &[Entry<'_, S>]) -> usize {
     let mut size = 0_usize;
     while let Some((command, rest)) = commands.split_first() {
         commands = rest;
-        size = size.saturating_add(entry_size(command));
+        size = sum([size, entry_size(command)]);
     }
     size
 }
 
 const fn entry_size<S>(command: &Entry<'_, S>) -> usize {
-    r#"{"enabled": , "name": "", "success-response": }, "#
-        .len()
-        .saturating_add(encoded_size(command.name))
-        .saturating_add(word_size(matches!(command.availability, Availability::Always)))
-        .saturating_add(word_size(!matches!(command.success, Success::Nothing)))
+    sum([
+        r#"{"enabled": , "name": "", "success-response": }, "#.len(),
+        encoded_size(command.name),
+        word_size(matches!(command.availability, Availability::Always)),
+        word_size(!matches!(command.success, Success::Nothing)),
+    ])
 }
 
 /// The same for a table that is known at run time only.
 pub(super) fn check<S: Service>(service: &S, transmit: usize) -> Result<(), BuildError> {
-    let mut size = AROUND_INFO.saturating_add(encoded_size(service.version()));
+    let mut size = sum([AROUND_INFO, encoded_size(service.version())]);
     for (index, command) in all_commands(service).enumerate() {
         if all_commands(service).take(index).any(|other| other.name == command.name) {
             return Err(BuildError::NameTwice);
         }
-        size = size.saturating_add(entry_size(command));
+        size = sum([size, entry_size(command)]);
     }
     if size > transmit { Err(BuildError::TransmitTooSmall) } else { Ok(()) }
+}
+
+const fn sum<const N: usize>(sizes: [usize; N]) -> usize {
+    let mut sum = 0_usize;
+    let mut sizes = sizes.as_slice();
+    while let Some((size, rest)) = sizes.split_first() {
+        sizes = rest;
+        sum = sum.saturating_add(*size);
+    }
+    sum
 }
 
 const fn word_size(value: bool) -> usize {
@@ -286,14 +294,15 @@ const fn encoded_size(text: &str) -> usize {
     let mut bytes = text.as_bytes();
     while let Some((byte, rest)) = bytes.split_first() {
         bytes = rest;
-        size = size.saturating_add(match byte {
+        let encoded = match byte {
             b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 2,
             b' '..=b'~' => 1,
             // Bytes after the first of a character, and characters beyond \uFFFF.
             0x80..=0xBF => 0,
             0xF0..=0xFF => 12,
             _ => 6,
-        });
+        };
+        size = sum([size, encoded]);
     }
     size
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::DoesNotFit;
+use crate::error::{DoesNotFit, JsonError, NOT_JSON};
 use crate::json::encoder::{Encoder, TextEncoder};
 use crate::json::value::Value;
 use crate::message::{ArgumentError, ArgumentFault, Description};
@@ -84,6 +84,15 @@ impl From<ArgumentError<'_>> for CommandError {
 impl From<DoesNotFit> for CommandError {
     fn from(_: DoesNotFit) -> Self {
         Self::DoesNotFit
+    }
+}
+
+impl From<JsonError> for CommandError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::DoesNotFit => Self::DoesNotFit,
+            JsonError::NotJson => Self::Failed(NOT_JSON),
+        }
     }
 }
 

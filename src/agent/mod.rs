@@ -21,6 +21,7 @@ use crate::error::BuildError;
 use crate::frame::{Buffer, Decoder, DecoderOver, Signal, Stream, Streamed};
 use crate::log::warn;
 use crate::message::Envelope;
+use crate::offset::Offset;
 use crate::transmit::Transmit;
 
 /// The guest end of the wire, with everything it needs inside it.
@@ -195,7 +196,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             };
             self.take(signal);
         }
-        bytes.len().saturating_sub(rest.len())
+        Offset::of_rest(rest, bytes).index()
     }
 
     /// Takes bytes from `read` until it has no more, or a request waits for the previous response to be transmitted.

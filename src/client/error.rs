@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-use crate::error::FrameError;
+use crate::error::{FrameError, JsonError, NOT_JSON};
 
 /// Why there is no reply.
 ///
@@ -55,7 +55,8 @@ pub enum ExecuteError {
     Waiting,
     /// The request is longer than `TX`.
     DoesNotFit,
-    /// An argument has no form in JSON, such as NaN, or its type refuses to be serialized: the reason.
+    /// An argument has no form in JSON, such as NaN, its type refuses to be serialized, or the text given for it is not
+    /// JSON: the reason.
     Refused(&'static str),
 }
 
@@ -85,3 +86,12 @@ impl fmt::Display for ExecuteError {
 }
 
 impl Error for ExecuteError {}
+
+impl From<JsonError> for ExecuteError {
+    fn from(error: JsonError) -> Self {
+        match error {
+            JsonError::DoesNotFit => Self::DoesNotFit,
+            JsonError::NotJson => Self::Refused(NOT_JSON),
+        }
+    }
+}

@@ -9,11 +9,12 @@ use request::{LONGEST_SYNC, write_sync};
 
 use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
 use crate::frame::{Buffer, Decoder, DecoderOver, Piece, Signal, Stream, Streamed};
-use crate::json::encoder::ObjectEncoder;
+use crate::json::encoder::{ObjectEncoder, ValueEncoder};
 use crate::json::value::Value;
 use crate::length::Length;
 use crate::log::{debug, warn};
 use crate::message::{ErrorResponse, RawResponse};
+use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 use crate::transmit::Transmit;
 
@@ -240,7 +241,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// # Errors
     /// [`ExecuteError`]; nothing is sent then.
     pub fn execute<'e>(&mut self, request: impl Into<Execute<'e>>) -> Result<(), ExecuteError> {
-        self.send_request(request.into(), None::<fn(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>)
+        self.send_request(request.into(), None::<fn(ValueEncoder<'_>) -> Result<(), DoesNotFit>>)
     }
 
     /// Sends a request with the arguments that the closure writes.
@@ -261,13 +262,50 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         request: impl Into<Execute<'e>>,
         arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), ExecuteError> {
+        self.send_request(request.into(), Some(|place: ValueEncoder<'_>| place.object(arguments)))
+    }
+
+    /// Sends a request with the arguments whose JSON text another encoder made: an object, of which the names are the
+    /// arguments. See [`ValueEncoder::json`].
+    ///
+    /// ```
+    /// # use guestwire::{Client, Reply};
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute_json("guest-exec-status", r#"{"pid": 812}"#)?;
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExecuteError`], [`Refused`](ExecuteError::Refused) for what is not one JSON value; nothing is sent then.
+    pub fn execute_json<'e>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: impl AsRef<[u8]>,
+    ) -> Result<(), ExecuteError> {
+        let mut written = Ok(());
+        let sent = self.execute_value(request, |place| {
+            written = place.json(arguments);
+            Ok(written?)
+        });
+        written?;
+        sent
+    }
+
+    /// Sends a request with the arguments that the closure writes, an object.
+    pub(crate) fn execute_value<'e>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>,
+    ) -> Result<(), ExecuteError> {
         self.send_request(request.into(), Some(arguments))
     }
 
     fn send_request(
         &mut self,
         request: Execute<'_>,
-        arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+        arguments: Option<impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>>,
     ) -> Result<(), ExecuteError> {
         match self.state {
             // What is open was begun before this request, and is not its response.
@@ -332,7 +370,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Reply<'_>>, ClientError>) {
         let mut rest = bytes;
         let verdict = self.step_slice(&mut rest);
-        (bytes.len().saturating_sub(rest.len()), self.reply(verdict))
+        (Offset::of_rest(rest, bytes).index(), self.reply(verdict))
     }
 
     /// Takes bytes from `read` until they make a reply or an error, or `read` has no more.
@@ -530,7 +568,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             *bytes = rest;
         }
         let at = bytes.iter().position(|byte| *byte == SENTINEL);
-        *bytes = at.and_then(|at| bytes.get(at.saturating_add(1)..)).unwrap_or_default();
+        let from = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
+        *bytes = from.split_first().map_or(&[], |(_, rest)| rest);
         if at.is_some() {
             self.decoder.reset();
             self.state = State::AwaitSyncReply { id };
@@ -675,8 +714,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// Where in the frame a value of it is.
     fn span(&self, value: Value<'_>) -> Span {
-        let start = self.decoder.frame().value().before(value).len() as Length;
-        Span { start, end: start.wrapping_add(value.as_bytes().len() as Length) }
+        let start = Offset::end(self.decoder.frame().value().before(value));
+        let end = start.plus(value.as_bytes().len());
+        Span { start: start.index() as Length, end: end.index() as Length }
     }
 
     fn value(&self, span: Span) -> Value<'_> {

@@ -2,7 +2,7 @@
 
 use super::error::ExecuteError;
 use crate::error::DoesNotFit;
-use crate::json::encoder::{Encoder, ObjectEncoder};
+use crate::json::encoder::{Encoder, ValueEncoder};
 
 /// A request without its arguments: the command, and whether its success is silent.
 ///
@@ -48,7 +48,7 @@ impl<'a> Execute<'a> {
     pub(super) fn write(
         self,
         buffer: &mut [u8],
-        arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+        arguments: Option<impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>>,
         id: Option<i64>,
     ) -> Result<usize, ExecuteError> {
         let mut encoder = Encoder::new(buffer);
@@ -73,7 +73,7 @@ pub(super) const LONGEST_SYNC: usize =
 pub(super) fn write_sync(buffer: &mut [u8], command: &str, id: i64) -> usize {
     let mut encoder = Encoder::new(buffer);
     let written = encoder.sentinel().and_then(|()| {
-        let arguments = |arguments: &mut ObjectEncoder<'_>| arguments.member("id").integer(id);
+        let arguments = |place: ValueEncoder<'_>| place.object(|arguments| arguments.member("id").integer(id));
         write_request(&mut encoder, command, Some(arguments), None)
     });
     written.map_or(0, |()| encoder.as_bytes().len())
@@ -83,13 +83,13 @@ pub(super) fn write_sync(buffer: &mut [u8], command: &str, id: i64) -> usize {
 fn write_request(
     encoder: &mut Encoder<'_>,
     command: &str,
-    arguments: Option<impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>>,
+    arguments: Option<impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>>,
     id: Option<i64>,
 ) -> Result<(), DoesNotFit> {
     encoder.value().object(|members| {
         members.member("execute").string(command)?;
         if let Some(arguments) = arguments {
-            members.member("arguments").object(arguments)?;
+            arguments(members.member("arguments"))?;
         }
         match id {
             Some(id) => members.member("id").integer(id),

@@ -7,6 +7,7 @@ use crate::error::DoesNotFit;
 use crate::json::encoder::ValueEncoder;
 use crate::json::value::Kind;
 use crate::message::{Argument, ArgumentError};
+use crate::offset::Offset;
 
 command! {
     /// opens a file. Returns a handle.
@@ -78,14 +79,15 @@ impl<'c> Responder<'c> {
     pub fn file_content(mut self, wanted: usize) -> ContentResponder<'c> {
         // The bytes are at the end of the buffer: the digits written before them never overtake them.
         let room = self.content_room();
-        let start = self.buffer().len().saturating_sub(room);
+        let start = Offset::end(self.buffer()).minus(room);
         let space = wanted.min(room);
         ContentResponder { response: self, start, space }
     }
 
     /// How many bytes fit a response as base64.
     fn content_room(&self) -> usize {
-        (self.room().saturating_sub(AROUND_CONTENT) / 4).saturating_mul(3)
+        let groups = self.room().saturating_sub(AROUND_CONTENT) / 4;
+        groups.checked_mul(3).unwrap_or_default()
     }
 }
 
@@ -96,7 +98,7 @@ impl<'c> Responder<'c> {
 pub struct ContentResponder<'c> {
     /// For another response, where the file cannot be read.
     pub response: Responder<'c>,
-    start: usize,
+    start: Offset,
     space: usize,
 }
 
@@ -104,7 +106,7 @@ impl ContentResponder<'_> {
     /// Where to put what is read. It holds whatever was there.
     pub fn space(&mut self) -> &mut [u8] {
         let Self { response, start, space } = self;
-        response.buffer().get_mut(*start..start.saturating_add(*space)).unwrap_or_default()
+        response.buffer().get_mut(start.index()..start.plus(*space).index()).unwrap_or_default()
     }
 
     /// Returns the first `count` bytes of the space, and whether the file ends there.

@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
+use core::num::Saturating;
 
 use super::schema::{Encode, Parse};
 use crate::agent::CommandError;
@@ -283,7 +284,7 @@ fn thousandths(text: &[u8]) -> Option<i64> {
         Some(magnitude) => (magnitude, true),
         None => (text, false),
     };
-    let (mut digits, mut power, mut in_fraction, mut is_full) = (0_u64, 3_i64, false, false);
+    let (mut digits, mut power, mut in_fraction, mut is_full) = (0_u64, Saturating(3_i64), false, false);
     let mut bytes = magnitude.iter();
     for byte in bytes.by_ref() {
         let digit = match byte {
@@ -298,26 +299,26 @@ fn thousandths(text: &[u8]) -> Option<i64> {
         match digits.checked_mul(10).and_then(|digits| digits.checked_add(digit)) {
             Some(more) if !is_full => {
                 digits = more;
-                power = power.saturating_sub(in_fraction.into());
+                power -= i64::from(in_fraction);
             }
             _ => {
                 is_full = true;
-                power = power.saturating_add((!in_fraction).into());
+                power += i64::from(!in_fraction);
             }
         }
     }
     let exponent = core::str::from_utf8(bytes.as_slice()).ok()?;
     if !exponent.is_empty() {
         let most = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-        power = power.saturating_add(exponent.parse().unwrap_or(most));
+        power += exponent.parse::<i64>().unwrap_or(most);
     }
-    while power > 0 && digits != 0 {
+    while power.0 > 0 && digits != 0 {
         digits = digits.checked_mul(10)?;
-        power = power.saturating_sub(1);
+        power -= 1;
     }
-    while power < 0 && digits != 0 {
+    while power.0 < 0 && digits != 0 {
         digits /= 10;
-        power = power.saturating_add(1);
+        power += 1;
     }
     if is_negative { 0_i64.checked_sub_unsigned(digits) } else { digits.try_into().ok() }
 }

@@ -7,6 +7,7 @@ use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators, separators_of};
 use crate::json::value::Value;
 use crate::length::{Length, MAX_LENGTH};
+use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
@@ -140,11 +141,11 @@ impl<'a> Frame<'a> {
 #[repr(u8)] // so that `Nothing` is 0 and an agent's memory starts as zeros
 pub(crate) enum Signal {
     Nothing,
+    /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
+    Piece,
     Sentinel,
     Frame,
     Error(FrameError),
-    /// Of a string that is handed out in pieces: see [`DecoderOver::piece`].
-    Piece,
 }
 
 /// Whether the frame still fits. One that does not is lexed on to its end, or its tail would pass for a frame.
@@ -265,7 +266,7 @@ impl<B: Buffer> DecoderOver<B> {
                 break signal;
             }
         };
-        (bytes.len().saturating_sub(rest.len()), self.event(signal))
+        (Offset::of_rest(rest, bytes).index(), self.event(signal))
     }
 
     /// For a port that was closed or opened: a new peer, a new decoder.
@@ -444,7 +445,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 Step::Begin => self.clear(),
                 Step::Separator => {
                     if lexer.depth() == 1 {
-                        self.separators.note(self.length.wrapping_add(run.before as Length));
+                        self.separators.note(self.after(run.before));
                     }
                     if run.peek() == Some(b' ') {
                         self.store_run(run.bytes, run.length);
@@ -511,7 +512,12 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
 
     /// Counts bytes that have been stored. There are no more than `N`.
     fn grow(&mut self, stored: usize) {
-        self.length = self.length.wrapping_add(stored as Length);
+        self.length = self.after(stored);
+    }
+
+    /// The frame's length with so many bytes more.
+    const fn after(&self, more: usize) -> Length {
+        self.length.wrapping_add(more as Length)
     }
 
     fn clear(&mut self) {
@@ -568,7 +574,7 @@ impl<'a> Run<'a> {
     }
 
     fn skip(&mut self, count: usize) {
-        self.length = self.length.wrapping_add(count);
+        self.length = Offset::new(self.length).plus(count).index();
     }
 
     fn rest(&self) -> &'a [u8] {

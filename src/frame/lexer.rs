@@ -3,8 +3,11 @@
 //! The lexer knows where a frame begins, ends and breaks, and where the next one may begin. It stores no byte: what
 //! to keep is the decoder's to say.
 
+use core::num::Wrapping;
+
 use super::nesting::{Container, Nesting};
 use crate::error::FrameError;
+use crate::offset::Offset;
 
 /// What one byte meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -450,14 +453,14 @@ const fn blank(byte: u8) -> Step {
     if is_ws(byte) { Step::Skip } else { Step::Misfit }
 }
 
-/// ws of RFC 8259 section 2.
+/// ws = *( %x20 / %x09 / %x0A / %x0D )
 const fn is_ws(byte: u8) -> bool {
-    const fn bit(byte: u8) -> u32 {
-        1_u32.wrapping_shl(byte.wrapping_sub(b'\t') as u32)
+    // One bit for each byte from the tab to the space: shorter and faster than `matches!`.
+    const WS: u32 = 1 | 1 << (b'\n' - b'\t') | 1 << (b'\r' - b'\t') | 1 << (b' ' - b'\t');
+    match byte.checked_sub(b'\t') {
+        Some(bit @ 0..=23) => WS >> bit & 1 != 0,
+        _ => false,
     }
-    // As `matches!` it costs 38 bytes of flash and up to 10 % of instructions.
-    const WS: u32 = bit(b' ') | bit(b'\t') | bit(b'\n') | bit(b'\r');
-    byte >= b'\t' && byte <= b' ' && WS & bit(byte) != 0
 }
 
 /// unescaped of RFC 8259 section 7, as far as it is ASCII.
@@ -500,7 +503,7 @@ fn plain_in_pieces(bytes: &[u8]) -> usize {
         }
         rest = after;
     }
-    bytes.len().wrapping_sub(rest.len())
+    Offset::of_rest(rest, bytes).index()
 }
 
 /// The same, but for the bytes after the last whole word.
@@ -516,9 +519,10 @@ fn plain_in_words(bytes: &[u8]) -> usize {
 
 /// The high bit of each byte of a word that is not a plain character, exact up to the first.
 fn odd_bytes(word: &[u8; WORD]) -> usize {
-    const EACH: usize = usize::MAX / 0xFF;
-    let word = usize::from_le_bytes(*word);
-    let below = |limit: usize, word: usize| word.wrapping_sub(EACH.wrapping_mul(limit));
+    const EACH: Wrapping<usize> = Wrapping(usize::MAX / 0xFF);
+    let word = Wrapping(usize::from_le_bytes(*word));
+    let below = |limit: usize, word: Wrapping<usize>| word - EACH * Wrapping(limit);
     // 0x20 and less, the quote too, are 0x20 and less once bit 1 is turned.
-    (word | below(0x21, word ^ EACH << 1) | below(1, word ^ EACH.wrapping_mul(b'\\' as usize))) & EACH << 7
+    let odd = word | below(0x21, word ^ (EACH << 1)) | below(1, word ^ (EACH * Wrapping(b'\\' as usize)));
+    (odd & (EACH << 7)).0
 }

@@ -1,5 +1,6 @@
 //! Splits the byte stream into frames: RFC 8259's grammar, the sentinel, and recovery after a broken frame.
 
+mod check;
 mod decoder;
 mod lexer;
 mod nesting;

@@ -1,5 +1,7 @@
 //! The open brackets of a frame, one bit each.
 
+use core::num::Wrapping;
+
 /// How many arrays and objects may be open at once. The 65th opening bracket is [`FrameError::TooDeep`].
 ///
 /// RFC 8259 section 9 allows a parser to set such a limit; the reference agent's is 1024.
@@ -31,21 +33,21 @@ pub(crate) enum Container {
 #[repr(Rust, packed(2))]
 pub(crate) struct Nesting {
     open: u64,
-    depth: u8,
+    depth: Wrapping<u8>,
 }
 
 impl Nesting {
     pub(crate) const fn new() -> Self {
-        Self { open: 0, depth: 0 }
+        Self { open: 0, depth: Wrapping(0) }
     }
 
     pub(crate) const fn depth(&self) -> usize {
-        self.depth as usize
+        self.depth.0 as usize
     }
 
     /// The innermost open bracket.
     pub(crate) const fn innermost(&self) -> Option<Container> {
-        match (self.depth, self.open & 1) {
+        match (self.depth.0, self.open & 1) {
             (0, _) => None,
             (_, 0) => Some(Container::Array),
             _ => Some(Container::Object),
@@ -53,19 +55,19 @@ impl Nesting {
     }
 
     /// Opens a bracket. `None`: there are [`MAX_DEPTH`] already.
-    pub(crate) const fn open(&mut self, container: Container) -> Option<()> {
+    pub(crate) fn open(&mut self, container: Container) -> Option<()> {
         if self.depth() == MAX_DEPTH {
             return None;
         }
-        self.open = self.open << 1 | matches!(container, Container::Object) as u64;
-        self.depth = self.depth.wrapping_add(1);
+        self.depth += 1;
+        self.open = self.open << 1 | u64::from(container == Container::Object);
         Some(())
     }
 
     /// Closes the innermost bracket, and tells the one around it.
-    pub(crate) const fn close(&mut self) -> Option<Container> {
+    pub(crate) fn close(&mut self) -> Option<Container> {
         self.open >>= 1;
-        self.depth = self.depth.wrapping_sub(1);
+        self.depth -= 1;
         self.innermost()
     }
 }

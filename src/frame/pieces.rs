@@ -202,8 +202,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
             }
             if stream.place == Place::String && self.lexer.is_in_string() {
                 // All but the last byte that there is room for: that one makes a piece.
-                let room = self.buffer.as_ref().len().saturating_sub(self.length as usize).saturating_sub(1);
-                let run = plain_from(rest, 0).min(room);
+                let room = self.buffer.as_ref().get(self.length as usize..).and_then(<[u8]>::split_first);
+                let run = plain_from(rest, 0).min(room.map_or(0, |(_, room)| room.len()));
                 self.store_run(rest, run);
                 *bytes = rest.get(run..).unwrap_or_default();
             }

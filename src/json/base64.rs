@@ -19,35 +19,32 @@ pub(crate) fn digits(group: &[u8]) -> [u8; 4] {
 
 /// The value of a digit.
 pub(super) fn six_bits(digit: char) -> Option<u8> {
-    let value = match digit {
-        'A'..='Z' => digit as u32 & 0x1F,
-        'a'..='z' => (digit as u32 & 0x1F).wrapping_add(26),
-        '0'..='9' => (digit as u32 & 0x0F).wrapping_add(52),
-        '+' => 62,
-        '/' => 63,
+    let (first, value) = match digit {
+        'A'..='Z' => ('A', 0),
+        'a'..='z' => ('a', 26),
+        '0'..='9' => ('0', 52),
+        '+' => ('+', 62),
+        '/' => ('/', 63),
         _ => return None,
     };
-    Some(match digit {
-        'A'..='z' => value.wrapping_sub(1) as u8,
-        _ => value as u8,
-    })
+    (digit as u8).checked_sub(first as u8)?.checked_add(value)
 }
 
 /// Whether a text is nothing but groups of four digits, padded or not, with line feeds anywhere, as the reference agent's
 /// decoder has it. That one takes any `=` for a digit, too, and leaves out a last group that is not whole.
 pub(crate) fn is_valid(text: Text<'_>) -> bool {
-    let (mut length, mut is_padded) = (0_usize, false);
-    for digit in text.chars().filter(|digit| *digit != '\n') {
-        match (digit, length & 3) {
+    let (mut is_whole, mut is_padded) = (true, false);
+    for (digit, place) in text.chars().filter(|digit| *digit != '\n').zip((0..4).cycle()) {
+        match (digit, place) {
             ('=', 2..) => is_padded = true,
             ('=', _) => return false,
             (_, 3) if is_padded => return false,
             (digit, _) if six_bits(digit).is_some() => is_padded = false,
             _ => return false,
         }
-        length = length.wrapping_add(1);
+        is_whole = place == 3;
     }
-    length & 3 == 0
+    is_whole
 }
 
 /// The bytes that a valid text encodes.
@@ -55,12 +52,13 @@ pub(crate) fn is_valid(text: Text<'_>) -> bool {
 pub(crate) struct Decoded<'a> {
     digits: Chars<'a>,
     bits: u16,
-    count: u8,
+    /// How many of the bits are of no byte yet: 0, 2, 4 or 6.
+    left: u8,
 }
 
 impl<'a> Decoded<'a> {
     pub(crate) const fn new(text: Text<'a>) -> Self {
-        Self { digits: text.chars(), bits: 0, count: 0 }
+        Self { digits: text.chars(), bits: 0, left: 0 }
     }
 }
 
@@ -68,18 +66,25 @@ impl Iterator for Decoded<'_> {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
-        while self.count < 8 {
-            match (self.digits.next()?, &mut self.count) {
-                ('\n', _) => {}
-                // What is left of a group is fewer than eight bits.
-                ('=', count) => *count = 0,
-                (digit, count) => {
+        loop {
+            match self.digits.next()? {
+                '\n' => {}
+                // What is left of the group is fewer than eight bits.
+                '=' => self.left = 0,
+                digit => {
                     self.bits = self.bits << 6 | u16::from(six_bits(digit)?);
-                    *count = count.wrapping_add(6);
+                    self.left = match self.left {
+                        0 => {
+                            self.left = 6;
+                            continue;
+                        }
+                        6 => 4,
+                        4 => 2,
+                        _ => 0,
+                    };
+                    return Some((self.bits >> self.left) as u8);
                 }
             }
         }
-        self.count = self.count.wrapping_sub(8);
-        Some((self.bits >> self.count) as u8)
     }
 }

@@ -7,9 +7,10 @@ use core::fmt::{self, Write};
 
 use super::base64;
 use super::number;
-use super::string::{Chars, END, ESCAPES, NO_ESCAPES, WriteText};
+use super::string::{Chars, ESCAPES, Escapes, WriteText};
 use super::value::Value;
 use crate::error::DoesNotFit;
+use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 
 /// Writes a message into a slice.
@@ -35,16 +36,30 @@ use crate::sentinel::SENTINEL;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Encoder<'b> {
     buffer: &'b mut [u8],
-    /// How much has been written, or from [`FAILED`] on, why nothing counts.
-    length: usize,
+    written: Written,
 }
 
-/// The least length that no slice has: something did not fit. Those above it are a [`Refusal`] each.
-const FAILED: usize = usize::MAX - 7;
+/// What has come of a message so far.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Written {
+    end: Offset,
+    /// The first failure. From then on nothing counts as written.
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+enum Failure {
+    DoesNotFit,
+    #[cfg(feature = "serde")]
+    Refused(Refusal),
+}
 
 /// Why serde's traits lead to no JSON.
 #[cfg(feature = "serde")]
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) enum Refusal {
     NotFinite,
     TooWide,
@@ -56,8 +71,6 @@ pub(crate) enum Refusal {
 
 #[cfg(feature = "serde")]
 impl Refusal {
-    const ALL: [Self; 6] = [Self::NotFinite, Self::TooWide, Self::Bytes, Self::Name, Self::Pairs, Self::Type];
-
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::NotFinite => "A number that is not finite has no form in JSON",
@@ -73,17 +86,17 @@ impl Refusal {
 impl<'b> Encoder<'b> {
     /// An encoder that starts at the start of `buffer`.
     pub const fn new(buffer: &'b mut [u8]) -> Self {
-        Self { buffer, length: 0 }
+        Self { buffer, written: Written { end: Offset::START, failure: None } }
     }
 
     /// What has been written.
     pub fn as_bytes(&self) -> &[u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+        self.buffer.get(..self.length()).unwrap_or_default()
     }
 
     /// What has been written, for as long as the slice lives.
     pub fn into_bytes(self) -> &'b [u8] {
-        self.buffer.get(..self.length).unwrap_or_default()
+        self.buffer.get(..self.length()).unwrap_or_default()
     }
 
     /// Writes 0xFF.
@@ -91,7 +104,7 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn sentinel(&mut self) -> Result<(), DoesNotFit> {
-        self.value().json(&[SENTINEL])
+        self.value().finish(&[SENTINEL])
     }
 
     /// Writes the LF that ends a message. Clients that read lines wait for it.
@@ -99,13 +112,13 @@ impl<'b> Encoder<'b> {
     /// # Errors
     /// [`DoesNotFit`] if the slice is full.
     pub fn line_feed(&mut self) -> Result<(), DoesNotFit> {
-        self.value().json(b"\n")
+        self.value().finish(b"\n")
     }
 
     /// A value to be written. Nothing separates it from what is there: one message holds one.
     pub fn value(&mut self) -> ValueEncoder<'_> {
-        let encoder = Encoder { buffer: self.buffer, length: self.length };
-        ValueEncoder { encoder, whole: &mut self.length }
+        let encoder = Encoder { buffer: self.buffer, written: self.written };
+        ValueEncoder { encoder, whole: &mut self.written }
     }
 
     pub(crate) const fn capacity(&self) -> usize {
@@ -117,17 +130,23 @@ impl<'b> Encoder<'b> {
         self.buffer
     }
 
-    /// From here on nothing counts as written.
-    pub(crate) fn fail(&mut self) {
-        self.length = self.length.max(FAILED);
+    const fn length(&self) -> usize {
+        match self.written.failure {
+            None => self.written.end.index(),
+            Some(_) => 0,
+        }
     }
 
-    /// The same, for something that has no form. The first failure counts.
+    /// From here on nothing counts as written. The first failure is kept.
+    #[cold]
+    pub(crate) fn fail(&mut self) {
+        self.written.failure.get_or_insert(Failure::DoesNotFit);
+    }
+
+    /// The same, for something that has no form.
     #[cfg(feature = "serde")]
     fn refuse(&mut self, refusal: Refusal) {
-        if self.length < FAILED {
-            self.length = FAILED.wrapping_add(1).wrapping_add(refusal as usize);
-        }
+        self.written.failure.get_or_insert(Failure::Refused(refusal));
     }
 
     /// The text of [`refusal`](Self::refusal). Without serde nothing is refused.
@@ -140,19 +159,24 @@ impl<'b> Encoder<'b> {
 
     /// Why nothing counts as written, if it is not that something did not fit.
     #[cfg(feature = "serde")]
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
-        Refusal::ALL.get(self.length.wrapping_sub(FAILED).wrapping_sub(1)).copied()
+    pub(crate) const fn refusal(&self) -> Option<Refusal> {
+        match self.written.failure {
+            Some(Failure::Refused(refusal)) => Some(refusal),
+            _ => None,
+        }
     }
 
-    /// Writes bytes as they are. Once something did not fit, nothing more does, and nothing counts as written.
+    /// Writes bytes as they are, or fails.
     ///
-    /// One by one where flash is short, for a `memcpy` costs more of it than all of this room.
+    /// One by one where flash is short: a `memcpy` takes more of it than this module.
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         if cfg!(target_pointer_width = "64") {
-            match self.buffer.get_mut(self.length..).and_then(|room| room.get_mut(..bytes.len())) {
+            let start = self.written.end;
+            let end = start.plus(bytes.len());
+            match self.buffer.get_mut(start.index()..end.index()) {
                 Some(place) => {
                     place.copy_from_slice(bytes);
-                    self.length = self.length.wrapping_add(bytes.len());
+                    self.written.end = end;
                 }
                 None => self.fail(),
             }
@@ -162,10 +186,10 @@ impl<'b> Encoder<'b> {
     }
 
     fn put_byte(&mut self, byte: u8) {
-        match self.buffer.get_mut(self.length) {
+        match self.buffer.get_mut(self.written.end.index()) {
             Some(place) => {
                 *place = byte;
-                self.length = self.length.wrapping_add(1);
+                self.written.end = self.written.end.plus(1);
             }
             None => self.fail(),
         }
@@ -173,22 +197,23 @@ impl<'b> Encoder<'b> {
 
     /// Writes the printable ASCII that a text begins with, as far as there is room, and returns how much that is.
     fn put_printable(&mut self, text: &[u8]) -> usize {
-        let mut count = 0_usize;
-        let room = self.buffer.get_mut(self.length..).unwrap_or_default();
+        let start = self.written.end;
+        let mut end = start;
+        let room = self.buffer.get_mut(start.index()..).unwrap_or_default();
         for (place, byte) in room.iter_mut().zip(text) {
             if !is_printable(u32::from(*byte)) {
                 break;
             }
             *place = *byte;
-            count = count.wrapping_add(1);
+            end = end.plus(1);
         }
-        self.length = self.length.wrapping_add(count);
-        count
+        self.written.end = end;
+        end.minus(start.index()).index()
     }
 
     /// Writes the text of a string, between quotes that have been or will be put.
     pub(crate) fn put_text(&mut self, text: &str) {
-        self.text().write_chars(text.as_bytes(), NO_ESCAPES);
+        self.text().write_chars(text.as_bytes(), Escapes::None);
     }
 
     /// The same for a text in pieces.
@@ -198,8 +223,7 @@ impl<'b> Encoder<'b> {
 
     /// The next value of a container. The first directly follows the bracket.
     fn next(&mut self) -> ValueEncoder<'_> {
-        let before = self.length.checked_sub(1).and_then(|last| self.buffer.get(last));
-        let is_first = matches!(before, Some(b'{' | b'['));
+        let is_first = matches!(self.written.end.minus(1).byte(self.buffer), Some(b'{' | b'['));
         let mut value = self.value();
         value.encoder.put(if is_first { b"" } else { b", " });
         value
@@ -245,31 +269,31 @@ pub struct ValueEncoder<'e> {
     /// Writes after what has been written.
     encoder: Encoder<'e>,
     /// Moves past the value once it is complete.
-    whole: &'e mut usize,
+    whole: &'e mut Written,
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
 impl<'e> ValueEncoder<'e> {
     /// Writes `null`.
     pub fn null(self) -> Result<(), DoesNotFit> {
-        self.json(b"null")
+        self.finish(b"null")
     }
 
     /// Writes `true` or `false`.
     pub fn boolean(self, value: bool) -> Result<(), DoesNotFit> {
-        self.json(if value { b"true" } else { b"false" })
+        self.finish(if value { b"true" } else { b"false" })
     }
 
     /// Writes a whole number.
     pub fn integer(mut self, value: i64) -> Result<(), DoesNotFit> {
         let _ = number::write_signed(&mut self.encoder.text(), value);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes a whole number that is not negative.
     pub fn unsigned(mut self, value: u64) -> Result<(), DoesNotFit> {
         let _ = number::write(&mut self.encoder.text(), value);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes so many thousandths, `-1.250` for -1250: a number with a fraction, without floating point.
@@ -284,14 +308,14 @@ impl<'e> ValueEncoder<'e> {
             _ => b".",
         });
         let _ = number::write(&mut self.encoder.text(), fraction);
-        self.json(b"")
+        self.finish(b"")
     }
 
     /// Writes a string.
     pub fn string(mut self, value: &str) -> Result<(), DoesNotFit> {
         self.encoder.put(b"\"");
         self.encoder.put_text(value);
-        self.json(b"\"")
+        self.finish(b"\"")
     }
 
     /// Writes what `value` prints as a string.
@@ -308,7 +332,7 @@ impl<'e> ValueEncoder<'e> {
 
     /// Writes a value of a frame as it was received.
     pub fn received(self, value: Value<'_>) -> Result<(), DoesNotFit> {
-        self.json(value.as_bytes())
+        self.finish(value.as_bytes())
     }
 
     /// Writes an object with the members that the closure writes.
@@ -335,15 +359,16 @@ impl<'e> ValueEncoder<'e> {
 
     /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
     /// start far enough ahead that the writing does not catch up with them.
-    pub(crate) fn base64_of(mut self, from: usize, count: usize) -> Result<(), DoesNotFit> {
+    pub(crate) fn base64_of(mut self, from: Offset, count: usize) -> Result<(), DoesNotFit> {
         self.encoder.put(b"\"");
-        let end = from.saturating_add(count);
-        for at in (from..end).step_by(3) {
-            let group = self.encoder.buffer.get(at..end.min(at.saturating_add(3))).unwrap_or_default();
-            let digits = base64::digits(group);
+        let (mut at, end) = (from, from.plus(count));
+        while at < end {
+            let after = at.plus(3);
+            let digits = base64::digits(at.until(after.min(end), self.encoder.buffer).unwrap_or_default());
             self.encoder.put(&digits);
+            at = after;
         }
-        self.json(b"\"")
+        self.finish(b"\"")
     }
 
     /// Writes a number that prints as JSON.
@@ -356,34 +381,39 @@ impl<'e> ValueEncoder<'e> {
     /// The same place, for another who may fail to write it.
     #[cfg(feature = "serde")]
     pub(crate) const fn reborrow(&mut self) -> ValueEncoder<'_> {
-        let encoder = Encoder { buffer: self.encoder.buffer, length: self.encoder.length };
+        let encoder = Encoder { buffer: self.encoder.buffer, written: self.encoder.written };
         ValueEncoder { encoder, whole: self.whole }
     }
 
     /// Writes nothing, and what is around it fails: with the refusal, if there is one.
     #[cfg(feature = "serde")]
     pub(crate) fn fail(mut self, refusal: Option<Refusal>) {
-        self.encoder.length = *self.whole; // what failed inside has told why
+        self.encoder.written = *self.whole; // what failed inside has told why
         match refusal {
             Some(refusal) => self.encoder.refuse(refusal),
             None => self.encoder.fail(),
         }
-        *self.whole = self.encoder.length;
+        *self.whole = self.encoder.written;
+    }
+
+    /// Writes one byte of the value.
+    pub(crate) fn put(&mut self, byte: u8) {
+        self.encoder.put_byte(byte);
     }
 
     /// Ends a value of which all but the last has been written, or has failed to be.
-    fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
+    pub(crate) fn end(mut self, is_written: bool, last: &[u8]) -> Result<(), DoesNotFit> {
         if !is_written {
             self.encoder.fail();
         }
-        self.json(last)
+        self.finish(last)
     }
 
-    /// Writes JSON text: the last of the value, which is whole then. What is around it fails with it.
-    pub(crate) fn json(mut self, text: &[u8]) -> Result<(), DoesNotFit> {
-        self.encoder.put(text);
-        *self.whole = self.encoder.length;
-        if self.encoder.length >= FAILED { Err(DoesNotFit) } else { Ok(()) }
+    /// Writes the last of the value, which is whole then. What is around it fails with it.
+    pub(crate) fn finish(mut self, last: &[u8]) -> Result<(), DoesNotFit> {
+        self.encoder.put(last);
+        *self.whole = self.encoder.written;
+        if self.encoder.written.failure.is_some() { Err(DoesNotFit) } else { Ok(()) }
     }
 }
 
@@ -438,7 +468,7 @@ impl<'e> ContainerEncoder<'e> {
     /// The error is why something inside failed, if it is not that it did not fit.
     pub(crate) fn end(self) -> Result<(), Option<Refusal>> {
         let refusal = self.container.encoder.refusal();
-        self.container.json(self.close).map_err(|DoesNotFit| refusal)
+        self.container.finish(self.close).map_err(|DoesNotFit| refusal)
     }
 }
 
@@ -461,7 +491,7 @@ impl ObjectEncoder<'_> {
     /// [`DoesNotFit`].
     pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
         match object.as_bytes() {
-            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().json(members),
+            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().finish(members),
             _ => Ok(()),
         }
     }
@@ -518,24 +548,24 @@ impl WriteText for TextEncoder<'_, '_> {
         Ok(())
     }
 
-    fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
-        self.write_chars(text, escape);
+    fn write_text(&mut self, text: &[u8], escapes: Escapes) -> fmt::Result {
+        self.write_chars(text, escapes);
         Ok(())
     }
 }
 
 impl TextEncoder<'_, '_> {
-    fn write_chars(&mut self, text: &[u8], escape: u8) {
-        let mut chars = Chars::new(text, escape);
+    fn write_chars(&mut self, text: &[u8], escapes: Escapes) {
+        let mut chars = Chars::new(text, escapes);
         loop {
-            // Where flash is short it costs 124 bytes of it.
+            // A run at once, where flash is not short.
             if cfg!(target_pointer_width = "64") {
                 chars.pass(self.0.put_printable(chars.rest()));
             }
-            match chars.code() {
-                END => return,
-                code => self.write_code(code),
+            if chars.is_empty() {
+                return;
             }
+            self.write_code(chars.code());
         }
     }
 
@@ -547,7 +577,7 @@ impl TextEncoder<'_, '_> {
     fn escape(&mut self, code: u32) {
         let escape = match code {
             0x22 | 0x5C => code as u8,
-            _ => match ESCAPES.get((code as usize).wrapping_sub(0x08)) {
+            _ => match ESCAPES.get(0x08 ^ code as usize) {
                 Some(escape) if *escape != 0 => *escape,
                 _ => return self.utf16(code),
             },
@@ -570,7 +600,8 @@ impl TextEncoder<'_, '_> {
         self.0.put(b"\\u");
         for shift in (0..16_u32).step_by(4).rev() {
             let digit = (unit >> shift & 0xF) as u8;
-            self.0.put_byte(if digit < 10 { b'0' | digit } else { b'A'.wrapping_add(digit).wrapping_sub(10) });
+            let zero = if digit < 10 { b'0' } else { b'A' - 10 };
+            self.0.put_byte(zero.wrapping_add(digit));
         }
     }
 }

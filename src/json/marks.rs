@@ -15,8 +15,9 @@ pub(crate) const fn separators_of(members: usize) -> usize {
 #[cfg(target_pointer_width = "64")]
 mod noting {
     use crate::length::Length;
+    use crate::offset::Offset;
 
-    /// The indexes of the colons and commas between the members of an object, if there are no more than `N`.
+    /// The offsets of an object's colons and commas, if there are no more than `N`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize> {
@@ -33,7 +34,7 @@ mod noting {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
                     *next = at;
-                    self.count = self.count.wrapping_add(1);
+                    self.count = self.count.saturating_add(1);
                 }
                 None => self.count = u8::MAX,
             }
@@ -58,13 +59,14 @@ mod noting {
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
         #[inline(always)]
-        pub(crate) fn next(&mut self) -> Option<(usize, Option<usize>)> {
+        pub(crate) fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
+            let offset = |at: Length| Offset::new(at as usize);
             match *self.0 {
                 [] => None,
-                [colon] => Some((colon, None)),
+                [colon] => Some((offset(colon), None)),
                 [colon, comma, ref rest @ ..] => {
                     self.0 = rest;
-                    Some((colon, Some(comma)))
+                    Some((offset(colon), Some(offset(comma))))
                 }
             }
         }
@@ -76,6 +78,7 @@ mod nothing {
     use core::marker::PhantomData;
 
     use crate::length::Length;
+    use crate::offset::Offset;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -102,7 +105,7 @@ mod nothing {
     pub(crate) struct Marks<'s>(PhantomData<&'s ()>);
 
     impl Marks<'_> {
-        pub(crate) const fn next(&mut self) -> Option<(usize, Option<usize>)> {
+        pub(crate) const fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
             None
         }
     }

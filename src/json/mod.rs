@@ -13,4 +13,4 @@ pub use pieces::{Base64, NotBase64, Unescape};
 pub use string::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};
 
-pub use crate::error::DoesNotFit;
+pub use crate::error::{DoesNotFit, JsonError};

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::string::WriteText;
+use crate::offset::Offset;
 
 /// Writes a number with its minus, if it has one.
 pub(crate) fn write_signed(to: &mut impl WriteText, value: i64) -> fmt::Result {
@@ -23,7 +24,7 @@ pub(crate) fn write(to: &mut impl WriteText, value: u64) -> fmt::Result {
 /// Two at a time.
 fn by_division(to: &mut impl WriteText, value: u64) -> fmt::Result {
     let mut digits = [b'0'; 20];
-    let mut start = digits.len();
+    let mut start = Offset::end(&digits);
     let mut rest = value;
     for pair in digits.rchunks_exact_mut(2) {
         let two = (rest % 100) as u8;
@@ -32,13 +33,13 @@ fn by_division(to: &mut impl WriteText, value: u64) -> fmt::Result {
             *ten |= two / 10;
             *one |= two % 10;
         }
-        start = start.wrapping_sub(2);
+        start = start.minus(2);
         if rest == 0 {
-            start = start.wrapping_add(usize::from(two < 10));
+            start = start.plus(usize::from(two < 10));
             break;
         }
     }
-    to.write_digits(digits.get(start..).unwrap_or_default())
+    to.write_digits(digits.get(start.index()..).unwrap_or_default())
 }
 
 fn by_subtraction(to: &mut impl WriteText, value: u64) -> fmt::Result {
@@ -74,8 +75,8 @@ fn by_subtraction(to: &mut impl WriteText, value: u64) -> fmt::Result {
 pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for &byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 || number > u64::MAX / 10 {
+        let digit = char::from(byte).to_digit(10)?;
+        if number > u64::MAX / 10 {
             return None;
         }
         number = number.wrapping_mul(10).checked_add(digit.into())?;
@@ -103,7 +104,7 @@ mod tests {
             let digit = digit.to_digit(10).ok_or(fmt::Error)?;
             let value = self.value.checked_mul(10).and_then(|value| value.checked_add(digit.into()));
             self.value = value.ok_or(fmt::Error)?;
-            self.count = self.count.saturating_add(1);
+            self.count = self.count.checked_add(1).ok_or(fmt::Error)?;
             Ok(())
         }
     }
@@ -114,13 +115,13 @@ mod tests {
     #[test]
     fn both_ways_write_a_number_without_leading_zeros() {
         let powers = (0..20).filter_map(|exponent| 10_u64.checked_pow(exponent));
-        let around = powers.flat_map(|power| [power.wrapping_sub(1), power, power.wrapping_mul(9), !power]);
-        for value in around.chain([u64::MAX]) {
+        let around = powers.flat_map(|power| [power.checked_sub(1), Some(power), power.checked_mul(9), Some(!power)]);
+        for value in around.flatten().chain([u64::MAX]) {
             for way in [by_division, by_subtraction] {
                 let mut digits = Digits::default();
                 assert_eq!(way(&mut digits, value), Ok(()));
-                let count = value.checked_ilog10().map_or(1, |zeros| zeros.saturating_add(1));
-                assert_eq!(digits, Digits { value, count });
+                assert_eq!(digits.value, value);
+                assert_eq!(digits.count.checked_sub(1), Some(value.checked_ilog10().unwrap_or(0)));
             }
         }
     }

@@ -130,7 +130,15 @@ impl Base64 {
     /// their bytes, up to two of them from the group that is broken.
     pub fn read(&mut self, piece: &[u8]) -> impl Iterator<Item = Result<u8, NotBase64>> {
         let Self { unescape, group } = self;
-        unescape.read(piece).filter_map(|digit| group.take(digit).transpose())
+        piece.iter().filter_map(|byte| {
+            let digit = match unescape.character(*byte) {
+                Some(digit) => digit,
+                // No byte beyond ASCII is a digit.
+                None if unescape.length == 0 => char::from(*byte),
+                None => return None,
+            };
+            group.take(digit).transpose()
+        })
     }
 
     /// Says that the last piece was read.
@@ -147,16 +155,16 @@ impl Base64 {
 
 impl Group {
     /// Takes a digit, and gives the byte that it completes.
-    fn take(&mut self, digit: u8) -> Result<Option<u8>, NotBase64> {
-        let value = six_bits(char::from(digit));
+    fn take(&mut self, digit: char) -> Result<Option<u8>, NotBase64> {
+        let value = six_bits(digit);
         let (group, byte) = match (*self, digit, value) {
-            (group, b'\n', _) => (group, None),
+            (group, '\n', _) => (group, None),
             (Self::Empty, _, Some(value)) => (Self::One(value), None),
             (Self::One(bits), _, Some(value)) => (Self::Two(value), Some(bits << 2 | value >> 4)),
             (Self::Two(bits), _, Some(value)) => (Self::Three(value), Some(bits << 4 | value >> 2)),
             (Self::Three(bits), _, Some(value)) => (Self::Empty, Some(bits << 6 | value)),
-            (Self::Two(_), b'=', _) => (Self::Padded, None),
-            (Self::Three(_) | Self::Padded, b'=', _) => (Self::Empty, None),
+            (Self::Two(_), '=', _) => (Self::Padded, None),
+            (Self::Three(_) | Self::Padded, '=', _) => (Self::Empty, None),
             _ => (Self::Invalid, None),
         };
         *self = group;

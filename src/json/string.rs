@@ -3,6 +3,7 @@
 use core::fmt::{self, Write};
 
 use crate::error::DoesNotFit;
+use crate::offset::Offset;
 
 /// The content of a JSON string that a [`Decoder`](crate::Decoder) has accepted, escapes included.
 ///
@@ -44,7 +45,7 @@ impl<'a> Text<'a> {
 
     /// The characters that the text means.
     pub const fn chars(&self) -> Chars<'a> {
-        Chars { rest: self.escaped, escape: b'\\' }
+        Chars::new(self.escaped, Escapes::Json)
     }
 
     /// Writes what the text means to the start of `buffer`. Unescaping never makes a text longer.
@@ -52,16 +53,16 @@ impl<'a> Text<'a> {
     /// # Errors
     /// [`DoesNotFit`] if `buffer` is too short. Its content is then unspecified.
     pub fn copy_to<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b str, DoesNotFit> {
-        let mut length = 0_usize;
+        let mut end = Offset::START;
         for character in self.chars() {
             let mut utf8 = [0; 4];
-            // Encoded on its own first: into the buffer itself, not every target's compiler sees that it cannot panic.
+            // Encoded apart first: not every target's compiler sees that encoding into the buffer cannot panic.
             for byte in character.encode_utf8(&mut utf8).bytes() {
-                *buffer.get_mut(length).ok_or(DoesNotFit)? = byte;
-                length = length.saturating_add(1);
+                *buffer.get_mut(end.index()).ok_or(DoesNotFit)? = byte;
+                end = end.plus(1);
             }
         }
-        buffer.get(..length).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
+        Offset::START.until(end, buffer).and_then(|text| core::str::from_utf8(text).ok()).ok_or(DoesNotFit)
     }
 
     /// All bytes at once, which becomes vector instructions where there are any.
@@ -82,7 +83,7 @@ impl PartialEq<str> for Text<'_> {
         }
         for (byte, expected) in self.escaped.iter().zip(other.as_bytes()) {
             if *byte == b'\\' {
-                return is_same(self.escaped, other.as_bytes(), NO_ESCAPES);
+                return is_same(self.escaped, other.as_bytes(), Escapes::None);
             }
             if byte != expected {
                 return false;
@@ -103,7 +104,7 @@ impl PartialEq<&str> for Text<'_> {
 /// Two texts are equal if they mean the same, however each is escaped.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        is_same(self.escaped, other.escaped, b'\\')
+        is_same(self.escaped, other.escaped, Escapes::Json)
     }
 }
 
@@ -111,7 +112,7 @@ impl Eq for Text<'_> {}
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_text(self.escaped, b'\\')
+        f.write_text(self.escaped, Escapes::Json)
     }
 }
 
@@ -123,25 +124,22 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Whether an escaped text means another, in which escapes begin with that byte.
-fn is_same(one: &[u8], other: &[u8], escape: u8) -> bool {
-    let (mut one, mut other) = (Chars::new(one, b'\\'), Chars::new(other, escape));
-    loop {
-        let code = one.code();
-        if code != other.code() {
+/// Whether a string with escapes means the same as another, which may have some.
+fn is_same(one: &[u8], other: &[u8], escapes: Escapes) -> bool {
+    let (mut one, mut other) = (Chars::new(one, Escapes::Json), Chars::new(other, escapes));
+    while !one.is_empty() && !other.is_empty() {
+        if one.code() != other.code() {
             return false;
         }
-        if code == END {
-            return true;
-        }
     }
+    one.is_empty() && other.is_empty()
 }
 
 /// Where texts are written to.
 pub(crate) trait WriteText: Write {
-    /// Writes UTF-8 in which escapes begin with a backslash, or with [`NO_ESCAPES`].
-    fn write_text(&mut self, text: &[u8], escape: u8) -> fmt::Result {
-        Chars { rest: text, escape }.try_for_each(|character| self.write_char(character))
+    /// Writes the characters that UTF-8 means.
+    fn write_text(&mut self, text: &[u8], escapes: Escapes) -> fmt::Result {
+        Chars::new(text, escapes).try_for_each(|character| self.write_char(character))
     }
 
     /// Writes ASCII digits.
@@ -152,8 +150,13 @@ pub(crate) trait WriteText: Write {
 
 impl WriteText for fmt::Formatter<'_> {}
 
-/// A byte that UTF-8 does not contain.
-pub(crate) const NO_ESCAPES: u8 = 0xFF;
+/// Whether a backslash in a text begins an escape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(crate) enum Escapes {
+    Json,
+    None,
+}
 
 /// The characters of a [`Text`].
 ///
@@ -171,27 +174,23 @@ pub(crate) const NO_ESCAPES: u8 = 0xFF;
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Chars<'a> {
     rest: &'a [u8],
-    /// The byte that begins an escape.
-    escape: u8,
+    escapes: Escapes,
 }
 
 impl Iterator for Chars<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        char::from_u32(self.code())
+        if self.is_empty() { None } else { char::from_u32(self.code()) }
     }
 }
 
-/// No code point.
-pub(crate) const END: u32 = u32::MAX;
-
-/// What follows the backslash, for U+0008 to U+000D. There is no escape for U+000B.
+/// What follows the backslash, for U+0008 to U+000D: at the code point with bit 3 turned. U+000B has no escape.
 pub(crate) const ESCAPES: [u8; 6] = *b"btn\0fr";
 
 impl<'a> Chars<'a> {
-    pub(crate) const fn new(text: &'a [u8], escape: u8) -> Self {
-        Self { rest: text, escape }
+    pub(crate) const fn new(text: &'a [u8], escapes: Escapes) -> Self {
+        Self { rest: text, escapes }
     }
 
     pub(crate) const fn rest(&self) -> &'a [u8] {
@@ -202,15 +201,15 @@ impl<'a> Chars<'a> {
         self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
-    /// The next character's code point, or [`END`].
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next character's code point. There must be one.
     pub(crate) fn code(&mut self) -> u32 {
-        if self.rest.is_empty() {
-            return END;
-        }
-        let lead = self.byte();
-        match lead {
-            lead if lead == self.escape => self.escaped(),
-            0..0x80 => lead.into(),
+        match self.byte() {
+            b'\\' if self.escapes == Escapes::Json => self.escaped(),
+            ascii @ 0..0x80 => ascii.into(),
             lead => self.utf8(lead),
         }
     }
@@ -229,7 +228,7 @@ impl<'a> Chars<'a> {
     /// RFC 3629 section 3: the first byte begins with a one for each byte, those after it hold six bits each.
     fn utf8(&mut self, lead: u8) -> u32 {
         let count = lead.leading_ones();
-        let mut code = u32::from(lead) & 0x7F_u32.wrapping_shr(count);
+        let mut code = u32::from(lead) & 0x7F_u32.unbounded_shr(count);
         for _ in 1..count {
             code = code << 6 | u32::from(self.byte() & 0x3F);
         }
@@ -263,7 +262,7 @@ impl<'a> Chars<'a> {
 /// What a backslash and this byte mean, unless it is `u`.
 pub(super) fn short_escape(quoted: u8) -> u32 {
     match ESCAPES.iter().position(|escape| *escape == quoted) {
-        Some(index) => (index as u32).wrapping_add(0x08),
+        Some(index) => 0x08 | index as u32,
         None => quoted.into(),
     }
 }

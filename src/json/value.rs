@@ -1,11 +1,13 @@
 //! Views on the JSON values of a frame.
 
 use core::fmt;
+use core::num::Wrapping;
 
 use super::marks::{Marks, Separators};
 use super::number;
-use super::string::{Text, WriteText};
+use super::string::{Escapes, Text, WriteText};
 use crate::length::Length;
+use crate::offset::Offset;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
 ///
@@ -54,6 +56,9 @@ pub enum Kind {
     Object,
 }
 
+/// Where the content of a string, array or object begins: after the quote or bracket.
+const CONTENT: Offset = Offset::new(1);
+
 impl<'a> Value<'a> {
     /// The value whose text this is: the lexer has passed it.
     pub(crate) const fn new(text: &'a [u8]) -> Self {
@@ -62,8 +67,8 @@ impl<'a> Value<'a> {
 
     /// The text before a value inside this one.
     pub(crate) fn before(self, inner: Self) -> &'a [u8] {
-        let place = (inner.text.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        self.text.get(..place).unwrap_or_default()
+        let place = Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize);
+        Offset::START.until(place, self.text).unwrap_or_default()
     }
 
     pub(crate) fn is_object(&self) -> bool {
@@ -108,7 +113,8 @@ impl<'a> Value<'a> {
             digits => (digits, false),
         };
         let magnitude = number::parse(digits)?;
-        if magnitude > i64::MAX.unsigned_abs().wrapping_add(is_negative.into()) {
+        let limit = if is_negative { i64::MIN } else { i64::MAX };
+        if magnitude > limit.unsigned_abs() {
             return None;
         }
         let value = magnitude.cast_signed();
@@ -133,32 +139,32 @@ impl<'a> Value<'a> {
 
     /// The elements of an array.
     pub fn elements(&self) -> Option<Elements<'a>> {
-        (self.text.first() == Some(&b'[')).then_some(Elements { array: self.text, at: 1 })
+        (self.text.first() == Some(&b'[')).then_some(Elements { array: self.text, at: CONTENT })
     }
 
     /// The members of an object, in the order received.
     pub fn members(&self) -> Option<Members<'a>> {
-        let iter = MemberIter { object: self.text, at: 1, marks: Marks::default() };
+        let iter = MemberIter { object: self.text, at: CONTENT, marks: Marks::default() };
         self.is_object().then_some(Members { iter })
     }
 
     /// The same for what is known to be an object, where its separators may have been noted.
     pub(crate) const fn member_iter<'s>(&self, marks: Marks<'s>) -> MemberIter<'a, 's> {
-        MemberIter { object: self.text, at: 1, marks }
+        MemberIter { object: self.text, at: CONTENT, marks }
     }
 
     /// The separators of an object. Those of another value mean nothing.
     pub(crate) fn separators<const N: usize>(&self) -> Separators<N> {
         let mut separators = Separators::new();
-        let last = self.text.len().wrapping_sub(1);
-        let mut at = 1_usize;
+        let last = Offset::end(self.text).minus(1);
+        let mut at = CONTENT;
         while at < last && !separators.are_too_many() {
-            let (colon, end) = member_end(self.text, at.wrapping_add(1));
-            separators.note(colon as Length);
+            let (colon, end) = member_end(self.text, at.plus(1));
+            separators.note(colon.index() as Length);
             if end < last {
-                separators.note(end as Length);
+                separators.note(end.index() as Length);
             }
-            at = end.wrapping_add(1);
+            at = end.plus(1);
         }
         separators
     }
@@ -191,26 +197,26 @@ impl fmt::Debug for Value<'_> {
 
 /// Writes the path to the value that a text leads up to: `vcpus[0].online`.
 pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
-    let (mut outer, mut dot) = (0, "");
-    while outer < text.len() {
-        let is_object = text.get(outer) == Some(&b'{');
+    let (mut outer, mut dot) = (Offset::START, "");
+    while let Some(bracket) = outer.byte(text) {
+        let is_object = bracket == b'{';
         let (mut start, mut index) = (outer, 0_u32);
         // The one member or element that does not end here is the one around it.
         let (name, inner) = loop {
-            start = start.wrapping_add(1);
-            let name_end = if is_object { string_end(text, start.wrapping_add(1)) } else { start };
-            let inner = if is_object { name_end.wrapping_add(1) } else { start };
+            start = start.plus(1);
+            let name_end = if is_object { string_end(text, start.plus(1)) } else { start };
+            let inner = if is_object { name_end.plus(1) } else { start };
             let end = value_end(text, inner);
-            if end >= text.len() {
+            if end.byte(text).is_none() {
                 // An element has no name: it would end before it starts.
-                break (text.get(start.wrapping_add(1)..name_end.wrapping_sub(1)), inner);
+                break (start.plus(1).until(name_end.minus(1), text), inner);
             }
             (start, index) = (end, index.wrapping_add(1));
         };
         match name {
             Some(name) => {
                 to.write_str(dot)?;
-                to.write_text(name, b'\\')?;
+                to.write_text(name, Escapes::Json)?;
             }
             None => {
                 to.write_char('[')?;
@@ -237,7 +243,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Elements<'a> {
     array: &'a [u8],
-    at: usize,
+    at: Offset,
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -245,8 +251,8 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<Value<'a>> {
         let end = value_end(self.array, self.at);
-        let text = self.array.get(self.at..end).filter(|text| !text.is_empty())?;
-        self.at = end.wrapping_add(1);
+        let text = self.at.until(end, self.array).filter(|text| !text.is_empty())?;
+        self.at = end.plus(1);
         Some(Value { text })
     }
 }
@@ -283,7 +289,7 @@ impl<'a> Iterator for Members<'a> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct MemberIter<'a, 's> {
     object: &'a [u8],
-    at: usize,
+    at: Offset,
     marks: Marks<'s>,
 }
 
@@ -291,8 +297,8 @@ impl<'a> Iterator for MemberIter<'a, '_> {
     type Item = (Text<'a>, Value<'a>);
 
     fn next(&mut self) -> Option<(Text<'a>, Value<'a>)> {
-        let name_start = self.at.wrapping_add(1);
-        let last = self.object.len().wrapping_sub(1);
+        let name_start = self.at.plus(1);
+        let last = Offset::end(self.object).minus(1);
         if name_start >= last {
             return None;
         }
@@ -300,53 +306,53 @@ impl<'a> Iterator for MemberIter<'a, '_> {
             None => member_end(self.object, name_start),
             Some((colon, comma)) => (colon, comma.unwrap_or(last)),
         };
-        self.at = end.wrapping_add(1);
-        let name = Text::new(self.object.get(name_start..colon.wrapping_sub(1))?);
-        Some((name, Value { text: self.object.get(colon.wrapping_add(1)..end)? }))
+        self.at = end.plus(1);
+        let name = Text::new(name_start.until(colon.minus(1), self.object)?);
+        Some((name, Value { text: colon.plus(1).until(end, self.object)? }))
     }
 }
 
 /// The indexes of the colon and of the comma or closing bracket of the member whose name starts at `at`.
 #[inline(never)]
-fn member_end(object: &[u8], at: usize) -> (usize, usize) {
+fn member_end(object: &[u8], at: Offset) -> (Offset, Offset) {
     let colon = string_end(object, at);
-    (colon, value_end(object, colon.wrapping_add(1)))
+    (colon, value_end(object, colon.plus(1)))
 }
 
 /// The index after the closing quote of the string whose text starts at `at`.
-fn string_end(text: &[u8], mut at: usize) -> usize {
+fn string_end(text: &[u8], mut at: Offset) -> Offset {
     loop {
-        match text.get(at) {
-            Some(b'"') | None => return at.wrapping_add(1),
-            Some(b'\\') => at = at.wrapping_add(2),
-            Some(_) => at = at.wrapping_add(1),
+        at = match at.byte(text) {
+            Some(b'"') | None => return at.plus(1),
+            Some(b'\\') => at.plus(2),
+            Some(_) => at.plus(1),
         }
     }
 }
 
 /// The string that a text begins with, or the name of the first member of the object that it begins with.
 pub(crate) fn first_string(text: &[u8]) -> Text<'_> {
-    let start = if text.first() == Some(&b'{') { 2 } else { 1 };
+    let start = if text.first() == Some(&b'{') { CONTENT.plus(1) } else { CONTENT };
     let (end, _) = member_end(text, start);
-    Text::new(text.get(start..end.wrapping_sub(1)).unwrap_or_default())
+    Text::new(start.until(end.minus(1), text).unwrap_or_default())
 }
 
 /// The index after the value that starts at `at`: the comma or closing bracket that follows it, or the end of the text.
-fn value_end(text: &[u8], mut at: usize) -> usize {
-    let mut depth = 0_usize;
+fn value_end(text: &[u8], mut at: Offset) -> Offset {
+    let mut depth = Wrapping(0_usize);
     loop {
-        match text.get(at) {
+        match at.byte(text) {
             None => return at,
             Some(b'"') => {
-                at = string_end(text, at.wrapping_add(1));
+                at = string_end(text, at.plus(1));
                 continue;
             }
-            Some(b'[' | b'{') => depth = depth.wrapping_add(1),
-            Some(b']' | b'}' | b',') if depth == 0 => return at,
-            Some(b']' | b'}') => depth = depth.wrapping_sub(1),
+            Some(b'[' | b'{') => depth += 1,
+            Some(b']' | b'}' | b',') if depth.0 == 0 => return at,
+            Some(b']' | b'}') => depth -= 1,
             Some(_) => {}
         }
-        at = at.wrapping_add(1);
+        at = at.plus(1);
     }
 }
 

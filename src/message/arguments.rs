@@ -69,6 +69,22 @@ impl<'a> Arguments<'a> {
         self.object.value.member_iter(self.separators.marks())
     }
 
+    /// All of them as one value, an object: `{}` if the request has none. Its [`as_bytes`](Value::as_bytes) is their
+    /// JSON text, for a parser of your own choice.
+    ///
+    /// From then on no member is unexpected: which ones a command takes is for that parser to say.
+    ///
+    /// ```
+    /// use guestwire::message::Arguments;
+    ///
+    /// assert_eq!(Arguments::none().value().as_bytes(), b"{}");
+    /// ```
+    #[doc(alias = "json")]
+    pub const fn value(&mut self) -> Value<'a> {
+        self.object.others = Others::Ignored;
+        self.object.value
+    }
+
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
     #[cfg(feature = "serde")]
     pub(crate) const fn take_all(&mut self) -> Argument<'a> {

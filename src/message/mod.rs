@@ -13,7 +13,7 @@ pub use response::{ErrorResponse, Response};
 use core::fmt;
 
 use crate::frame::Frame;
-use crate::json::string::{NO_ESCAPES, WriteText};
+use crate::json::string::{Escapes, WriteText};
 use crate::json::value::{MemberIter, write_path};
 
 /// The members of a frame that is an object, found where the decoder noted them. More than it can note are looked for.
@@ -43,8 +43,8 @@ impl Description<'_> {
                 b'%' => write_path(to, self.path)?,
                 b'&' if self.path.is_empty() => {}
                 b'&' => to.write_char('.')?,
-                b'$' => to.write_text(self.word, NO_ESCAPES)?,
-                b'#' => to.write_text(self.word, b'\\')?,
+                b'$' => to.write_text(self.word, Escapes::None)?,
+                b'#' => to.write_text(self.word, Escapes::Json)?,
                 _ => to.write_char(char::from(byte))?,
             }
         }

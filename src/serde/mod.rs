@@ -9,7 +9,9 @@ use core::fmt;
 use serde_core::{Deserialize, Serialize};
 
 use crate::agent::{Call, CommandError, CommandResult, Responder};
+use crate::client::{ClientOver, Execute, ExecuteError};
 use crate::error::DoesNotFit;
+use crate::frame::Buffer;
 use crate::json::encoder::ValueEncoder;
 use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
@@ -179,5 +181,34 @@ impl<'c> Responder<'c> {
     /// finite or need more than 64 bits, bytes, maps whose keys are not strings, and what the type itself refuses.
     pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult {
         self.value(|place| Ok(place.serialize(value)?))
+    }
+}
+
+impl<R: Buffer, T: Buffer> ClientOver<R, T> {
+    /// Sends a request whose arguments are a struct, or another type that serializes as an object.
+    ///
+    /// ```
+    /// use guestwire::Client;
+    /// use serde::Serialize;
+    ///
+    /// #[derive(Serialize)]
+    /// #[serde(rename_all = "kebab-case")]
+    /// struct Exec<'a> { path: &'a str, arg: &'a [&'a str], capture_output: Option<bool> }
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// client.execute_serialized("guest-exec", &Exec { path: "/bin/ls", arg: &["-l"], capture_output: None })?;
+    /// # Ok::<(), guestwire::client::ExecuteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ExecuteError`], [`Refused`](ExecuteError::Refused) for what has no form in JSON; nothing is sent then.
+    pub fn execute_serialized<'e, A: Serialize + ?Sized>(
+        &mut self,
+        request: impl Into<Execute<'e>>,
+        arguments: &A,
+    ) -> Result<(), ExecuteError> {
+        self.execute_value(request, |place| Ok(place.serialize(arguments)?))
     }
 }

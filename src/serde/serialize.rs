@@ -91,7 +91,7 @@ impl<'e> ValueSerializer<'e> {
     /// `{"variant": `, and what the variant holds between these brackets.
     fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, Fault> {
         let mut object = ContainerEncoder::begin(self.place, b"{", close);
-        object.member(variant).json(open)?;
+        object.member(variant).finish(open)?;
         Ok(Container(object))
     }
 }

@@ -1,4 +1,4 @@
-//! What a decoder gives, in the terms of `reference`.
+//! A decoder's output, in the terms of `reference`.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use guestwire::{Decoder, Event, frame::FrameError};
@@ -25,8 +25,8 @@ pub fn seen(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<Due> {
     }
 }
 
-/// What a decoder gives, each with the index of the byte that it came at. `chunk`: how many bytes to push at once, by
-/// the index of the first.
+/// A decoder's output, each outcome with the index of its byte. `chunk`: how many bytes to push at once, by the index of
+/// the first.
 pub fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> usize) -> Vec<(usize, Due)> {
     let mut decoder = Box::new(Decoder::<N>::new());
     let mut events = Vec::new();

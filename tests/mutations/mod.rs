@@ -1,10 +1,10 @@
-//! What crosses the line, and what becomes of it on a bad one.
+//! Messages on the line, and mutations as by a bad line.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use crate::random::Random;
 use crate::recordings::recordings;
 
-/// Requests and what else crosses the line, to be mutated.
+/// Requests and other messages to mutate.
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
         recordings().into_iter().map(|recording| recording.input).filter(|input| input.len() <= 160).collect();

@@ -1,7 +1,7 @@
 //! Programs that a test runs, with their sockets and terminals.
 //!
-//! Nothing is waited for without a bound, children inherit nothing, and all of it is gone when the test ends, also when
-//! it fails: [`leaves_nothing_behind`] shows that.
+//! Every wait has a bound, children inherit nothing, and everything is removed when the test ends, even if it fails:
+//! [`leaves_nothing_behind`] checks that.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 pub mod qemu_ga;
@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tempfile::TempDir;
 
-/// More than anything takes on a machine that is busy with something else.
+/// More than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[track_caller]
@@ -34,7 +34,7 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     may_fail();
 }
 
-/// An example, which cargo has built beside the test. What it prints goes to the test alone.
+/// An example, built by cargo beside the test. Only the test sees its output.
 pub fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let mut command = Command::new(test.parent().unwrap().parent().unwrap().join("examples").join(name));
@@ -98,7 +98,7 @@ impl Program {
         self.child.stdin.take().unwrap()
     }
 
-    /// Waits until this is on its standard error. What was said up to then is forgotten.
+    /// Waits for this text on its standard error, and drops everything up to it.
     #[track_caller]
     pub fn says(&mut self, text: &str) {
         let started = Instant::now();
@@ -199,7 +199,7 @@ impl ListeningAgent {
     }
 }
 
-/// A connection on which reading and writing fail rather than wait for ever.
+/// A connection on which reading and writing fail rather than wait forever.
 #[track_caller]
 pub fn connect(socket: &Path) -> UnixStream {
     let mut stream = None;
@@ -224,8 +224,7 @@ pub fn accept(listener: &UnixListener) -> UnixStream {
     bounded(listener.accept().unwrap().0)
 }
 
-/// Leaves a socket on which nobody listens. What another thread's child has of the listener, between fork and exec, is
-/// waited for.
+/// Leaves a socket without a listener. Waits for copies of the listener in other threads' children, between fork and exec.
 pub fn abandon(listener: UnixListener) {
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -254,12 +253,12 @@ fn pseudo_terminal() -> (File, PathBuf) {
     (File::from(screen), path.into())
 }
 
-/// Opens a terminal that does not become the one that controls the test.
+/// Opens a terminal that does not become the test's controlling terminal.
 pub fn open_terminal(path: &Path) -> File {
     open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap().into()
 }
 
-/// A terminal to run a program on, and what appears on its screen, up to when it is closed.
+/// A terminal to run a program on, and everything that it displays until it is closed.
 pub fn terminal() -> (File, Receiver<Vec<u8>>) {
     let (screen, path) = pseudo_terminal();
     let terminal = open_terminal(&path);
@@ -321,7 +320,7 @@ pub fn ask(stream: &mut UnixStream, request: &[u8], lines: usize) -> Vec<u8> {
     received
 }
 
-/// At which place each test has to fail: 1 is the first folder, program or wait.
+/// The place where each test must fail: 1 is the first folder, program or wait.
 const FAIL_AT: &str = "GUESTWIRE_TESTS_FAIL_AT";
 
 fn may_fail() {
@@ -344,7 +343,7 @@ pub fn leaves_nothing_behind(places: usize) {
         assert!(report.contains("a failure that was asked for"), "{report}");
         assert!(report.contains(" 0 passed;") || place > 1, "{report}");
         assert_eq!(folder.names(), [""; 0], "place {place}");
-        // What it started has its environment, whoever its parent is now.
+        // Its descendants have its environment, whatever their parent is now.
         let variable = format!("TMPDIR={}", folder.path("").display());
         for process in Path::new("/proc").read_dir().unwrap().map_while(Result::ok) {
             let read = |name| std::fs::read(process.path().join(name)).unwrap_or_default();

@@ -1,6 +1,7 @@
-//! The framing rules again, slowly and from their words: the whole input at once, serde_json judging each candidate.
+//! A second, slow implementation of the framing rules from their text: it sees the whole input at once, and serde_json
+//! judges each candidate.
 //!
-//! Nothing is shared with the crate, so that what a test expects does not come from what it tests.
+//! It shares nothing with the crate, so that no test takes its expectation from the code under test.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub enum Input<'a> {
     Reset,
 }
 
-/// What a decoder owes.
+/// An expected outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
     Sentinel,
@@ -34,12 +35,12 @@ pub enum Fault {
 
 const MAX_DEPTH: usize = 64;
 
-/// What is due, each with the index of the byte that it is due at, or, of `Corrupted` and `Lost`, of the next byte.
+/// The expected outcomes, each with the index of its byte; for `Corrupted` and `Lost`, of the next byte.
 pub fn due(inputs: &[Input<'_>], capacity: usize) -> Vec<(usize, Due)> {
     Line::after(inputs, capacity).due
 }
 
-/// Where the line is after that, in between frames.
+/// The state of the line between frames.
 pub fn mode(inputs: &[Input<'_>], capacity: usize) -> Mode {
     Line::after(inputs, capacity).mode
 }
@@ -63,16 +64,16 @@ pub enum Mode {
     Frame,
 }
 
-/// What came last of what was dropped.
+/// The last of the dropped bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
     /// A byte after which JSON goes on.
     Dropped,
     Closer,
     Word,
-    /// A line break, behind a word.
+    /// A line break, after a word.
     Line,
-    /// A line break, behind a closer.
+    /// A line break, after a closer.
     CloserLine,
 }
 
@@ -124,9 +125,9 @@ impl Line {
         line
     }
 
-    /// Bytes with nothing missing between them. Returns the frame that is open at their end.
+    /// Bytes without a gap. Returns the frame that is open at their end.
     fn stretch<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        // Rule 2: what is between two sentinels knows nothing of what is not.
+        // Rule 2: bytes between two sentinels do not depend on others.
         let mut open = None;
         for (index, part) in bytes.split(|byte| *byte == 0xFF).enumerate() {
             if index > 0 {
@@ -231,7 +232,7 @@ impl Line {
         }
     }
 
-    /// A frame that broke behind the bytes `before`. The byte at `at`, which broke it, is yet to be dropped.
+    /// A frame that broke after the bytes `before`. The byte at `at`, which broke it, is dropped next.
     fn broken(&mut self, before: &[u8], at: usize, fault: Fault) {
         let fits = without_whitespace(before).len() <= self.capacity;
         self.error(at, if fits { fault } else { Fault::Overflow });
@@ -272,7 +273,7 @@ fn place(before: &[u8], scan: &Scan) -> Place {
     match &text[text.len() - word..] {
         _ if scan.in_string => Place::In,
         [] if text.last().is_some_and(|last| is_closer(*last)) => Place::AfterCloser,
-        // A keyword is complete with its last letter, a number with what comes behind it.
+        // A keyword ends with its last letter, a number before the next byte.
         [] | b"true" | b"false" | b"null" => Place::Between,
         _ if text.len() < before.len() => Place::Between,
         [b't' | b'f' | b'n', ..] => Place::InKeyword,
@@ -309,7 +310,7 @@ enum Judgement {
 /// The candidate that starts at the first byte.
 fn judge(bytes: &[u8]) -> Judgement {
     let is_number = matches!(bytes[0], b'-' | b'0'..=b'9');
-    // Once a text is whole or broken it stays so, however it goes on: the shortest such prefix can be searched for.
+    // A complete or broken text stays so, however it continues: so a search finds the shortest such prefix.
     let over = |length: usize| match status(&bytes[..length]) {
         Status::Whole => !is_number,
         Status::Open => false,
@@ -331,7 +332,7 @@ fn judge(bytes: &[u8]) -> Judgement {
     let last = bytes[length - 1];
     match status(&bytes[..length]) {
         Status::Whole => Judgement::Whole { length, due_at: length - 1 },
-        // Rule 1: whitespace ends a number, and is none of it.
+        // Rule 1: whitespace ends a number, but is not part of it.
         _ if is_number && is_whitespace(last) && matches!(status(&bytes[..length - 1]), Status::Whole) => {
             Judgement::Whole { length: length - 1, due_at: length - 1 }
         }
@@ -346,10 +347,10 @@ enum Status {
     Broken,
 }
 
-/// What serde_json says of a text, and where it looks away, of the ways that the text can go on.
+/// What serde_json says about a text, or, where it does not check enough, about its continuations.
 fn status(text: &[u8]) -> Status {
     if matches!(text[0], b'-' | b'0'..=b'9') {
-        // serde_json would take whitespace behind a number for part of the text.
+        // serde_json would take whitespace after a number for part of the text.
         return if text.last().is_some_and(|last| is_whitespace(*last)) { Status::Broken } else { parse(text) };
     }
     let incomplete = match std::str::from_utf8(text) {
@@ -361,7 +362,7 @@ fn status(text: &[u8]) -> Status {
         // The rest of a character: the first byte of it decides whether it can be one.
         vec![b"\x80", b"\x90", b"\xA0", b"\x80\x80", b"\x90\x80", b"\xA0\x80", b"\x90\x80\x80", b"\x80\x80\x80"]
     } else if let Some(digits) = unfinished_escape(text) {
-        // serde_json does not look at the digits before there are four.
+        // serde_json checks the digits only when there are four.
         match digits {
             None => vec![b"n", b"u0000", b"uDC00"],
             Some(digits) => vec![&b"0000"[digits..], &b"D000"[digits..], &b"D800"[digits..], &b"DC00"[digits..]],
@@ -402,7 +403,7 @@ fn unfinished_escape(text: &[u8]) -> Option<Option<usize>> {
 struct Scan {
     depth: usize,
     in_string: bool,
-    /// Where the first bracket too many opens.
+    /// The place of the first bracket beyond the limit.
     too_deep: Option<usize>,
     /// Brackets, commas and colons.
     marks: usize,

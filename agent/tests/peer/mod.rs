@@ -51,7 +51,7 @@ fn fails_at(moment: &str) {
     assert!(std::env::var_os(FAILURE).is_none_or(|at| at != moment), "forced");
 }
 
-/// Said by a test where a failure would leave most behind.
+/// Called by a test where a failure would leave most behind.
 pub fn worst_moment() {
     fails_at("worst");
 }

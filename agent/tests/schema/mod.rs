@@ -14,7 +14,7 @@ pub enum Shape {
     Str,
     OneOf(&'static [&'static str]),
     List(&'static Shape),
-    /// Members: an asterisk in front of the name where they are optional.
+    /// Members: an asterisk before the name where they are optional.
     Object(&'static [(&'static str, Shape)]),
 }
 

@@ -1,7 +1,8 @@
 //! One client link to 100 000 in one process and one thread: requests a second, and memory a link.
 //!
-//! Prints `links requests-a-second` in lines, then `size bytes` and `resident bytes` of a link.
+//! Prints JSON, as `Links` in figures/results.rs.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ const TIME: i64 = 1_795_441_277_004_000_000;
 const RESPONSE: &[u8] = b"{\"return\": 1795441277004000000}\n";
 
 fn main() {
+    let (mut requests, mut resident_bytes) = (BTreeMap::new(), 0);
     for count in [1, 10, 100, 1000, 10_000, 100_000] {
         let before = resident();
         let mut links = vec![Link::new(); count];
@@ -22,18 +24,16 @@ fn main() {
             synchronize(link, id);
         }
         ask_all(&mut links);
-        let memory = resident().saturating_sub(before);
+        resident_bytes = resident().saturating_sub(before) / count;
         let rounds = REQUESTS / count;
         let start = Instant::now();
         for _ in 0..rounds {
             ask_all(&mut links);
         }
-        println!("{count} {:.0}", (rounds * count) as f64 / start.elapsed().as_secs_f64());
-        if count == 100_000 {
-            println!("size {}", size_of::<Link>());
-            println!("resident {}", memory / count);
-        }
+        requests.insert(count, ((rounds * count) as f64 / start.elapsed().as_secs_f64()).round());
     }
+    let links = serde_json::json!({"requests": requests, "size": size_of::<Link>(), "resident": resident_bytes});
+    println!("{links}");
 }
 
 fn synchronize(link: &mut Link, id: i64) {
@@ -61,6 +61,5 @@ fn ask_all(links: &mut [Link]) {
 /// Bytes of this process in memory.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux counts pages");
-    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("the second is the resident ones")
-        * 4096
+    4096 * pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("the second is resident")
 }

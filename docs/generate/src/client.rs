@@ -1,89 +1,77 @@
-//! The client's states, found by doing with a client everything that can be done, in every state.
+//! The client's states: what every call and everything received leads to from each of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use guestwire::{Client, client::Execute};
+use guestwire::Client;
 
 use crate::{Outcome, state};
 
 type TestClient = Client<64, 128>;
 
-/// What can be done with a client.
 type Action = (&'static str, fn(&mut TestClient));
-const CALLS: &[Action] = &[
+const ACTIONS: &[Action] = &[
     ("synchronize()", |client| client.synchronize(7)),
     ("synchronize_plain()", |client| client.synchronize_plain(7)),
-    ("execute()", |client| _ = client.execute(Execute::new("guest-ping"))),
-    ("execute()", |client| _ = client.execute(Execute::new("guest-shutdown").no_success_response())),
+    ("execute()", |client| _ = client.execute("guest-ping")),
     ("reset()", |client| _ = client.reset()),
     ("lost()", |client| _ = client.lost()),
     ("corrupted()", |client| _ = client.corrupted()),
+    ("0xFF", |client| receive(client, "\u{FF}")),
+    ("its number", |client| receive(client, r#"{"return": 7}"#)),
+    // A synchronization with 7 comes first.
+    ("its response", |client| receive(client, r#"{"return": {}, "id": 8}"#)),
+    ("an error without id", |client| receive(client, r#"{"error": {"class": "GenericError", "desc": ""}}"#)),
+    ("a return without id", |client| receive(client, r#"{"return": {}}"#)),
+    ("a response too long", |client| receive(client, &format!(r#"{{"return": "{}"}}"#, "-".repeat(99)))),
+    ("a broken frame", |client| receive(client, "{,")),
+    ("noise", |client| receive(client, "?")),
+    ("an echoed request", |client| receive(client, r#"{"execute": "guest-ping"}"#)),
 ];
 
-/// What can come.
-const BYTES: &[Action] = &[
-    ("0xFF", |client| receive(client, b"\xFF")),
-    ("its number", |client| receive(client, br#"{"return": 7}"#)),
-    // Of the ids one is the request's; a response with another changes nothing then.
-    ("its response", |client| {
-        (0..99).for_each(|id| receive(client, format!(r#"{{"return": {{}}, "id": {id}}}"#).as_bytes()))
-    }),
-    ("another response", |client| receive(client, br#"{"return": {}, "id": "another"}"#)),
-    ("an error without id", |client| receive(client, br#"{"error": {"class": "GenericError", "desc": ""}}"#)),
-    ("a return without id", |client| receive(client, br#"{"return": {}}"#)),
-    ("a response too long", |client| receive(client, format!("{{\"return\": \"{}\"}}", "-".repeat(99)).as_bytes())),
-    ("a broken frame", |client| receive(client, b"{,")),
-    ("noise", |client| receive(client, b"?")),
-    ("an echoed request", |client| receive(client, br#"{"execute": "guest-ping"}"#)),
+/// The shortest way into each state.
+const STATES: [&[&str]; 6] = [
+    &[],
+    &["synchronize()"],
+    &["synchronize()", "0xFF"],
+    &["synchronize_plain()"],
+    &["synchronize_plain()", "its number"],
+    &["synchronize_plain()", "its number", "execute()"],
 ];
 
-fn receive(client: &mut TestClient, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let (taken, _) = client.push_slice(bytes);
-        bytes = &bytes[taken..];
+/// Receives a string in Latin-1, in which 0xFF is a character.
+fn receive(client: &mut TestClient, text: &str) {
+    text.chars().filter_map(|letter| u8::try_from(letter).ok()).for_each(|byte| _ = client.push_slice(&[byte]));
+}
+
+/// The state that these actions lead to, each once what the one before sends has left.
+fn after<'a>(actions: impl IntoIterator<Item = &'a str>) -> Outcome<String> {
+    let mut client = TestClient::new();
+    for name in actions {
+        let (_, act) = ACTIONS.iter().find(|action| action.0 == name).ok_or(format!("no action is called {name}"))?;
+        act(&mut client);
+        client.transmitted(usize::MAX);
     }
+    state(&client)
 }
 
 pub fn draw() -> Outcome<String> {
-    // What leads from one state to another. What is sent has left before anything else is done.
-    let mut found: BTreeMap<(String, String), BTreeSet<&str>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    let mut waiting = vec![TestClient::new()];
-    while let Some(client) = waiting.pop() {
-        let from = state(&client)?;
-        if seen.insert(from.clone()) {
-            for (name, act) in CALLS.iter().chain(BYTES) {
-                let mut next = client.clone();
-                act(&mut next);
-                next.transmitted(usize::MAX);
-                found.entry((from.clone(), state(&next)?)).or_default().insert(name);
-                waiting.push(next);
+    let states = STATES.iter().map(|path| after(path.iter().copied())).collect::<Outcome<Vec<_>>>()?;
+    let mut edges: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for (name, _) in ACTIONS {
+        let mut changes = Vec::new();
+        for (path, from) in STATES.iter().zip(&states) {
+            let to = after(path.iter().copied().chain([*name]))?;
+            if !states.contains(&to) {
+                return Err(format!("the client's state {to} is not among those that are drawn").into());
             }
+            changes.extend((*from != to).then_some((from.as_str(), to)));
         }
-    }
-    let leads = |from: &String, to: &String, name: &str| {
-        found.get(&(from.clone(), to.clone())).is_some_and(|names| names.contains(name))
-    };
-    let mut edges = BTreeSet::new();
-    for from in &seen {
-        // Where most bytes lead to one state they are "anything else" there, and those that change nothing are named.
-        let rest =
-            seen.iter().find(|to| *to != from && BYTES.iter().filter(|(name, _)| leads(from, to, name)).count() > 4);
-        for to in &seen {
-            let bytes = BYTES.iter().filter(|_| rest != Some(to) && (from != to || rest.is_some()));
-            let calls = CALLS.iter().filter(|_| from != to);
-            let mut names: BTreeSet<&str> = calls.chain(bytes).map(|(name, _)| *name).collect();
-            names.retain(|name| leads(from, to, name));
-            names.extend((rest == Some(to)).then_some("anything else"));
-            let (everywhere, here): (Vec<&str>, Vec<&str>) =
-                names.into_iter().partition(|name| seen.iter().all(|from| leads(from, to, name)));
-            for (from, names) in
-                [("AnyState", everywhere), (from.as_str(), here)].iter().filter(|edge| !edge.1.is_empty())
-            {
-                edges.insert(format!("    {from} --> {to} : {}\n", names.join(", ")));
-            }
+        let to = changes.first().map(|(_, to)| to.clone()).unwrap_or_default();
+        if changes.len() == states.len() - 1 && changes.iter().all(|change| change.1 == to) {
+            changes = vec![("AnyState", to)];
         }
+        changes.into_iter().for_each(|change| edges.entry(change).or_default().push(name));
     }
-    let edges = String::from_iter(edges);
-    Ok(format!("```mermaid\nstateDiagram-v2\n    [*] --> OutOfStep\n{edges}```\n"))
+    let edges = edges.iter().map(|((from, to), names)| format!("    {from} --> {to} : {}\n", names.join(", ")));
+    Ok(format!("```mermaid\nstateDiagram-v2\n    [*] --> {}\n{}```\n", states[0], edges.collect::<String>()))
 }

@@ -2,40 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::error::FrameError;
 use crate::frame::lexer::{Lexer, Step};
-use crate::frame::nesting::MAX_DEPTH;
 use crate::{Outcome, state};
 use guestwire::SENTINEL;
 
-/// What one byte did.
-struct Transition {
-    from: String,
-    byte: u8,
-    to: String,
-    broke: Option<FrameError>,
-    begins: bool,
-}
+/// From a state, by a byte, to a state, to an error as well, or to the frame that the byte begins.
+type Transition = (String, u8, String);
 
-/// Three levels of brackets show all there is, an object or array in an object or array, but for the limit of depth.
+const FRAME: &str = "*frame*";
+
+/// Every transition. Three levels of brackets show all there is.
 fn explore() -> Outcome<Vec<Transition>> {
     let mut transitions = Vec::new();
     let mut seen = HashSet::new();
-    let (mut lost, mut deep) = (Lexer::new(), Lexer::new());
+    let mut lost = Lexer::new();
     let _ = lost.lost();
-    (0..MAX_DEPTH).for_each(|_| _ = deep.step(b'['));
-    let mut waiting = vec![Lexer::new(), lost, deep];
+    let mut waiting = vec![Lexer::new(), lost];
     while let Some(lexer) = waiting.pop() {
-        if !seen.insert(format!("{lexer:?}")) || (4..MAX_DEPTH).contains(&lexer.depth()) {
+        if !seen.insert(format!("{lexer:?}")) || lexer.depth() > 3 {
             continue;
         }
         for byte in (0..=u8::MAX).filter(|byte| *byte != SENTINEL) {
             let mut next = lexer;
-            let (broke, begins) = match next.step(byte) {
+            let (error, begins) = match next.step(byte) {
                 Step::Dropping | Step::Misfit => (next.recover(byte), next.is_open()),
                 step => (None, step == Step::Begin),
             };
-            transitions.push(Transition { from: state(&lexer)?, byte, to: state(&next)?, broke, begins });
+            let to = match error {
+                _ if begins => FRAME.to_owned(),
+                Some(error) => format!("{}, `{error:?}`", state(&next)?),
+                None => state(&next)?,
+            };
+            transitions.push((state(&lexer)?, byte, to));
             waiting.push(next);
         }
     }
@@ -58,33 +56,27 @@ const COLUMNS: &[Column] = &[
     ("anything else", |byte| !byte.is_ascii_graphic() && !b"\n\r \t".contains(&byte)),
 ];
 
-/// The table of what is dropped.
+/// The table of dropped bytes.
 pub fn table() -> Outcome<String> {
     let transitions = explore()?;
-    let mut table = String::from("|  |");
-    table.extend(COLUMNS.iter().map(|(name, _)| format!(" {name} |")));
-    table += &format!("\n|---|{}", "---|".repeat(COLUMNS.len()));
-    for from in DROPPED {
-        table += &format!("\n| {from} |");
+    let heads = COLUMNS.iter().map(|(name, _)| format!(" {name} |")).collect::<String>();
+    let mut table = format!("|  |{heads}\n|---|{}\n", "---|".repeat(COLUMNS.len()));
+    for row in DROPPED {
+        table += &format!("| {row} |");
         for (name, column) in COLUMNS {
-            let made = transitions.iter().filter(|made| made.from == from && column(made.byte));
-            let cells: BTreeSet<String> = made
-                .map(|made| match (made.begins, made.broke) {
-                    (true, _) => "*frame*".into(),
-                    (false, Some(error)) => format!("{}, `{error:?}`", made.to),
-                    (false, None) => made.to.clone(),
-                })
-                .collect();
+            let made = transitions.iter().filter(|(from, byte, _)| from == row && column(*byte));
+            let cells: BTreeSet<&str> = made.map(|(_, _, to)| to.as_str()).collect();
             match cells.iter().collect::<Vec<_>>()[..] {
                 [cell] => table += &format!(" {cell} |"),
-                _ => return Err(format!("after {from}, {name} leads to {cells:?}").into()),
+                _ => return Err(format!("after {row}, {name} leads to {cells:?}").into()),
             }
         }
+        table.push('\n');
     }
-    Ok(table + "\n")
+    Ok(table)
 }
 
-/// The states of a frame that is not broken, in groups that read the same kind of thing.
+/// The states inside a valid frame, in groups that read the same kind of thing.
 const GROUPS: [(&str, &str); 8] = [
     ("Name", "FirstName Name"),
     ("Colon", "Colon"),
@@ -103,33 +95,33 @@ pub fn draw() -> Outcome<String> {
         found.map(|(group, _)| *group).ok_or(format!("the lexer's state {state} is in no group"))
     };
     let mut edges: BTreeMap<_, BTreeSet<u8>> = BTreeMap::new();
-    for made in explore()?.iter().filter(|made| made.broke.is_none() && !DROPPED.contains(&made.from.as_str())) {
-        let (from, to) = (group(&made.from)?, group(&made.to)?);
-        if from != to && made.to != "Start" {
-            edges.entry((from, to)).or_default().insert(made.byte);
+    for (from, byte, to) in &explore()? {
+        // An error names two things, a frame that begins or has ended none.
+        let leaves = to == FRAME || to == "Start" || to.contains(' ');
+        if !leaves && !DROPPED.contains(&from.as_str()) && group(from)? != group(to)? {
+            edges.entry((group(from)?, group(to)?)).or_default().insert(*byte);
         }
     }
-    let mut diagram = String::from("```mermaid\nstateDiagram-v2\n    [*] --> Value\n");
-    for ((from, to), bytes) in edges {
-        diagram += &format!("    {from} --> {to} : {}\n", named(&bytes));
-    }
-    Ok(diagram + "```\n")
+    let edges = edges.into_iter().map(|((from, to), bytes)| {
+        let words: BTreeSet<_> = bytes.iter().map(|byte| named(*byte, bytes.len() > 20)).collect();
+        format!("    {from} --> {to} : {}\n", words.into_iter().collect::<Vec<_>>().join(", "))
+    });
+    Ok(format!("```mermaid\nstateDiagram-v2\n    [*] --> Value\n{}```\n", edges.collect::<String>()))
 }
 
 /// In words where Mermaid has a use for the character.
-fn named(bytes: &BTreeSet<u8>) -> String {
-    let word = |byte: &u8| match byte {
-        b'"' => "quote".into(),
-        b'\\' => "backslash".into(),
-        b',' => "comma".into(),
-        b':' => "colon".into(),
-        b'{' | b'}' => "brace".into(),
-        b'[' | b']' => "bracket".into(),
-        b'0'..=b'9' => "digit".into(),
-        b'a'..=b'f' | b'A'..=b'F' if bytes.len() > 20 => "hex digit".into(),
-        b' ' | b'\t' | b'\r' | b'\n' => "whitespace".into(),
-        _ => char::from(*byte).to_string(),
+fn named(byte: u8, is_hex: bool) -> String {
+    let word = match byte {
+        b'"' => "quote",
+        b'\\' => "backslash",
+        b',' => "comma",
+        b':' => "colon",
+        b'{' | b'}' => "brace",
+        b'[' | b']' => "bracket",
+        b'0'..=b'9' => "digit",
+        b'a'..=b'f' | b'A'..=b'F' if is_hex => "hex digit",
+        b' ' | b'\t' | b'\r' | b'\n' => "whitespace",
+        _ => return char::from(byte).to_string(),
     };
-    let words: BTreeSet<String> = bytes.iter().map(word).collect();
-    words.into_iter().collect::<Vec<_>>().join(", ")
+    word.to_owned()
 }

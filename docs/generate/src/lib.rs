@@ -6,8 +6,11 @@ pub mod buffers {}
 #[doc = include_str!("../../commands.md")]
 pub mod commands {}
 
+#[doc = include_str!("../../dependencies.md")]
+pub mod dependencies {}
+
+#[doc = include_str!("../../doors.md")]
+pub mod doors {}
+
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
-
-#[doc = include_str!("../../testing.md")]
-pub mod testing {}

@@ -1,4 +1,5 @@
-//! Writes what the documentation shows of the code: diagrams, the table of dropped bytes, the figures in README.md.
+//! Writes what the documentation shows of the code: diagrams, the table of dropped bytes, the figures in README.md and
+//! docs/dependencies.md.
 //!
 //! With `--check` it writes nothing and fails if something is out of date. It also fails if imports in src run up, or in
 //! a circle.
@@ -45,6 +46,7 @@ fn main() -> Outcome<()> {
     imports.check()?;
     for (name, place, content) in [
         ("README.md", "figures", figures::costs()?),
+        ("docs/dependencies.md", "dependencies", figures::dependencies()?),
         ("docs/structure.md", "rooms", imports.draw()),
         ("docs/wire-format.md", "client", client::draw()?),
         ("docs/wire-format.md", "dropped", lexer_states::table()?),

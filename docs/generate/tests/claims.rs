@@ -1,4 +1,4 @@
-//! docs/claims.md: what it quotes is still said, what it names is there, and nothing that has to have an entry lacks one.
+//! docs/claims.md: its quotes are on their pages, what it names exists, and nothing that needs an entry lacks one.
 
 mod page;
 
@@ -29,15 +29,15 @@ fn flat(text: &str) -> String {
 }
 
 #[test]
-fn what_is_quoted_is_said() {
+fn quotes_are_on_their_pages() {
     for Claim { page, quote, .. } in claims() {
         assert!(flat(&page::read(&page)).contains(&quote), "{page} no longer says: {quote}");
     }
 }
 
-/// That the tests named are there, `references.rs` finds.
+/// Files and steps. `references.rs` checks the tests.
 #[test]
-fn what_holds_a_claim_is_there() {
+fn what_holds_a_claim_exists() {
     let run = page::read(".ci/run");
     let is_step = |name: &str| run.lines().any(|line| line.split_whitespace().nth(1) == Some(name));
     for Claim { quote, held_by, .. } in claims() {
@@ -47,7 +47,7 @@ fn what_holds_a_claim_is_there() {
         }
         for reference in held_by.split(", ") {
             let name = reference.strip_prefix('`').and_then(|name| name.strip_suffix('`'));
-            let name = name.unwrap_or_else(|| panic!("{quote}: {reference} is no reference"));
+            let name = name.unwrap_or_else(|| panic!("{quote}: {reference} is not in backquotes"));
             let is_there = match name.strip_prefix(".ci/run ") {
                 Some(step) => is_step(step),
                 None => page::root().join(name.split("::").next().unwrap_or_default()).is_file(),
@@ -64,6 +64,7 @@ const COMPLETE: &[(&str, &str)] = &[
     ("README.md", "Features"),
     ("docs/buffers.md", ""),
     ("docs/clients.md", ""),
+    ("docs/dependencies.md", ""),
     ("docs/line-faults.md", ""),
     ("docs/security.md", "A hostile host"),
     ("docs/security.md", "Limits"),
@@ -82,7 +83,7 @@ fn items(page: &str, heading: &str) -> Vec<String> {
         }
         let number = line.split(' ').next().and_then(|word| word.strip_suffix('.'));
         let is_numbered = number.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
-        // The head of a table stands in front of a line of dashes.
+        // The line after a table's head is dashes.
         let is_row = line.starts_with("| ") && !lines.peek().is_some_and(|next| next.starts_with("|--"));
         if !below || in_code || line.is_empty() {
             in_item = false;
@@ -97,14 +98,14 @@ fn items(page: &str, heading: &str) -> Vec<String> {
 }
 
 #[test]
-fn everything_that_has_to_have_an_entry_has_one() {
+fn everything_that_needs_an_entry_has_one() {
     let claims = claims();
     let mut count = 0;
     for (page, heading) in COMPLETE {
         for item in items(&page::read(page), heading) {
             let item = flat(&item);
             let has_entry = claims.iter().any(|claim| claim.page == *page && item.contains(&claim.quote));
-            assert!(has_entry, "docs/claims.md has no entry for this of {page}: {item}");
+            assert!(has_entry, "docs/claims.md has no entry for this item of {page}: {item}");
             count += 1;
         }
     }

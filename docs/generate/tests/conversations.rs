@@ -1,31 +1,20 @@
-//! The conversations in the documentation, held with an agent: `>` is sent, `<` has to come back.
+//! Holds the documentation's conversations with an agent: sends each `>` line, expects the `<` lines.
 
 mod page;
 
 use guestwire::{Agent, Command, Guest};
 
-struct Board {
-    nanoseconds: i64,
-}
+struct Board;
 
-/// The guest of README.md.
 impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
-    const COMMANDS: &'static [Command<Self>] = &[
-        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-        Command::new("guest-set-time", |board, call| {
-            let time = call.arguments.optional_integer("time")?;
-            let response = call.respond()?;
-            board.nanoseconds = time.unwrap_or(0);
-            response.done()
-        }),
-        Command::new("guest-get-host-name", |_, call| {
-            call.respond()?.object(|host| host.member("host-name").string("toaster"))
-        }),
-    ];
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("guest-set-time", |_, call| {
+        call.arguments.optional_integer("time")?;
+        call.respond()?.done()
+    })];
 }
 
-/// `[FF]` is one byte, everything else stands for itself.
+/// `[FF]` is one byte; everything else is itself.
 fn bytes(text: &str) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     let mut at = 0;
@@ -56,13 +45,13 @@ fn answers(agent: &mut Agent<Board, 256, 640>, mut sent: &[u8]) -> Vec<u8> {
     answers
 }
 
-/// Each `>` line with the `<` lines behind it.
+/// Each `>` line with the `<` lines that follow it.
 fn turns(text: &str) -> Vec<(&str, Vec<String>)> {
     let mut turns: Vec<(&str, Vec<String>)> = Vec::new();
     for line in text.lines() {
         match line.split_at_checked(2) {
             Some(("> ", sent)) => turns.push((sent, Vec::new())),
-            Some(("< ", due)) => turns.last_mut().expect("a question").1.push(due.into()),
+            Some(("< ", due)) => turns.last_mut().expect("a > line comes first").1.push(due.into()),
             _ => panic!("neither > nor <: {line}"),
         }
     }
@@ -70,11 +59,11 @@ fn turns(text: &str) -> Vec<(&str, Vec<String>)> {
 }
 
 #[test]
-fn every_conversation_goes_as_it_is_written() {
+fn every_conversation_goes_as_written() {
     let mut count = 0;
     for name in page::all() {
         for block in page::blocks(&page::read(&name)).into_iter().filter(|block| block.text.starts_with("> ")) {
-            let mut agent = Agent::new(Board { nanoseconds: 1_795_441_277_000_000_000 });
+            let mut agent = Agent::new(Board);
             for (sent, due) in turns(&block.text) {
                 let mut bytes = bytes(sent);
                 bytes.push(b'\n');
@@ -83,7 +72,7 @@ fn every_conversation_goes_as_it_is_written() {
             }
         }
     }
-    assert!(count >= 25, "{count} questions were found");
+    assert!(count >= 25, "{count} > lines were found");
 }
 
 #[test]

@@ -7,13 +7,9 @@ use std::process::Command;
 
 use page::{Block, blocks, root};
 
-/// A file's name stands in front of its text: `` `src/main.rs`: ``.
+/// The line before a file's text is its name: `` `src/main.rs`: ``.
 fn file_name(block: &Block) -> Option<&str> {
     block.before.strip_prefix('`')?.strip_suffix("`:")
-}
-
-fn is_command(block: &Block) -> bool {
-    block.language == "sh"
 }
 
 #[test]
@@ -36,21 +32,21 @@ fn the_guide_leads_to_an_answered_ping() {
     std::fs::create_dir(&folder).unwrap();
     symlink(root().canonicalize().unwrap(), folder.join("guestwire")).unwrap();
     let guide = page::read("docs/porting.md");
-    // What runs in the background ends with the shell, whatever happens.
+    // Background jobs end with the shell, whatever happens.
     let mut script = String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
     let mut printed = None;
     for block in blocks(&guide) {
         if let Some(name) = file_name(&block) {
             script +=
                 &format!("mkdir -p \"$(dirname {name})\"\ncat > {name} <<'END OF FILE'\n{}END OF FILE\n", block.text);
-        } else if is_command(&block) {
+        } else if block.language == "sh" {
             script += &block.text;
         } else {
             printed = Some(block.text);
         }
     }
     let mut shell = Command::new("timeout");
-    // The package is not part of this workspace, and is built where it stands.
+    // The package is not part of this workspace, and builds in its own folder.
     shell.args(["600", "bash", "-c", &script]).current_dir(&folder).env_remove("CARGO_TARGET_DIR");
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG") || name == "CARGO_MANIFEST_DIR")
     {

@@ -1,4 +1,4 @@
-//! What the documentation refers to is there.
+//! Tests, files and code that the documentation refers to exist.
 
 mod page;
 
@@ -20,16 +20,13 @@ fn tests_that_are_named_exist() {
 
 /// `[text](docs/x.md#section)` leads to a file of the repository.
 #[test]
-fn links_lead_somewhere() {
+fn links_lead_to_files() {
     let mut count = 0;
     for name in page::all() {
-        let folder = page::root().join(&name);
+        let page = page::root().join(&name);
         for link in page::read(&name).split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
-            let (target, _) = link.0.split_once('#').unwrap_or((link.0, ""));
-            if target.is_empty() || target.contains("://") {
-                continue;
-            }
-            assert!(folder.parent().unwrap().join(target).exists(), "{name}: there is no {target}");
+            let target = link.0.split('#').next().unwrap_or_default();
+            assert!(target.contains("://") || page.with_file_name(target).exists(), "{name}: there is no {target}");
             count += 1;
         }
     }
@@ -44,6 +41,12 @@ fn no_code_has_hidden_lines() {
             assert!(!block.text.lines().any(|line| line.starts_with("# ")), "{name}, line {}", block.line);
         }
     }
+}
+
+/// The page shows a file of tests that `cargo test` runs.
+#[test]
+fn the_page_about_testing_quotes_a_test() {
+    assert!(page::read("docs/testing.md").contains(&page::read("tests/own_commands.rs")));
 }
 
 #[test]

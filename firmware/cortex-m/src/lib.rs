@@ -1,8 +1,9 @@
-//! A guest agent on a UART, which interrupts for what it receives and is polled for what it sends.
+//! A guest agent on a UART: interrupts receive, the main loop transmits.
 #![no_std]
 
 mod cmsdk;
 mod mcu;
+pub mod mps2;
 mod pl011;
 
 use core::cell::Cell;
@@ -15,29 +16,35 @@ use cortex_m_rt::exception;
 #[cfg(feature = "defmt")]
 use defmt_semihosting as _;
 use guest::Firmware;
-use guestwire::{Agent, agent::guest_info_size};
+use guestwire::agent::{AgentOver, Service, guest_info_size};
+use guestwire::{Agent, frame::Buffer};
 use heapless::spsc::{Producer, Queue};
 
 pub use cmsdk::Cmsdk;
-use mcu::Mcu;
+pub use mcu::{Mcu, halt, start_timer};
 pub use pl011::Pl011;
 
 pub trait Uart: Sync {
-    /// Switches the UART on, and its interrupt for what it receives.
+    /// Enables the UART and its receive interrupt.
     fn start(&self);
-    fn receive(&self) -> nb::Result<u8, Lost>;
+    fn receive(&self) -> nb::Result<u8, LineFault>;
     fn transmit(&self, byte: u8) -> nb::Result<(), Infallible>;
 }
 
-/// Bytes are missing here: there was no room for them, or the line was broken.
+/// What a UART reports instead of a byte.
 #[derive(Clone, Copy, Debug)]
-pub struct Lost;
+pub enum LineFault {
+    /// An overrun: bytes are missing here.
+    Lost,
+    /// A framing or parity error, or a break: this byte is wrong.
+    Corrupted,
+}
 
-/// What the interrupt handler works on.
+/// The interrupt handler's state.
 struct Inbox {
     uart: &'static dyn Uart,
-    queue: Producer<'static, Result<u8, Lost>>,
-    /// There was no room in the queue: what is next in it has to say so.
+    queue: Producer<'static, Result<u8, LineFault>>,
+    /// The queue was full: the next entry has to say so.
     lost: bool,
 }
 
@@ -50,41 +57,62 @@ unsafe fn DefaultHandler(_: i16) {
     loop {
         let received = match inbox.uart.receive() {
             Ok(byte) => Ok(byte),
-            Err(nb::Error::Other(lost)) => Err(lost),
+            Err(nb::Error::Other(fault)) => Err(fault),
             Err(nb::Error::WouldBlock) => break,
         };
-        inbox.lost = (inbox.lost && inbox.queue.enqueue(Err(Lost)).is_err()) || inbox.queue.enqueue(received).is_err();
+        inbox.lost = (inbox.lost && inbox.queue.enqueue(Err(LineFault::Lost)).is_err())
+            || inbox.queue.enqueue(received).is_err();
     }
     interrupt::free(|free| INBOX.borrow(free).set(Some(inbox)));
 }
 
-/// Serves the agent on a UART, which has this interrupt, and logs on another. A tick is one of the processor's clock.
+/// Serves the agent on `uart`, whose interrupt has this number, and logs to `log_uart`. A tick is one cycle of the
+/// processor's clock.
 pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uart, nanoseconds_per_tick: u64) -> ! {
     // Room for the longest request: QEMU's UARTs are faster than any line.
-    let Some(queue) = singleton!(: Queue<Result<u8, Lost>, 513> = Queue::new()) else { mcu::halt() };
+    let Some(queue) = singleton!(: Queue<Result<u8, LineFault>, 513> = Queue::new()) else { halt() };
     let (queue, mut received) = queue.split();
     interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue, lost: false })));
     let log = |text: &str| write_log(log_uart, text);
     log_uart.start();
     uart.start();
-    mcu::start(interrupt);
+    start_timer();
+    mcu::unmask(interrupt);
     let mut agent: Agent<_, 512, { guest_info_size::<Firmware<Mcu>>() }> =
         Agent::new(Firmware::new(Mcu { nanoseconds_per_tick }));
     log("the agent is ready\n");
     loop {
         let read = || received.dequeue().ok_or(nb::Error::WouldBlock)?.map_err(nb::Error::Other);
-        if let Err(Lost) = agent.read_from(read) {
-            log("bytes are missing\n");
-            agent.lost();
+        match agent.read_from(read) {
+            Ok(()) => {}
+            Err(LineFault::Lost) => {
+                log("bytes are missing\n");
+                agent.lost();
+            }
+            Err(LineFault::Corrupted) => {
+                log("a byte is corrupted\n");
+                agent.corrupted();
+            }
         }
         let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
-        // An interrupt ends the sleep even where it is not yet served, or one just before would be slept through.
+        // With interrupts masked, a pending one still ends the sleep, so none is missed between the test and `wfi`.
         interrupt::free(|_| {
             if agent.transmit().is_empty() && !received.ready() {
                 wfi();
             }
         });
     }
+}
+
+/// Serves an agent from a main loop without interrupts. QEMU's UART waits for the loop; on a board without a FIFO the loop
+/// has to be faster than the bytes.
+pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>, uart: &dyn Uart) {
+    match agent.read_from(|| uart.receive()) {
+        Ok(()) => {}
+        Err(LineFault::Lost) => agent.lost(),
+        Err(LineFault::Corrupted) => agent.corrupted(),
+    }
+    let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
 }
 
 #[cfg(not(feature = "defmt"))]
@@ -102,7 +130,7 @@ fn write_log(_: &dyn Uart, text: &str) {
 #[cfg(any(debug_assertions, feature = "defmt"))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    mcu::halt()
+    halt()
 }
 
 /// A release build links only if nothing can panic: there is no such function.

@@ -23,8 +23,8 @@ fn SysTick() {
     });
 }
 
-pub(crate) struct Mcu {
-    pub(crate) nanoseconds_per_tick: u64,
+pub struct Mcu {
+    pub nanoseconds_per_tick: u64,
 }
 
 impl Board for Mcu {
@@ -57,14 +57,14 @@ impl Board for Mcu {
     }
 }
 
-pub(crate) fn halt() -> ! {
+pub fn halt() -> ! {
     loop {
         wfi();
     }
 }
 
-/// Starts the timer, and lets the UART interrupt.
-pub(crate) fn start(interrupt: u16) {
+/// Starts the timer.
+pub fn start_timer() {
     if let Some(Peripherals { SYST: mut timer, .. }) = Peripherals::take() {
         timer.set_clock_source(SystClkSource::Core);
         timer.set_reload(RELOAD);
@@ -72,6 +72,10 @@ pub(crate) fn start(interrupt: u16) {
         timer.enable_interrupt();
         timer.enable_counter();
     }
+}
+
+/// Lets the UART interrupt.
+pub(crate) fn unmask(interrupt: u16) {
     // SAFETY: nothing relies on this interrupt being masked.
     unsafe { NVIC::unmask(Interrupt(interrupt)) }
 }

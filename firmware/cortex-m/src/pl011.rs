@@ -4,7 +4,7 @@ use core::convert::Infallible;
 
 use registers::Registers;
 
-use crate::{Lost, Uart};
+use crate::{LineFault, Uart};
 
 const FLAGS: usize = 0x18;
 const LINE_CONTROL: usize = 0x2C;
@@ -17,8 +17,9 @@ const TRANSMIT_FULL: u32 = 1 << 5;
 const EIGHT_BITS_NO_FIFO: u32 = 0b11 << 5;
 const ENABLE: u32 = 1 << 0 | 1 << 8 | 1 << 9; // the UART, transmit, receive
 const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6; // a byte, and a byte that has waited
-/// Beside a byte: its framing or parity was wrong, it is a break, or bytes before it found no room.
-const BROKEN: u32 = 0xF00;
+// Beside a byte in the data register.
+const CORRUPTED: u32 = 0b111 << 8; // a framing error, a parity error, a break
+const OVERRUN: u32 = 1 << 11; // bytes are missing here
 
 pub struct Pl011(pub Registers);
 
@@ -29,13 +30,17 @@ impl Uart for Pl011 {
         self.0.write(CONTROL, ENABLE);
     }
 
-    fn receive(&self) -> nb::Result<u8, Lost> {
+    fn receive(&self) -> nb::Result<u8, LineFault> {
         self.0.write(INTERRUPT_CLEAR, RECEIVE_INTERRUPTS);
         if self.0.read(FLAGS) & RECEIVE_EMPTY != 0 {
             return Err(nb::Error::WouldBlock);
         }
         let received = self.0.read(0);
-        if received & BROKEN != 0 { Err(nb::Error::Other(Lost)) } else { Ok(received as u8) }
+        match received {
+            _ if received & OVERRUN != 0 => Err(nb::Error::Other(LineFault::Lost)),
+            _ if received & CORRUPTED != 0 => Err(nb::Error::Other(LineFault::Corrupted)),
+            _ => Ok(received as u8),
+        }
     }
 
     fn transmit(&self, byte: u8) -> nb::Result<(), Infallible> {

@@ -6,9 +6,9 @@ use guestwire::{
     message::{ArgumentError, Arguments},
 };
 
-/// What the commands need of the hardware.
+/// What the commands need from the hardware.
 pub trait Board {
-    /// As `uname -m` would say.
+    /// The output of `uname -m`.
     const MACHINE: &'static str;
 
     /// Nanoseconds since the board started.
@@ -23,7 +23,7 @@ pub trait Board {
     fn shut_down(&mut self, how: Shutdown) -> !;
 }
 
-/// What `guest-shutdown` asks for.
+/// The mode of `guest-shutdown`.
 #[derive(Clone, Copy)]
 pub enum Shutdown {
     Halt,
@@ -31,7 +31,7 @@ pub enum Shutdown {
     Reboot,
 }
 
-/// A board and what is to be known of it, for an agent to serve.
+/// A board and its state, for an agent to serve.
 pub struct Firmware<B> {
     board: B,
     /// Nanoseconds since 1970 when the board started.
@@ -110,19 +110,19 @@ impl<B: Board + 'static> Guest for Firmware<B> {
     }
 }
 
-/// The list of what a board does not have.
+/// An empty list.
 fn nothing<B>(_: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     call.respond()?.array(|_| Ok(()))
 }
 
-/// There is no file system to freeze, but a client that freezes finds the agent frozen until it thaws.
+/// There is no file system to freeze, but after a freeze the agent counts as frozen until it is thawed.
 fn freeze<B>(guest: &mut Firmware<B>, call: Call<'_>, frozen: bool) -> CommandResult {
     let response = call.respond()?;
     guest.frozen = frozen;
     response.integer(0)
 }
 
-/// Without a time, the real-time clock's is taken.
+/// Without a time, it uses the real-time clock.
 fn set_time<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     let time = call.arguments.optional_integer("time")?;
     let response = call.respond()?;
@@ -150,7 +150,7 @@ fn shutdown<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult 
     guest.board.shut_down(how)
 }
 
-/// Returns how many were done as asked, as the reference agent does: an error only if that is none.
+/// Returns how many were done, as the reference agent does: an error only if none was.
 fn set_vcpus<B>(_: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
     let vcpus = call.arguments.array("vcpus")?.map(|vcpu| vcpu.object(Vcpu::read));
     vcpus.clone().try_for_each(|vcpu| vcpu.map(drop))?;

@@ -1,4 +1,4 @@
-//! What every board's agent does.
+//! Tests forevery board's agent.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::{Guest, Line, SENTINEL, client, succeeds};
 pub const PING: &str = r#"{"execute":"guest-ping"}"#;
 pub const PONG: &str = r#"{"return": {}}"#;
 
-/// Asks everything that leaves the guest as it is.
+/// Sends every command that does not change the guest.
 #[track_caller]
 pub fn answers_all_commands(line: &mut Line, machine: &str) {
     let mut answers = |request: &str, response: &str| assert_eq!(line.ask(request), response, "{request}");

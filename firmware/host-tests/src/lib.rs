@@ -1,4 +1,4 @@
-//! Guests for the tests: built by cargo, booted in a temporary folder of their own, ended with the test.
+//! Guests for the tests: built by cargo, booted in a separate temporary folder, ended with the test.
 
 pub mod healthy;
 
@@ -10,17 +10,17 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long anything may take.
+/// The time limit foreverything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The byte 0xFF, where it is made a character: the one for what is none.
+/// How the byte 0xFF shows in text: as the replacement character.
 pub const SENTINEL: char = '\u{FFFD}';
 
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command, which must succeed.
 #[track_caller]
 pub fn succeeds(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -44,7 +44,7 @@ pub fn client() -> PathBuf {
     root.join("target/debug/examples/client")
 }
 
-/// A temporary folder, gone with the value.
+/// A temporary folder, removed on drop.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -75,7 +75,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Boots, and waits until the log says so.
+    /// Boots, and waits for the log message.
     pub fn boot(board: &str, elf: &Path, qemu_options: &str) -> Self {
         let guest = Self::start(board, elf, qemu_options);
         guest.wait_for_log("the agent is ready", 1);
@@ -103,7 +103,7 @@ impl Guest {
         Self { child, folder }
     }
 
-    /// Has QEMU do something.
+    /// Sends QEMU a QMP command.
     #[track_caller]
     pub fn qmp(&self, command: &str) {
         let mut monitor = Line::connect(&self.folder.path("qmp"));
@@ -139,7 +139,7 @@ impl Guest {
         Line::connect(&self.socket())
     }
 
-    /// Waits for QEMU to end, and says whether it ended well.
+    /// Waits for QEMU to end, and returns whether it succeeded.
     #[track_caller]
     pub fn ends_well(&mut self) -> bool {
         let started = Instant::now();
@@ -159,7 +159,7 @@ impl Drop for Guest {
     }
 }
 
-/// Ends what runs under `timeout`, which hands the signal on.
+/// Ends a program that runs under `timeout`, which forwards the signal.
 pub fn terminate(child: &mut Child) {
     if let (Ok(None), Some(pid)) = (child.try_wait(), rustix::process::Pid::from_raw(child.id() as i32)) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -173,7 +173,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Connects, as soon as somebody listens.
+    /// Connects as soon as QEMU listens.
     pub fn connect(socket: &Path) -> Self {
         let started = Instant::now();
         let stream = loop {

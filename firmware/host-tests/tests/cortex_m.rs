@@ -1,4 +1,4 @@
-//! The boards with a UART: no event says that a client has come or gone, and bytes can be lost.
+//! The boards with a UART: nothing reports that a client connects or disconnects, and bytes can be lost.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -39,7 +39,7 @@ fn is_healthy(machine: &str) {
 
     survives_dead_clients(&guest);
     if machine == "mps2-an385" {
-        loses_bytes_and_regains_step(&guest); // QEMU's PL011 waits for the host instead, and the whole machine with it.
+        loses_bytes_and_regains_step(&guest); // QEMU's PL011 loses none: it stops the machine until the host reads.
     }
 
     let mut line = guest.connect();
@@ -50,7 +50,7 @@ fn is_healthy(machine: &str) {
     assert!(guest.ends_well());
 }
 
-/// A client that sends and does not read: the responses have nowhere to go, and in the end the requests neither.
+/// A client sends and does not read. First the responses fill their buffers, then the requests.
 fn loses_bytes_and_regains_step(guest: &Guest) {
     let mut deaf = guest.connect();
     for _ in 0..2000 {
@@ -58,29 +58,29 @@ fn loses_bytes_and_regains_step(guest: &Guest) {
     }
     std::thread::sleep(Duration::from_millis(500));
     drop(deaf);
-    // Its first try may find no room either.
+    // Its first try may be lost too.
     next_client_is_in_step(guest, 3);
     guest.wait_for_log("bytes are missing", 1);
 }
 
-/// A break in mid-request: the request is answered with an error, its rest is not run.
+/// A break in mid-request: the agent answers with an error and drops the rest of the request.
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
-fn a_break_is_a_lost_request() {
+fn a_break_in_mid_request_is_a_corrupted_byte() {
     let guest = boot("lm3s6965evb");
     let mut line = guest.connect();
     line.send(br#"{"execute":"guest-set-time","argu"#);
     sends_a_break(&guest);
-    let lost = line.receive();
-    assert_eq!(lost, r#"{"error": {"class": "GenericError", "desc": "JSON parse error, bytes were lost"}}"#);
-    guest.wait_for_log("bytes are missing", 1);
+    let error = line.receive();
+    assert_eq!(error, r#"{"error": {"class": "GenericError", "desc": "JSON parse error, invalid syntax"}}"#);
+    guest.wait_for_log("a byte is corrupted", 1);
     line.send(br#"ments":{"time":1}}"#);
     line.send(b"\xFF{\"execute\":\"guest-ping\"}");
     assert_eq!(line.receive(), PONG);
 }
 
 fn sends_a_break(guest: &Guest) {
-    // QEMU's monitor is another line: it may overtake the bytes before it.
+    // QEMU's monitor is another connection: the break may overtake the bytes.
     std::thread::sleep(Duration::from_millis(500));
     guest.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
 }
@@ -108,8 +108,8 @@ fn defmt_shows_a_lost_and_regained_step() {
     let due = [
         "INFO  the agent is ready",
         "TRACE guest-ping",
-        "INFO  bytes are missing",
-        "WARN  Lost after 33 bytes", // of `{"execute":"guest-set-time","argu`
+        "INFO  a byte is corrupted",
+        "WARN  Syntax after 33 bytes", // of `{"execute":"guest-set-time","argu`
         "TRACE guest-sync-delimited",
         "TRACE guest-shutdown",
     ];

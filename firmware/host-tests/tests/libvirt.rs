@@ -1,4 +1,4 @@
-//! Unmodified libvirt takes `virt-aarch64` for a guest with a healthy agent.
+//! Unmodified libvirt finds a healthy agent in `virt-aarch64`.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Output, Stdio};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use host_tests::{Folder, build, terminate};
 
-/// The first start of a libvirt looks at every QEMU there is.
+/// At its first start libvirt probes every installed QEMU.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The account that libvirt runs under when the test runs as root: nobody's.
+/// The account for libvirt when the test runs as root: `nobody`.
 const NOBODY: u32 = 65534;
 
 #[test]
@@ -82,8 +82,8 @@ fn freeze(libvirt: &Libvirt) {
     }
 }
 
-/// Somebody ends `virsh`, at any moment and while it waits for an answer that does not come (a response is never
-/// answered). The next command works.
+/// `virsh` is killed at any moment, even while it waits for an answer that never arrives (a response is never answered).
+/// The next command works.
 fn killed_in_mid_command(libvirt: &Libvirt) {
     for milliseconds in 0..20 {
         let mut virsh = libvirt.virsh("guestinfo guestwire").stdout(Stdio::null()).spawn().unwrap();
@@ -109,8 +109,8 @@ fn power(libvirt: &Libvirt) {
     assert_eq!(ready(), 2);
     libvirt.says("domstate guestwire", "running\n\n");
 
-    // Of two of libvirt's threads one hears that the guest has shut down, the other that the agent's socket has ended. Now
-    // and then the second is first, and then virsh fails although all is well.
+    // One thread of libvirt notices that the guest has shut down, another that the agent's socket has closed. If the second
+    // is first, virsh fails although all is well.
     let shut_down = (0..3).any(|_| {
         let output = libvirt.run("shutdown guestwire --mode agent");
         let said = String::from_utf8_lossy(&output.stderr);
@@ -123,7 +123,7 @@ fn power(libvirt: &Libvirt) {
     assert!(shut_down);
 }
 
-/// A libvirt of its own: neither systemd nor the machine's libvirt has to do with it.
+/// A separate libvirt, independent of systemd and the machine's libvirt.
 struct Libvirt {
     daemon: Child,
     folder: Folder,
@@ -156,7 +156,7 @@ impl Libvirt {
         libvirt
     }
 
-    /// With a home of its own, and not as root.
+    /// With a separate home, and not as root.
     fn command(program: &str, folder: &Folder, root: bool) -> Command {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=10", "600"]);
@@ -170,7 +170,7 @@ impl Libvirt {
         command
     }
 
-    /// `arguments` are parted at spaces.
+    /// `arguments` are split at spaces.
     fn virsh(&self, arguments: &str) -> Command {
         let mut command = Self::command("virsh", &self.folder, self.root);
         command.args(["-c", "qemu:///session"]).args(arguments.split(' '));

@@ -1,4 +1,4 @@
-//! The tests that run on the targets themselves, and that a failure there is one here.
+//! Runs the tests on the targets, and checks that a failure there is reported here.
 
 use std::process::{Command, Output};
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use host_tests::healthy::{PING, PONG, answers_all_commands, next_client_is_in_step, survives_dead_clients};
 use host_tests::{Guest, Line, SENTINEL, build};
 
-/// What `-device virtserialport` sits on.
+/// The bus of `-device virtserialport`.
 const OLD: &str = "-global virtio-mmio.force-legacy=true";
 const NEW: &str = "-global virtio-mmio.force-legacy=false";
 
@@ -65,7 +65,7 @@ fn shuts_down_and_reboots(mut guest: Guest) {
     assert!(guest.ends_well());
 }
 
-/// The host's time at first, then what it is set to.
+/// The host's time at first, then the time that was set.
 fn keeps_time(line: &mut Line) {
     let host = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i64;
     let guest = time(line);
@@ -86,7 +86,7 @@ fn time(line: &mut Line) -> i64 {
     said.strip_prefix(r#"{"return": "#).unwrap().strip_suffix('}').unwrap().parse().unwrap()
 }
 
-/// Requests back to back in chunks of any size, each response right.
+/// Requests back to back, in chunks of any size: each response is right.
 fn answers_back_to_back(guest: &Guest, count: usize) {
     let mut line = guest.connect();
     let mut random = fastrand::Rng::with_seed(1);
@@ -136,8 +136,8 @@ fn answers_back_to_back(guest: &Guest, count: usize) {
     sender.join().unwrap();
 }
 
-/// A client that sends and does not read fills every buffer on the way. The next one is served, and that more often than
-/// the driver has buffers to send: QEMU does not hand back the one that it was in the middle of.
+/// A client that sends and does not read fills every buffer on the way. The next one is served, more often than the
+/// driver has transmit buffers: QEMU does not return the buffer that it had partly written.
 fn survives_clients_that_do_not_read(guest: &Guest) {
     for _ in 0..6 {
         let deaf = guest.connect().stream();

@@ -1,4 +1,4 @@
-//! Builds the probes, counts, and writes docs/sizes.md; or compares with what it says.
+//! Measures the crate, and writes docs/sizes.md or compares with it.
 
 mod figures;
 mod report;
@@ -13,13 +13,13 @@ const HELP: &str = "\
 Measures the crate on the processors that firmware runs on, and writes the
 figures to docs/sizes.md.
 
-Usage: measure            measures and writes
-       measure --check    measures, and compares with what was written
+Usage: measure            measure and write
+       measure --check    measure, and compare with the written figures
 
   -h, --help              this text
 
-Exit status: 0 done, 1 a figure is more than 3 % over the one written or over
-its budget, 2 a bad call or something failed.
+Exit status: 0 success, 1 a figure is more than 3 % over the written one or over
+its budget, 2 wrong usage or another failure.
 
 Needs qemu-system-arm (Debian: apt install qemu-system-arm) and these targets:
   rustup target add thumbv6m-none-eabi thumbv7m-none-eabi \\
@@ -84,6 +84,6 @@ fn check() -> Result<ExitCode, Failure> {
         println!("no figure is more than 3 % over the one in docs/sizes.md");
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("measure: if this is wanted, run `cargo run -p measure` and commit docs/sizes.md with the reason.");
+    eprintln!("measure: if this is intended, run `cargo run -p measure` and commit docs/sizes.md with the reason.");
     Ok(ExitCode::FAILURE)
 }

@@ -1,4 +1,4 @@
-//! docs/sizes.md: tables of figures, written and read.
+//! Writes and reads the tables of docs/sizes.md.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,7 +10,8 @@ use crate::figures::Failure;
 const BUDGETS: &[(&str, &str, &str, f64)] = &[
     ("Flash, bytes", "decoder: push, poll", "thumbv7em", 2304.0),
     ("Flash, bytes", "decoder: push, poll, push_slice", "thumbv7em", 3584.0),
-    ("Flash, bytes", "agent: its own four commands, and three", "thumbv7em", 7520.0),
+    ("Flash, bytes", "agent: built-in commands and three more", "thumbv7em", 7520.0),
+    ("Flash, bytes", "the same, over lent buffers, the table at run time", "thumbv7em", 8288.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "thumbv6m", 32.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "thumbv7em", 32.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "riscv32imac", 32.0),
@@ -65,7 +66,7 @@ impl Report {
         self.figures().find(|figure| (figure.0, figure.1, figure.2) == (title, row, column)).map(|figure| figure.3)
     }
 
-    /// What is more than 3 % over the written figure or over its budget, in words.
+    /// A complaint about each figure that is more than 3 % over the written one, or over its budget.
     pub fn compare(&self, written: &Self) -> Vec<String> {
         let mut complaints = Vec::new();
         for (title, row, column, value) in self.figures() {
@@ -78,7 +79,7 @@ impl Report {
         }
         for (title, row, column, limit) in BUDGETS {
             match self.figure(title, row, column) {
-                None => complaints.push(format!("{title}: {row}: {column}: has a budget, and was not measured")),
+                None => complaints.push(format!("{title}: {row}: {column}: has a budget, but was not measured")),
                 Some(value) if value > *limit => {
                     complaints.push(format!("{title}: {row}: {column}: {value}, the budget is {limit}"))
                 }
@@ -147,12 +148,11 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo run -p measure` in `firmware/`; CI fails when a figure grows by more than 3 %.
 
-Flash is what a program with it takes more than one without (`.text` and `.rodata`), with opt-level \"z\", LTO and one
-codegen unit. Each program links only if nothing in it can panic, and there is no allocator. One of them calls every
-public function but these: `Debug` and `Display`; async functions, whose futures panic when they are polled after their
-end; and serde with `f32` and `f64`, which `core` reads and prints. Instructions and stack were counted on a Cortex-M3
-(mps2-an385) in QEMU, where they do not depend on the host; the worst push is the most that a single byte took, of the
-inputs and of broken ones.
+Flash is `.text` and `.rodata` of a program that uses guestwire, less those of an empty one, with opt-level \"z\", LTO and
+one codegen unit. Each program links only if nothing in it can panic, except the one that says so, and there is no allocator. One of them calls every
+public function except `Debug` and `Display`, async functions (a future panics when it is polled after its end), and serde
+with `f32` and `f64` (`core` reads and prints them). Instructions and stack are counted on a Cortex-M3 (mps2-an385) in
+QEMU, independent of the host. The worst push is the most instructions that one byte took, in valid and broken input.
 ";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the programs of this crate share: start-up, and an exit status for QEMU.
+//! Shared by the programs of this crate: start-up, and an exit status for QEMU.
 #![no_std]
 
 #[cfg(target_arch = "arm")]
@@ -12,7 +12,7 @@ use semihosting::{eprintln, process};
 #[cfg(target_arch = "arm")]
 pub use stack::deepest_push;
 
-// Linked for its critical section.
+// For its critical section.
 #[cfg(target_arch = "arm")]
 use cortex_m as _;
 
@@ -21,6 +21,14 @@ fn panic(panic: &core::panic::PanicInfo<'_>) -> ! {
     eprintln!("{panic}");
     process::exit(101)
 }
+
+/// For `guest-exec`, each with a response of another kind.
+pub const EXEC_REQUESTS: &[&[u8]] = &[
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/\\u00e9\",\"arg\":[\"-c\",\"ls\"],\"capture-output\":true}}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",7]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"x\":[]},\"id\":1}",
+    b"{\"execute\":\"guest-exec\",\"arguments\":{\"env\":[\"A=b\"]}}",
+];
 
 /// Pseudo-random numbers, the same ones each time (xorshift32).
 pub struct Random(u32);

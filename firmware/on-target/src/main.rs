@@ -1,4 +1,4 @@
-//! The crate's promises, on the processors that it is for: 32 bits, no alignment to rely on, no atomics (Cortex-M0).
+//! Tests of the crate on its target processors: 32 bits, no unaligned access, no atomics (Cortex-M0).
 //!
 //!     cargo run --release --target thumbv6m-none-eabi             Cortex-M0 (microbit)
 //!     cargo run --release --target thumbv7m-none-eabi             Cortex-M3 (mps2-an385)
@@ -38,7 +38,7 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Has a clock that stands.
+/// Its clock does not advance.
 struct Board(i64);
 
 impl Guest for Board {
@@ -76,7 +76,7 @@ fn say(said: &mut Said, bytes: &[u8]) {
     said.extend_from_slice(bytes).expect("tests say no more than fits");
 }
 
-/// What a new agent answers to these bytes, in a slice or one by one.
+/// A new agent's answers to these bytes, in one slice or byte by byte.
 fn answer(bytes: &[u8]) -> Said {
     let (mut said, mut pushed) = (Said::new(), Said::new());
     tell(&mut agent(), bytes, &mut said);
@@ -141,7 +141,7 @@ fn responses() {
     refuses(&long, "JSON token size limit exceeded");
 }
 
-/// As README.md has it: of an even N one byte is there to align.
+/// The sizes in README.md. With an even N, one byte is padding.
 fn sizes() {
     assert_eq!(size_of::<Decoder<64>>(), 64 + 16);
     assert_eq!(size_of::<Decoder<1000>>(), 1000 + 16);
@@ -205,7 +205,7 @@ fn chunks() {
     assert_eq!(said, due, "polled");
 }
 
-/// `answer` finds that both ways lead to the same.
+/// `answer` compares both ways.
 fn every_byte() {
     let request = *br#"{"execute":"guest-ping","id":[1.5e0,true,"\u00e9"]}"#;
     for place in 0..request.len() {

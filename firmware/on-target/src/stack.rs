@@ -1,4 +1,4 @@
-//! How deep the stack goes.
+//! Measures the depth of the stack.
 
 use core::hint::black_box;
 
@@ -21,7 +21,7 @@ pub fn deepest_push<G: Guest>(guest: G, requests: &[&[u8]]) -> u32 {
     deepest
 }
 
-/// Paints the stack, calls, and looks how far down the paint is gone.
+/// Paints the stack, calls, and checks how far down the paint is overwritten.
 #[inline(never)]
 fn stack_of(call: impl FnOnce()) -> u32 {
     let bottom = msp::read() - DEPTH;

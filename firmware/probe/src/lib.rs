@@ -1,8 +1,11 @@
-//! A port for the probes, and the proof that they cannot panic: they would not link.
+//! A port for the probes. Without the feature `may-panic` the panic handler does not link, so that no probe can panic.
 #![no_std]
 
 use core::convert::Infallible;
 use core::panic::PanicInfo;
+
+use guestwire::agent::{AgentOver, Service};
+use guestwire::frame::Buffer;
 
 /// Registers of a UART that does not exist: received, transmitted, and which of the two is ready.
 static mut UART: [u8; 3] = [0; 3];
@@ -28,6 +31,21 @@ pub fn write(byte: u8) -> nb::Result<(), Infallible> {
     Ok(())
 }
 
+/// What a program with an agent does.
+pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>) -> ! {
+    loop {
+        let _ = agent.read_from(read);
+        let _ = agent.write_to(write);
+    }
+}
+
+#[cfg(feature = "may-panic")]
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[cfg(not(feature = "may-panic"))]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     unsafe extern "C" {
@@ -37,7 +55,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     panic_is_reachable()
 }
 
-/// A program with a static, and what it does with it. `firmware/measure` finds the static's size by its name.
+/// A program with a static, and what it does with it. `firmware/measure` looks up the static's size by name.
 #[macro_export]
 macro_rules! program {
     (static $NAME:ident: $type:ty = $value:expr; |$it:ident| $run:expr) => {
@@ -54,16 +72,13 @@ macro_rules! program {
     };
 }
 
-/// A program that is nothing but an agent. `firmware/measure` knows the sizes of its buffers.
+/// A program that only runs an agent. `firmware/measure` knows the sizes of its buffers.
 #[macro_export]
 macro_rules! agent {
     ($Board:ident $state:tt) => {
         $crate::program! {
             static AGENT: guestwire::Agent<$Board, 256, 640> = guestwire::Agent::new($Board $state);
-            |agent| loop {
-                let _ = agent.read_from($crate::read);
-                let _ = agent.write_to($crate::write);
-            }
+            |agent| $crate::poll(agent)
         }
     };
 }

@@ -11,7 +11,7 @@ use virt::{Machine, halt};
 
 // SAFETY: the machine's interrupt controller, which nothing else uses.
 const GIC_DISTRIBUTOR: Registers = unsafe { Registers::at(0x0800_0000) };
-// SAFETY: the part of it that belongs to the only processor.
+// SAFETY: the interrupt controller's interface of the only processor, which nothing else uses.
 const GIC_CPU: Registers = unsafe { Registers::at(0x0801_0000) };
 // SAFETY: the machine's PL011, which nothing else uses.
 const UART: Registers = unsafe { Registers::at(0x0900_0000) };
@@ -84,7 +84,7 @@ impl Board for Aarch64 {
 
 /// PSCI's SYSTEM_OFF or SYSTEM_RESET.
 fn power(function: u64) {
-    // SAFETY: neither comes back. If QEMU has no PSCI, the call is undefined and the machine stops there.
+    // SAFETY: neither returns. If QEMU has no PSCI, the call is undefined and the machine stops there.
     unsafe { asm!("hvc #0", in("x0") function) }
 }
 

@@ -9,7 +9,7 @@ use guest::{Board, Shutdown};
 use registers::Registers;
 use virt::{Machine, halt};
 
-// SAFETY: the machine's device that ends it, which nothing else uses.
+// SAFETY: the device that ends the machine, which nothing else uses.
 const TEST: Registers = unsafe { Registers::at(0x0010_0000) };
 // SAFETY: the machine's clock, which nothing else uses. It counts nanoseconds since 1970, in two halves.
 const CLOCK: Registers = unsafe { Registers::at(0x0010_1000) };

@@ -1,17 +1,16 @@
-//! A guest agent on one of QEMU's `virt` machines, without an operating system: on a virtio-serial port, as libvirt
-//! gives it to a guest.
+//! A guest agent on QEMU's `virt` machines, without an operating system, on a virtio-serial port as libvirt provides it.
 #![no_std]
 
 use guest::{Board, Firmware};
 use guestwire::Agent;
 use virtio_serial::{Memory, Port, PortEvent};
 
-/// What one `virt` machine has of its own.
+/// What differs between `virt` machines.
 pub trait Machine: Board + 'static {
     /// The addresses of the virtio-mmio slots.
     fn virtio_slots() -> impl Iterator<Item = usize>;
 
-    /// Lets the device in this virtio slot end a [`wait_for_interrupt`](Self::wait_for_interrupt). There is no
+    /// Lets an interrupt of this virtio slot end a [`wait_for_interrupt`](Self::wait_for_interrupt). There is no
     /// interrupt handler: interrupts stay masked, as they are at start-up.
     fn enable_interrupt(slot: usize);
 
@@ -24,7 +23,7 @@ pub trait Machine: Board + 'static {
 /// Serves the agent.
 ///
 /// # Safety
-/// Start-up code calls it, once. The machine's virtio slots are where it says. Devices see memory at the addresses that
+/// Start-up code calls this once. The machine's virtio slots are at the addresses that it returns. Devices see memory at the addresses that
 /// the processor sees, and there is no cache between them.
 pub unsafe fn serve<M: Machine>(machine: M) -> ! {
     static mut MEMORY: Memory = Memory::new();
@@ -38,7 +37,6 @@ pub unsafe fn serve<M: Machine>(machine: M) -> ! {
         halt::<M>();
     };
     M::enable_interrupt(port.slot());
-    // It compiles only if the response to guest-info fits.
     let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(machine));
     M::log("the agent is ready\n");
     loop {
@@ -50,7 +48,7 @@ pub unsafe fn serve<M: Machine>(machine: M) -> ! {
             });
             agent.reset();
         }
-        // The agent takes no more while a response has to go first. What is left is offered again.
+        // The agent takes no more while a response waits to be sent. The rest is offered again.
         let taken = agent.push_slice(port.received());
         port.consumed(taken);
         let sent = port.send(agent.transmit());

@@ -1,5 +1,5 @@
-//! A driver for one named port of a virtio-serial device on virtio-mmio, old ("legacy") or new: four queues of static
-//! memory, nothing allocated, nothing waited for.
+//! A driver for one named port of a virtio-serial device on virtio-mmio, legacy or modern: four queues in static memory,
+//! no allocation, no blocking.
 //!
 //! The port is the device's first, port 1. (Port 0 is for consoles.)
 #![no_std]
@@ -10,15 +10,14 @@ mod transport;
 use queue::{Buffer, Direction, Queue, Shared};
 use transport::Transport;
 
-/// The port's number on its device, and of its queues: two for each port, those of port 0 first, then the two of control
-/// messages.
+/// The numbers of the port and its queues: each port has two, those of port 0 first, then those for control messages.
 const PORT: u32 = 1;
 const CONTROL_RECEIVE: u32 = 2;
 const CONTROL_TRANSMIT: u32 = 3;
 const RECEIVE: u32 = 4;
 const TRANSMIT: u32 = 5;
 
-/// What control messages say: the name of the event, as the specification numbers it.
+/// Events in control messages, as numbered by the specification.
 mod event {
     pub(super) const DEVICE_READY: u16 = 0;
     pub(super) const PORT_ADD: u16 = 1;
@@ -27,9 +26,9 @@ mod event {
     pub(super) const PORT_NAME: u16 = 7;
 }
 
-/// What the driver shares with the device, to be a static.
+/// The memory that the driver shares with the device. Make it a static.
 ///
-/// The host's control messages are of eight bytes, and a name of up to 31 with a NUL behind it.
+/// The host's control messages have eight bytes, and a name of up to 31 with a NUL after it.
 pub struct Memory {
     control_receive: Shared<16, 40>,
     control_transmit: Shared<4, 8>,
@@ -56,9 +55,9 @@ pub enum PortEvent {
     Closed,
 }
 
-/// A port that is open at the guest's end.
+/// A port, open at the guest's end.
 ///
-/// To be polled: [`event`](Self::event) first, until it gives none, then the bytes.
+/// Poll [`event`](Self::event) until it returns `None`, then read the bytes.
 pub struct Port {
     transport: Transport,
     name: &'static str,
@@ -66,16 +65,16 @@ pub struct Port {
     control_transmit: Queue<4, 8>,
     receive: Queue<4, 256>,
     transmit: Queue<4, 256>,
-    /// The buffer being read, and how many of its bytes have been.
+    /// The buffer being read, and how many of its bytes have been consumed.
     reading: Option<(Buffer, usize)>,
-    /// The count of buffers received when last no event was pending. Only those may be read: what comes later may be
-    /// another client's, and the event that says so still unseen.
+    /// The count of buffers received when last no event was pending. Only those may be read: later ones may be another
+    /// client's, whose event has not been seen yet.
     readable: u16,
     host_closed: bool,
 }
 
 impl Port {
-    /// Takes the first of these virtio-mmio slots that holds a device with ports, and asks for the port of this name.
+    /// Uses the first of these virtio-mmio slots that holds a device with ports, and waits for the port of this name.
     ///
     /// # Safety
     /// Each is the address of a virtio-mmio slot that nothing else uses. The device sees memory at the addresses that
@@ -111,13 +110,13 @@ impl Port {
         self.transport.base()
     }
 
-    /// To be called before the port is polled: an interrupt after that says that there is more to poll.
+    /// Call this before you poll the port: an interrupt after that means that there is more to poll.
     pub fn acknowledge_interrupt(&mut self) {
         self.transport.acknowledge_interrupt();
     }
 
-    /// What happened at the host's end. What was received before [`PortEvent::Closed`], and until
-    /// [`PortEvent::Opened`], is dropped: nobody waits for an answer.
+    /// The next event at the host's end. Bytes received before [`PortEvent::Closed`], and until [`PortEvent::Opened`], are
+    /// dropped: no client waits for an answer.
     pub fn event(&mut self) -> Option<PortEvent> {
         let received = self.receive.device_index();
         while let Some(buffer) = self.control_receive.take() {
@@ -137,7 +136,7 @@ impl Port {
                 }
                 (event::PORT_OPEN, _) => {
                     self.host_closed = false;
-                    // QEMU (7.2) does not hand back what it was in the middle of when the host closed.
+                    // QEMU (7.2) does not return a buffer that it had partly written when the host closed.
                     self.transmit.forget();
                     return Some(PortEvent::Opened);
                 }
@@ -151,14 +150,14 @@ impl Port {
         None
     }
 
-    /// Bytes from the host, or none. They are given again until they are [`consumed`](Self::consumed).
+    /// Bytes from the host, or none. It returns the same bytes until they are [`consumed`](Self::consumed).
     pub fn received(&mut self) -> &[u8] {
         let Some((buffer, consumed)) = self.reading.or_else(|| Some((self.next()?, 0))) else { return &[] };
         self.reading = Some((buffer, consumed));
         self.receive.bytes(buffer).get(consumed..buffer.length).unwrap_or_default()
     }
 
-    /// The first `count` bytes of [`received`](Self::received) are not needed any more.
+    /// Drops the first `count` bytes of [`received`](Self::received).
     pub fn consumed(&mut self, count: usize) {
         if let Some((buffer, consumed)) = &mut self.reading {
             *consumed = consumed.saturating_add(count);
@@ -169,9 +168,7 @@ impl Port {
         }
     }
 
-    /// Sends as many of the bytes as there is room for, and returns how many those are.
-    ///
-    /// There may be room for none while the host does not read.
+    /// Sends as many bytes as there is room for, and returns how many. While the host does not read, that may be 0.
     pub fn send(&mut self, mut bytes: &[u8]) -> usize {
         let mut sent = 0;
         while !bytes.is_empty() {
@@ -209,7 +206,7 @@ impl Port {
     }
 
     fn tell(&mut self, id: u32, event: u16, value: u16) {
-        // The device hands a message back at once: there is always room.
+        // The device returns a message at once, so there is always room.
         let Some(buffer) = self.control_transmit.free() else { return };
         let [id0, id1, id2, id3] = id.to_le_bytes();
         let ([event0, event1], [value0, value1]) = (event.to_le_bytes(), value.to_le_bytes());

@@ -1,11 +1,11 @@
-//! One virtqueue, with a buffer of its own for each descriptor (virtio 1.1, section 2.6).
+//! One virtqueue, with one buffer for each descriptor (virtio 1.1, section 2.6).
 
 use core::ptr::NonNull;
 use core::sync::atomic::{Ordering, fence};
 
 use crate::transport::Transport;
 
-/// What driver and device share: `N` descriptors, a power of two up to 32, and as many buffers of `B` bytes.
+/// Shared by driver and device: `N` descriptors, a power of two up to 32, and as many buffers of `B` bytes.
 #[repr(C, align(64))]
 pub(crate) struct Shared<const N: usize, const B: usize> {
     descriptors: [Descriptor; N],
@@ -23,7 +23,7 @@ struct Descriptor {
     next: u16,
 }
 
-/// Descriptors that the driver hands to the device.
+/// Descriptors that the driver gives to the device.
 #[repr(C)]
 struct Available<const N: usize> {
     flags: u16,
@@ -31,7 +31,7 @@ struct Available<const N: usize> {
     ring: [u16; N],
 }
 
-/// Those that the device hands back. An old device looks for it at the next multiple of its alignment, here 64.
+/// Those that the device returns. A legacy device expects it at the next multiple of its alignment, here 64.
 #[repr(C, align(64))]
 struct Used<const N: usize> {
     flags: u16,
@@ -58,12 +58,12 @@ impl<const N: usize, const B: usize> Shared<N, B> {
     }
 }
 
-/// Which way the bytes of a queue go.
+/// The direction of a queue's bytes.
 #[derive(Clone, Copy)]
 #[repr(u16)]
 pub(crate) enum Direction {
     ToDevice = 0,
-    /// The flag that a buffer is the device's to write.
+    /// The flag of a buffer that the device writes.
     FromDevice = 2,
 }
 
@@ -72,13 +72,13 @@ pub(crate) struct Queue<const N: usize, const B: usize> {
     transport: Transport,
     number: u32,
     direction: Direction,
-    /// Which buffers the device has, one bit each.
+    /// The buffers that the device has, one bit each.
     given: u32,
     available: u16,
     used: u16,
 }
 
-/// A buffer that the device has handed back.
+/// A buffer that the device has returned.
 #[derive(Clone, Copy)]
 pub(crate) struct Buffer {
     id: u16,
@@ -106,7 +106,7 @@ impl<const N: usize, const B: usize> Queue<N, B> {
         (usize::from(id) < N).then_some(Buffer { id, length: 0 })
     }
 
-    /// Hands all buffers of a new queue to the device, to be filled.
+    /// Gives all buffers of a new queue to the device to fill.
     pub(crate) fn give_all(&mut self) {
         (0..N as u16).for_each(|id| self.give(Buffer { id, length: 0 }, usize::MAX));
     }
@@ -117,14 +117,14 @@ impl<const N: usize, const B: usize> Queue<N, B> {
         self.given = 0;
     }
 
-    /// Hands a buffer to the device: for it to read `length` bytes from, or to fill.
+    /// Gives a buffer to the device, to read `length` bytes from or to fill.
     pub(crate) fn give(&mut self, buffer: Buffer, length: usize) {
         let slot = usize::from(buffer.id) % N;
         let shared = self.shared.as_ptr();
         self.given |= 1 << slot;
         self.available = self.available.wrapping_add(1);
-        // SAFETY: `shared` is a static's, and nobody else of ours has a pointer to it. The device reads a descriptor
-        // only after the index that hands it over, which is written last.
+        // SAFETY: `shared` points to a static, and is the only pointer to it. The device reads a descriptor only after the
+        // index that passes it on, which is written last.
         unsafe {
             let address = &raw const (*shared).buffers[slot];
             let flags = self.direction as u16;
@@ -139,12 +139,12 @@ impl<const N: usize, const B: usize> Queue<N, B> {
         self.notify();
     }
 
-    /// Makes the device look at the queue.
+    /// Notifies the device.
     pub(crate) fn notify(&self) {
         self.transport.notify(self.number);
     }
 
-    /// The next buffer that the device handed back.
+    /// The next buffer that the device returned.
     pub(crate) fn take(&mut self) -> Option<Buffer> {
         if self.used == self.device_index() {
             return None;
@@ -159,7 +159,7 @@ impl<const N: usize, const B: usize> Queue<N, B> {
         Some(Buffer { id: id as u16, length: (element.length as usize).min(B) })
     }
 
-    /// How many buffers the device has handed back so far, modulo 2^16.
+    /// How many buffers the device has returned so far, modulo 2^16.
     pub(crate) fn device_index(&self) -> u16 {
         // SAFETY: as in `give`. The device may write at any time, hence the volatile access.
         unsafe { (&raw const (*self.shared.as_ptr()).used.index).read_volatile() }
@@ -172,7 +172,7 @@ impl<const N: usize, const B: usize> Queue<N, B> {
 
     /// The bytes of a buffer that is the driver's.
     pub(crate) fn bytes(&mut self, buffer: Buffer) -> &mut [u8; B] {
-        // SAFETY: the device leaves a buffer alone while it is the driver's, and the borrow of `self` keeps `give` away.
+        // SAFETY: the device does not touch a buffer while the driver has it, and the borrow of `self` prevents `give`.
         unsafe { &mut (*self.shared.as_ptr()).buffers[usize::from(buffer.id) % N] }
     }
 }

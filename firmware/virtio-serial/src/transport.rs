@@ -1,4 +1,4 @@
-//! The registers of a virtio-mmio slot (virtio 1.1, section 4.2), as old devices and new ones have them.
+//! The registers of a virtio-mmio slot (virtio 1.1, section 4.2), of legacy and modern devices.
 
 use registers::Registers;
 
@@ -26,11 +26,11 @@ mod register {
 }
 
 const MAGIC: u32 = u32::from_le_bytes(*b"virt");
-/// Of a console device, which virtio-serial is.
+/// The device ID of a console, which virtio-serial is.
 const CONSOLE: u32 = 3;
-/// The feature that a console has named ports.
+/// Feature bit: the console has named ports.
 const MULTIPORT: u32 = 1 << 1;
-/// The feature that a device is no old one, in the second word of features.
+/// Feature bit in the second word: the device is not legacy.
 const VERSION_1: u32 = 1 << 0;
 
 const ACKNOWLEDGE: u32 = 1;
@@ -45,7 +45,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Takes the slot at this address if there is a console with ports in it.
+    /// Uses the slot at this address if it holds a console with ports.
     ///
     /// # Safety
     /// `base` is the address of a virtio-mmio slot that nothing else uses.
@@ -78,8 +78,8 @@ impl Transport {
         Some(Self { registers, legacy })
     }
 
-    /// Says where a queue's descriptors, available ring and used ring are. An old device knows where the second and the
-    /// third are when it is told the first.
+    /// Sets the addresses of a queue's descriptors, available ring and used ring. A legacy device derives the second and
+    /// third from the first.
     pub(crate) fn start_queue(self, number: u32, size: u32, addresses: [u64; 3]) {
         self.registers.write(register::QUEUE_SELECT, number);
         self.registers.write(register::QUEUE_SIZE, size);

@@ -1,4 +1,4 @@
-//! A logger for the host: keeps what each thread logs, and prints it as `defmt-print` does on a developer's machine.
+//! A logger for the host: collects what each thread logs, and prints it as `defmt-print` does.
 
 mod table;
 
@@ -10,7 +10,7 @@ thread_local! {
     static EVENTS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What this thread logs in `run`, a line each: the level, and what is printed.
+/// What this thread logs in `run`: a line each, with its level.
 pub fn logged(run: impl FnOnce()) -> Vec<String> {
     EVENTS.take();
     run();

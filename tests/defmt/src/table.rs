@@ -1,7 +1,7 @@
 //! defmt's strings, which are the names of symbols in this program, and what is logged with them.
 //!
-//! `defmt-decoder` wants them where a firmware's linker script puts them, in the first 64 KiB; here what is logged is
-//! the lower half of an address anywhere.
+//! `defmt-decoder` expects them in the first 64 KiB, where a firmware's linker script puts them. Here the log holds the
+//! lower half of any address.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -71,7 +71,7 @@ impl<'e> Event<'e> {
         (tag, data)
     }
 
-    /// The parameters come in the order in which they stand in the format.
+    /// The parameters are in the order of the format.
     fn formatted(&mut self, format: &str) -> String {
         let fragments = defmt_parser::parse(format, ParserMode::Strict).expect("a format");
         let mut text = String::new();
@@ -90,7 +90,7 @@ impl<'e> Event<'e> {
         self.formatted(format.split('|').nth(variant).expect("a variant"))
     }
 
-    /// The format stands in front of all of them, once.
+    /// The format comes once, before all of them.
     fn elements(&mut self, count: usize) -> String {
         let format = self.string().1;
         let elements: Vec<_> = (0..count).map(|_| self.variant(format)).collect();

@@ -41,7 +41,7 @@ fn what_happens_to_an_agent_is_logged() {
     assert_eq!(logged_of("[".repeat(65).as_bytes()), ["WARN TooDeep after 64 bytes"]);
     assert_eq!(logged_of(format!("[\"{}\"]", "x".repeat(99)).as_bytes()), ["WARN Overflow after 80 bytes"]);
     assert_eq!(logged_of(br#"{"execute": "disabled"}"#), ["DEBUG disabled is not to be run now"]);
-    assert_eq!(logged_of(br#"{"execute": "long"}"#), ["TRACE long", "WARN long: response too long"]);
+    assert_eq!(logged_of(br#"{"execute": "long"}"#), ["TRACE long", "WARN response too long"]);
     // A command that is not there is the host's affair.
     assert_eq!(logged_of(br#"{"execute": "none"}"#), [""; 0]);
 }

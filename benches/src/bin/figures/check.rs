@@ -1,74 +1,64 @@
 //! Whether guestwire became slower.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::budgets::{BUDGETS, Budget};
+use crate::budgets::{BUDGETS, figure};
 use crate::measure;
-use crate::results::{Count, Results};
+use crate::results::{Counts, Results};
 
 /// A count may be this much over the recorded one.
 const TOLERANCE: f64 = 1.02;
 
-type Counts = BTreeMap<String, Count>;
-
-/// Prints what is wrong and how to put it right. True: nothing is.
+/// Prints what is wrong and what to do. True: nothing is.
 pub fn check(recorded: &Results, counted: &Counts) -> bool {
     let (wrong, faster) = compare(&recorded.instructions, counted);
     let over = over_budget(counted);
-    println!("{} benches counted, {wrong} wrong, {faster} more than 2 % faster", counted.len());
-    println!("{} budgets, {over} exceeded", BUDGETS.len());
+    println!("{} benches: {wrong} wrong, {faster} faster; {} budgets: {over} exceeded", counted.len(), BUDGETS.len());
     let (before, now) = (&recorded.made_with.rustc, measure::versions().rustc);
     if wrong > 0 && *before != now {
-        println!("\nThe recorded figures are from {before}, which rust-toolchain.toml names, these from {now}.");
+        println!("The recorded figures are from {before}, which rust-toolchain.toml names, these from {now}.");
     }
     if wrong + faster > 0 {
-        println!("\nIf that is meant, record it: cargo run --release -- measure instructions");
+        println!("If that is intended, record it: cargo run --release -- measure instructions");
     }
     wrong + over == 0
 }
 
-/// Prints what differs by more than the tolerance. How many are wrong, and how many are faster.
+/// Prints what differs by more than the tolerance, and counts what is wrong and what is faster.
 fn compare(recorded: &Counts, counted: &Counts) -> (usize, usize) {
     let (mut wrong, mut faster) = (0, 0);
-    let benches: BTreeSet<_> = recorded.keys().chain(counted.keys()).collect();
-    for bench in benches {
-        let per_byte = |counts: &Counts| counts.get(bench).map(|count| count.per_byte());
-        let what = match (per_byte(recorded), per_byte(counted)) {
-            (Some(before), Some(now)) if before > now * TOLERANCE => "faster",
-            (Some(before), Some(now)) if now <= before * TOLERANCE => continue,
-            (Some(_), Some(_)) => "SLOWER",
-            (Some(_), None) => "GONE",
-            (None, _) => "NEW",
+    for bench in recorded.keys().chain(counted.keys()).collect::<BTreeSet<_>>() {
+        // A bench that comes or goes is wrong.
+        let before = recorded.get(bench).map_or(0.0, |count| count.per_byte());
+        let now = counted.get(bench).map_or(f64::INFINITY, |count| count.per_byte());
+        let (word, sum) = match () {
+            () if now > before * TOLERANCE => ("WRONG", &mut wrong),
+            () if before > now * TOLERANCE => ("faster", &mut faster),
+            () => continue,
         };
-        let shown = |counts| per_byte(counts).map_or("nothing".into(), |count| format!("{count:.3}"));
-        println!("{what:7} {bench}: {} -> {} instructions a byte", shown(recorded), shown(counted));
-        *if what == "faster" { &mut faster } else { &mut wrong } += 1;
+        println!("{word:6} {bench}: {before:.3} -> {now:.3} instructions a byte");
+        *sum += 1;
     }
     (wrong, faster)
 }
 
-/// Prints the budgets that are exceeded, and returns how many they are.
+/// Prints the budgets that are exceeded, and counts them.
 fn over_budget(counted: &Counts) -> usize {
-    let is_over = |budget: &&Budget| {
-        let figure = budget.figure(counted);
-        let over = figure.is_none_or(|figure| figure > budget.limit);
-        if over {
-            println!("OVER    {}: {figure:.3?}, the budget is {}", budget.what, budget.limit);
-        }
-        over
-    };
-    BUDGETS.iter().filter(is_over).count()
+    let over = BUDGETS.iter().map(|budget| (budget, figure(budget, counted)));
+    let over = over.filter(|(budget, figure)| figure.is_none_or(|figure| figure > budget.3));
+    over.inspect(|(budget, figure)| println!("OVER {}: {figure:.3?}, the budget is {}", budget.0, budget.3)).count()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::Count;
 
     fn counts(benches: &[(&str, u64)]) -> Counts {
-        let count = |(bench, instructions): &(&str, u64)| {
-            ((*bench).to_owned(), Count { instructions: *instructions, bytes: 1000 })
-        };
-        benches.iter().map(count).collect()
+        benches
+            .iter()
+            .map(|(bench, count)| ((*bench).to_owned(), Count { instructions: *count, bytes: 1000 }))
+            .collect()
     }
 
     #[test]

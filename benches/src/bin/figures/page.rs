@@ -1,13 +1,16 @@
 //! Writes the tables of docs/performance.md, and its plot.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
-use crate::budgets::BUDGETS;
+use guestwire_benches::growth;
+
+use crate::budgets::{self, BUDGETS};
 use crate::results::{Links, Results, Versions};
 use crate::{CRATE, Outcome, plot};
 
-/// What is shown, and what the benches call it.
+/// A name on the page, and in the benches.
 type Named = (&'static str, &'static str);
 
 const WORKLOADS: [Named; 4] = [
@@ -44,18 +47,6 @@ const REST: [Named; 11] = [
     ("encoder, the texts of W5, escaped to ASCII", "encoder_text.w5"),
 ];
 
-#[rustfmt::skip]
-const LENGTHS: [Named; 6] = [
-    ("64 B", "length_64"), ("256 B", "length_256"), ("1 KiB", "length_1024"),
-    ("4 KiB", "length_4096"), ("16 KiB", "length_16384"), ("60 KiB", "length_61440"),
-];
-
-#[rustfmt::skip]
-const DEPTHS: [Named; 6] = [
-    ("2 (flat)", "depth_2"), ("4", "depth_4"), ("8", "depth_8"),
-    ("16", "depth_16"), ("32", "depth_32"), ("64", "depth_64"),
-];
-
 pub fn write(results: &Results) -> Outcome<()> {
     let docs = Path::new(CRATE).join("../docs");
     let path = docs.join("performance.md");
@@ -68,21 +59,18 @@ pub fn write(results: &Results) -> Outcome<()> {
         Ok(())
     };
     let Versions { rustc, valgrind, libc, processor } = &results.made_with;
-    let versions = format!("* {rustc}\n* {valgrind} and {libc}\n* {processor}, for what is measured by the clock\n");
-    let count = |bench: &str| {
-        let counted = results.instructions.get(bench).or_else(|| results.peers.get(bench));
-        counted.map(|count| count.per_byte())
-    };
+    let versions = format!("* {rustc}\n* {valgrind} and {libc}\n* {processor}, for the clock\n");
+    let count = |bench: &str| Some(results.instructions.get(bench).or(results.peers.get(bench))?.per_byte());
     let clock = |bench: &str| Some(1000.0 / results.nanoseconds.get(bench)?);
-    let growth =
-        [("instructions a byte, by byte", "decoder_by_byte"), ("instructions a byte, by slice", "decoder_by_slice")];
+    let sizes = |name: &str, sizes: [usize; 6]| sizes.map(|size| (size.to_string(), format!("{name}_{size}")));
+    let readers = [("by byte", "decoder_by_byte"), ("by slice", "decoder_by_slice")];
     fill("versions", &versions)?;
     fill("instructions", &table("", &WORKLOADS, &READERS, count)?)?;
     fill("clock", &table("", &WORKLOADS, &READERS, clock)?)?;
     fill("budgets", &budgets(results)?)?;
     fill("rest", &table("", &[("instructions a byte", "")], &REST, count)?)?;
-    fill("length", &table("length of a frame", &LENGTHS, &growth, count)?)?;
-    fill("depth", &table("levels of nesting, in frames of 4 KiB", &DEPTHS, &growth, count)?)?;
+    fill("length", &table("bytes in a frame", &sizes("length", growth::LENGTHS), &readers, count)?)?;
+    fill("depth", &table("levels of nesting", &sizes("depth", growth::DEPTHS), &readers, count)?)?;
     fill("links", &links(results))?;
     fs::write(path, page)?;
 
@@ -92,16 +80,21 @@ pub fn write(results: &Results) -> Outcome<()> {
 }
 
 /// A row for each of `rows`, and in it the figure of each column's bench.
-fn table(head: &str, columns: &[Named], rows: &[Named], figure_of: impl Fn(&str) -> Option<f64>) -> Outcome<String> {
-    let names: Vec<_> = columns.iter().map(|(name, _)| *name).collect();
+fn table<S: Display>(
+    head: &str,
+    columns: &[(S, S)],
+    rows: &[Named],
+    figure_of: impl Fn(&str) -> Option<f64>,
+) -> Outcome<String> {
+    let names: Vec<_> = columns.iter().map(|(name, _)| name.to_string()).collect();
     let mut table = format!("| {head} | {} |\n|---|{}\n", names.join(" | "), "--:|".repeat(columns.len()));
     for (name, bench) in rows {
         let mark = if name.starts_with("guestwire") { "**" } else { "" };
         table += &format!("| {mark}{name}{mark} |");
         for (_, case) in columns {
             let bench = format!("{bench}.{case}");
-            let value = figure_of(bench.trim_end_matches('.'));
-            let value = value.ok_or(format!("results.json has no {bench}: take the figures anew, with `measure`"))?;
+            let value =
+                figure_of(bench.trim_end_matches('.')).ok_or(format!("results.json has no {bench}: `measure`"))?;
             table += &format!(" {mark}{}{mark} |", figure(value));
         }
         table.push('\n');
@@ -110,28 +103,23 @@ fn table(head: &str, columns: &[Named], rows: &[Named], figure_of: impl Fn(&str)
 }
 
 fn budgets(results: &Results) -> Outcome<String> {
-    let mut table = String::from(
-        "| instructions a byte, or one of them against another | figure | budget | aim |\n|---|--:|--:|--:|\n",
-    );
-    for budget in BUDGETS {
-        let value = budget.figure(&results.instructions).ok_or(format!("results.json lacks '{}'", budget.what))?;
-        let shown = if budget.of.is_some() { format!("{value:.3}") } else { figure(value) };
-        let mark = if value > budget.limit { " (over)" } else { "" };
-        table += &format!("| {} | {shown}{mark} | {} | {} |\n", budget.what, budget.limit, budget.aim);
+    let mut table = String::from("| instructions a byte, or a ratio | figure | budget | aim |\n|---|--:|--:|--:|\n");
+    for budget @ (what, _, of, limit, aim) in BUDGETS {
+        let value = budgets::figure(budget, &results.instructions).ok_or(format!("results.json lacks '{what}'"))?;
+        let shown = if of.is_some() { format!("{value:.3}") } else { figure(value) };
+        let mark = if value > *limit { " (over)" } else { "" };
+        table += &format!("| {what} | {shown}{mark} | {limit} | {aim} |\n");
     }
     Ok(table)
 }
 
 fn links(results: &Results) -> String {
     let Links { requests, size, resident } = &results.links;
-    let counts: Vec<_> = requests.keys().map(u64::to_string).collect();
-    let rates: Vec<_> = requests.values().map(|rate| format!("{:.2}", rate / 1e6)).collect();
+    let rows = requests.iter().map(|(links, rate)| format!("| {links} | {:.2} |\n", rate / 1e6));
+    let rows: String = rows.collect();
     format!(
-        "| links | {} |\n|---|{}\n| million requests a second | {} |\n\n\
-         A link is {size} bytes, and {resident} in memory when there are 100 000 of them.\n",
-        counts.join(" | "),
-        "--:|".repeat(requests.len()),
-        rates.join(" | ")
+        "| links | million requests a second |\n|--:|--:|\n{rows}\n\
+         A link is {size} bytes, and {resident} in memory when there are 100 000 of them.\n"
     )
 }
 

@@ -8,20 +8,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
+/// By `function.case`.
+pub type Counts = BTreeMap<String, Count>;
+
 #[derive(Default, Serialize, Deserialize)]
 pub struct Results {
     pub made_with: Versions,
-    /// Of benches/instructions.rs, by `function.case`.
-    pub instructions: BTreeMap<String, Count>,
+    /// Of benches/instructions.rs.
+    pub instructions: Counts,
     /// Of benches/peers.rs.
-    pub peers: BTreeMap<String, Count>,
+    pub peers: Counts,
     /// Of benches/time.rs: nanoseconds for a byte, by `reader.workload`.
     pub nanoseconds: BTreeMap<String, f64>,
     pub links: Links,
 }
 
 /// What the figures depend on.
-#[derive(Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Versions {
     pub rustc: String,
     pub valgrind: String,
@@ -42,6 +45,7 @@ impl Count {
     }
 }
 
+/// What src/bin/links.rs prints.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Links {
     /// Requests a second, by the number of links.
@@ -54,10 +58,8 @@ pub struct Links {
 
 impl Results {
     pub fn read(path: &Path) -> Outcome<Self> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            format!("results.json cannot be read ({error}): take the figures first, with `measure`")
-        })?;
-        Ok(serde_json::from_str(&text)?)
+        let text = fs::read(path).map_err(|error| format!("{error}: {}. First run `measure`", path.display()))?;
+        Ok(serde_json::from_slice(&text)?)
     }
 
     pub fn write(&self, path: &Path) -> Outcome<()> {

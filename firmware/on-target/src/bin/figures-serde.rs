@@ -1,11 +1,11 @@
-//! The stack that an agent takes whose command has its arguments read and its return value written by serde: those of
-//! guest-exec, with up to eight strings in each list. For `measure` to read.
+//! The stack of an agent with `guest-exec` through serde, with up to eight strings in each list. `measure` reads the
+//! output.
 #![no_std]
 #![no_main]
 
 use guestwire::{Command, Guest, json::Text};
 use heapless::Vec;
-use on_target::{deepest_push, entry};
+use on_target::{EXEC_REQUESTS, deepest_push, entry};
 use semihosting::{println, process};
 use serde::{Deserialize, Serialize};
 
@@ -41,16 +41,9 @@ struct Pid {
     pid: i64,
 }
 
-const REQUESTS: &[&[u8]] = &[
-    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/\\u00e9\",\"arg\":[\"-c\",\"ls\"],\"capture-output\":true}}",
-    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"arg\":[\"-c\",7]},\"id\":1}",
-    b"{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/sh\",\"x\":[]},\"id\":1}",
-    b"{\"execute\":\"guest-exec\",\"arguments\":{\"env\":[\"A=b\"]}}",
-];
-
 #[entry]
 fn main() -> ! {
-    let deepest = deepest_push(Board, REQUESTS);
+    let deepest = deepest_push(Board, EXEC_REQUESTS);
     println!("Stack, bytes/Agent::push, guest-exec through serde/deepest/{deepest}");
     process::exit(0)
 }

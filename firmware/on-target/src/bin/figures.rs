@@ -1,6 +1,6 @@
-//! What the crate costs on a Cortex-M3, in instructions and bytes of stack, a figure a line. For `measure` to read.
+//! Instructions and stack of the crate on a Cortex-M3, one figure a line. `measure` reads the output.
 //!
-//! To be run under QEMU with `-icount shift=6`, where an instruction takes 64 ns.
+//! Needs QEMU with `-icount shift=6`: an instruction then takes 64 ns.
 #![no_std]
 #![no_main]
 
@@ -15,7 +15,7 @@ use guestwire::Decoder;
 use on_target::{Random, deepest_push, entry};
 use semihosting::{println, process};
 
-/// Inputs, as they might come from a host, or go to it.
+/// Inputs from a host, or for one.
 const WORKLOADS: &[(&str, &[u8])] = &[
     (
         "small requests",
@@ -69,15 +69,15 @@ fn main() -> ! {
         [("push, N = 128", worst_push::<128>(&clock)), ("push, N = 4096", worst_push::<4096>(&clock))]
     {
         println!("Worst push, instructions/the worst byte/{how}/{worst}");
-        println!("Worst push, instructions/of so many/{how}/{bytes}");
+        println!("Worst push, instructions/bytes measured/{how}/{bytes}");
     }
     println!("Stack, bytes/Agent::push/deepest/{}", deepest_push(Board { nanoseconds: 0 }, REQUESTS));
     process::exit(0)
 }
 
-/// Counts instructions, by way of the time they take.
+/// Counts instructions by their time.
 struct Clock {
-    /// What counting itself takes.
+    /// The cost of counting itself.
     own: u32,
 }
 
@@ -115,7 +115,7 @@ fn push_each<const N: usize>(clock: &Clock, bytes: &[u8]) -> u32 {
 }
 
 fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
-    // A size of its own, or the compiler treats the two pushes differently: one would share code with this.
+    // No other decoder has this size. Otherwise one of the two pushes would share code with this, but not the other.
     let mut decoder = Decoder::<4000>::new();
     clock.instructions(|| {
         while !bytes.is_empty() {
@@ -126,7 +126,7 @@ fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
     })
 }
 
-/// The most that one byte takes, in the workloads and in what a broken line might give, and how many bytes these are.
+/// The most instructions that one byte takes, in the workloads and in broken input, and the number of bytes.
 fn worst_push<const N: usize>(clock: &Clock) -> (u32, u32) {
     let mut decoder = Decoder::<N>::new();
     let (mut worst, mut bytes) = (0, 0);
@@ -145,7 +145,7 @@ fn worst_push<const N: usize>(clock: &Clock) -> (u32, u32) {
     (worst, bytes)
 }
 
-/// Each ends in a response of another kind.
+/// Each has another kind of response.
 const REQUESTS: &[&[u8]] = &[
     b"{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":-9223372036854775808},\"id\":\"\\u00e9\"}",
     b"{\"execute\":\"guest-sync\",\"arguments\":{\"id\":9223372036854775807},\"id\":[1]}",

@@ -1,4 +1,4 @@
-//! The agent with its own four commands and the same three as types with serde's traits.
+//! The agent with the built-in commands and the same three as types with serde's traits.
 #![no_std]
 #![no_main]
 

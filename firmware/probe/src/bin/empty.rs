@@ -1,4 +1,4 @@
-//! What the others are compared with.
+//! The program to subtract from the others.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The three commands that are measured: their flash here, their stack in `firmware/on-target`.
+//! The three measured commands: flash here, stack in `firmware/on-target`.
 
 use guestwire::{Command, CommandError, Guest};
 

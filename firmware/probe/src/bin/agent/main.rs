@@ -1,4 +1,4 @@
-//! The agent with its own four commands and three more, without serde.
+//! The agent with the built-in commands and three more, without serde.
 #![no_std]
 #![no_main]
 

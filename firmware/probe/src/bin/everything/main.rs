@@ -1,7 +1,7 @@
 //! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
 //!
-//! `Debug` and `Display` are left out: what they print is `core::fmt`'s business. So is what is async: a future that is
-//! polled after its end panics.
+//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`, and async functions, since a future panics when
+//! it is polled after its end.
 #![no_std]
 #![no_main]
 
@@ -80,6 +80,10 @@ impl Guest for Board {
             call.arguments.end()?;
             call.respond()?.value(|place| Ok(place.serialize(black_box(&[1_u8, 2][..]))?))
         }),
+        Command::new("json", |_, call| {
+            let arguments = call.arguments.value();
+            call.respond()?.json(arguments.as_bytes())
+        }),
     ];
 
     fn is_frozen(&self) -> bool {
@@ -149,6 +153,8 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
         client.synchronize_plain(black_box(2));
         let _ = client.push_slice(bytes).1.map(reply);
         let _ = client.execute_with(black_box("name"), |arguments| arguments.member("value").null());
+        let _ = client.execute_json("name", bytes);
+        let _ = client.execute_serialized("name", &black_box(7_u8));
         let _ = client.execute(Execute::from("name").no_success_response());
         let _ = client.read_reply(probe::read).map(Some).map(reply);
         let _ = client.write_to(probe::write);
@@ -264,6 +270,7 @@ fn encode(encoder: &mut Encoder<'_>, received: Value<'_>) -> Result<(), DoesNotF
         object.member("thousandths").thousandths(black_box(i64::MIN))?;
         object.member("received").received(received)?;
         object.received(received)?;
+        object.member("json").json(black_box("[]"))?;
         object.member("array").array(|array| array.element().null())
     })?;
     encoder.line_feed()?;
