@@ -1,9 +1,51 @@
-//! How long a message can be.
+//! How long a message can be: as long as a slice, but where pointers have 32 bits a smaller word saves memory.
 
-/// The length of a message, and a place in it. Where pointers have 32 bits the smaller word saves memory.
+pub(crate) use word::Length;
+
 #[cfg(target_pointer_width = "64")]
-pub(crate) type Length = usize;
-#[cfg(not(target_pointer_width = "64"))]
-pub(crate) type Length = u16;
+mod word {
+    /// The length of a message, or a place in it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Length(usize);
 
-pub(crate) const MAX_LENGTH: usize = Length::MAX as usize;
+    impl Length {
+        /// The length, or the longest that there can be.
+        pub(crate) const fn at_most(length: usize) -> Self {
+            Self(length)
+        }
+
+        pub(crate) const fn get(self) -> usize {
+            self.0
+        }
+
+        pub(crate) const fn plus(self, more: usize) -> Self {
+            Self(self.0.wrapping_add(more))
+        }
+    }
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+mod word {
+    /// The length of a message, or a place in it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Length(u16);
+
+    // Inline, because the optimizer for size takes a call for cheaper than an addition.
+    impl Length {
+        /// The length, or the longest that there can be.
+        #[inline(always)]
+        pub(crate) const fn at_most(length: usize) -> Self {
+            Self(if length > u16::MAX as usize { u16::MAX } else { length as u16 })
+        }
+
+        #[inline(always)]
+        pub(crate) const fn get(self) -> usize {
+            self.0 as usize
+        }
+
+        #[inline(always)]
+        pub(crate) const fn plus(self, more: usize) -> Self {
+            Self(self.0.wrapping_add(more as u16))
+        }
+    }
+}

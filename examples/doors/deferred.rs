@@ -3,7 +3,7 @@
 //! `wait` returns what was counted meanwhile. `wait-for-button` waits for ever, and the main loop ends that.
 
 use std::error::Error;
-use std::io::{Read, Write, stdin, stdout};
+use std::io::{BufReader, Read, Write, stdin, stdout};
 use std::sync::mpsc::{TryRecvError, channel};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 pub fn run() -> Result<(), Box<dyn Error>> {
     let (sender, receiver) = channel();
-    spawn(move || stdin().bytes().map_while(Result::ok).try_for_each(|byte| sender.send(byte)));
+    spawn(move || BufReader::new(stdin()).bytes().map_while(Result::ok).try_for_each(|byte| sender.send(byte)));
     let mut agent: Agent<Board, 256, 640> = Agent::new(Board::default());
     loop {
         agent.guest_mut().count += 1;

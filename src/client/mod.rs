@@ -716,11 +716,11 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     fn span(&self, value: Value<'_>) -> Span {
         let start = Offset::end(self.decoder.frame().value().before(value));
         let end = start.plus(value.as_bytes().len());
-        Span { start: start.index() as Length, end: end.index() as Length }
+        Span { start: Length::at_most(start.index()), end: Length::at_most(end.index()) }
     }
 
     fn value(&self, span: Span) -> Value<'_> {
-        Value::new(self.decoder.text().get(span.start as usize..span.end as usize).unwrap_or_default())
+        Value::new(self.decoder.text().get(span.start.get()..span.end.get()).unwrap_or_default())
     }
 }
 

@@ -4,9 +4,9 @@ use core::fmt;
 
 use super::lexer::{Lexer, Step, is_plain, plain_from};
 use crate::error::{FrameError, LineError};
-use crate::json::marks::{Marks, Separators, separators_of};
+use crate::json::marks::{Marks, Separators};
 use crate::json::value::Value;
-use crate::length::{Length, MAX_LENGTH};
+use crate::length::Length;
 use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 
@@ -155,8 +155,8 @@ pub(super) enum Room {
     Exceeded,
 }
 
-/// Of the frame, if it is an object. A request has three members, and an error is found among four.
-const NOTED: usize = separators_of(4);
+/// Of a frame with 4 members: 4 colons, and 3 commas. A request has at most three, and a response too.
+const NOTED: usize = 4 + 3;
 
 /// The decoder without its size, so that there is one copy of its code for all of them.
 #[derive(Clone)]
@@ -176,7 +176,7 @@ impl<const N: usize> DecoderOver<[u8; N]> {
     /// An empty decoder. `N` is checked when the program is built (by `cargo build`, not by `cargo check`).
     pub const fn new() -> Self {
         const { assert!(N >= 1, "a Decoder holds at least 1 byte") };
-        const { assert!(N <= MAX_LENGTH, "a Decoder holds at most 65535 bytes where pointers have 32 bits") };
+        const { assert!(N == Length::at_most(N).get(), "a Decoder holds at most 65535 bytes where pointers have 32 bits") };
         Self { parser: Parser::new([0; N]) }
     }
 }
@@ -185,7 +185,7 @@ impl<'b> DecoderOver<&'b mut [u8]> {
     /// An empty decoder over a buffer, whose length is that of the longest frame. On a target whose pointers have 32
     /// bits, what is beyond 65535 bytes is left alone.
     pub fn over(buffer: &'b mut [u8]) -> Self {
-        let usable = buffer.len().min(MAX_LENGTH);
+        let usable = Length::at_most(buffer.len()).get();
         Self { parser: Parser::new(buffer.get_mut(..usable).unwrap_or_default()) }
     }
 }
@@ -338,7 +338,7 @@ impl<B: Buffer> DecoderOver<B> {
 
     /// The frame, or as much of it as has come and fits.
     pub(crate) fn text(&self) -> &[u8] {
-        self.parser.buffer.as_ref().get(..self.parser.length as usize).unwrap_or_default()
+        self.parser.buffer.as_ref().get(..self.parser.length.get()).unwrap_or_default()
     }
 
     /// The event for a signal. A frame is valid until the next byte is taken.
@@ -381,7 +381,13 @@ impl<B: Buffer> fmt::Debug for DecoderOver<B> {
 
 impl<B> Parser<B> {
     const fn new(buffer: B) -> Self {
-        Self { lexer: Lexer::new(), room: Room::Enough, separators: Separators::new(), length: 0, buffer }
+        Self {
+            lexer: Lexer::new(),
+            room: Room::Enough,
+            separators: Separators::new(),
+            length: Length::at_most(0),
+            buffer,
+        }
     }
 }
 
@@ -403,7 +409,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
             Step::Skip => {}
             Step::Separator => {
                 if self.lexer.depth() == 1 {
-                    self.separators.note(self.length);
+                    self.separators.note(Offset::new(self.length.get()));
                 }
                 self.store(byte);
             }
@@ -445,7 +451,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 Step::Begin => self.clear(),
                 Step::Separator => {
                     if lexer.depth() == 1 {
-                        self.separators.note(self.after(run.before));
+                        self.separators.note(Offset::new(self.length.plus(run.before).get()));
                     }
                     if run.peek() == Some(b' ') {
                         self.store_run(run.bytes, run.length);
@@ -488,7 +494,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     #[inline]
     pub(super) fn store_run(&mut self, bytes: &[u8], run: usize) {
         const SHORT: usize = 32;
-        let place = self.buffer.as_mut().get_mut(self.length as usize..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
+        let place = self.buffer.as_mut().get_mut(self.length.get()..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
         match (bytes.first_chunk::<SHORT>(), place) {
             (Some(piece), Some(place)) if run <= SHORT => {
                 copy(place, piece);
@@ -501,7 +507,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     /// As much of it as fits, as byte by byte.
     #[inline(never)]
     fn store_long(&mut self, run: &[u8]) {
-        let room = self.buffer.as_mut().get_mut(self.length as usize..).unwrap_or_default();
+        let room = self.buffer.as_mut().get_mut(self.length.get()..).unwrap_or_default();
         if run.len() > room.len() {
             self.room = Room::Exceeded;
         }
@@ -512,18 +518,13 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
 
     /// Counts bytes that have been stored. There are no more than `N`.
     fn grow(&mut self, stored: usize) {
-        self.length = self.after(stored);
-    }
-
-    /// The frame's length with so many bytes more.
-    const fn after(&self, more: usize) -> Length {
-        self.length.wrapping_add(more as Length)
+        self.length = self.length.plus(stored);
     }
 
     fn clear(&mut self) {
         self.room = Room::Enough;
         self.separators = Separators::new();
-        self.length = 0;
+        self.length = Length::at_most(0);
     }
 
     fn begin(&mut self, byte: u8) {
@@ -532,7 +533,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     }
 
     pub(super) fn store(&mut self, byte: u8) {
-        match self.buffer.as_mut().get_mut(self.length as usize) {
+        match self.buffer.as_mut().get_mut(self.length.get()) {
             Some(place) => {
                 *place = byte;
                 self.grow(1);

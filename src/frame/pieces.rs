@@ -101,7 +101,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) const fn new() -> Self {
-        Self { place: Place::Outside, is_first: false, start: 0 }
+        Self { place: Place::Outside, is_first: false, start: Length::at_most(0) }
     }
 }
 
@@ -123,7 +123,7 @@ impl<B: Buffer> DecoderOver<B> {
 
     /// The piece that [`Signal::Piece`] announced.
     pub(crate) fn piece(&self, stream: &Stream, streamed: Streamed) -> Piece<'_> {
-        let (frame, content) = self.text().split_at_checked(stream.start as usize).unwrap_or_default();
+        let (frame, content) = self.text().split_at_checked(stream.start.get()).unwrap_or_default();
         Piece {
             member: streamed.member(frame, b"\"\"").unwrap_or_default(),
             content,
@@ -202,7 +202,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
             }
             if stream.place == Place::String && self.lexer.is_in_string() {
                 // All but the last byte that there is room for: that one makes a piece.
-                let room = self.buffer.as_ref().get(self.length as usize..).and_then(<[u8]>::split_first);
+                let room = self.buffer.as_ref().get(self.length.get()..).and_then(<[u8]>::split_first);
                 let run = plain_from(rest, 0).min(room.map_or(0, |(_, room)| room.len()));
                 self.store_run(rest, run);
                 *bytes = rest.get(run..).unwrap_or_default();
@@ -212,11 +212,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
     }
 
     fn text(&self) -> &[u8] {
-        self.buffer.as_ref().get(..self.length as usize).unwrap_or_default()
+        self.buffer.as_ref().get(..self.length.get()).unwrap_or_default()
     }
 
     fn is_full(&self) -> bool {
-        self.length as usize >= self.buffer.as_ref().len()
+        self.length.get() >= self.buffer.as_ref().len()
     }
 }
 

@@ -7,30 +7,24 @@ pub(crate) use nothing::{Marks, Separators};
 #[cfg(target_pointer_width = "64")]
 pub(crate) use noting::{Marks, Separators};
 
-/// How many separators an object of so many members has: colons, and commas between them.
-pub(crate) const fn separators_of(members: usize) -> usize {
-    members.saturating_mul(2).saturating_sub(1)
-}
-
 #[cfg(target_pointer_width = "64")]
 mod noting {
-    use crate::length::Length;
     use crate::offset::Offset;
 
     /// The offsets of an object's colons and commas, if there are no more than `N`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize> {
-        at: [Length; N],
+        at: [Offset; N],
         count: u8,
     }
 
     impl<const N: usize> Separators<N> {
         pub(crate) const fn new() -> Self {
-            Self { at: [0; N], count: 0 }
+            Self { at: [Offset::START; N], count: 0 }
         }
 
-        pub(crate) fn note(&mut self, at: Length) {
+        pub(crate) fn note(&mut self, at: Offset) {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
                     *next = at;
@@ -54,19 +48,18 @@ mod noting {
     /// The separators still to come. None: there are no more, or more than could be noted.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-    pub(crate) struct Marks<'s>(&'s [Length]);
+    pub(crate) struct Marks<'s>(&'s [Offset]);
 
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
         #[inline(always)]
         pub(crate) fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
-            let offset = |at: Length| Offset::new(at as usize);
             match *self.0 {
                 [] => None,
-                [colon] => Some((offset(colon), None)),
+                [colon] => Some((colon, None)),
                 [colon, comma, ref rest @ ..] => {
                     self.0 = rest;
-                    Some((offset(colon), Some(offset(comma))))
+                    Some((colon, Some(comma)))
                 }
             }
         }
@@ -77,7 +70,6 @@ mod noting {
 mod nothing {
     use core::marker::PhantomData;
 
-    use crate::length::Length;
     use crate::offset::Offset;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +81,7 @@ mod nothing {
             Self
         }
 
-        pub(crate) const fn note(&mut self, _: Length) {}
+        pub(crate) const fn note(&mut self, _: Offset) {}
 
         pub(crate) const fn are_too_many(&self) -> bool {
             true

@@ -6,7 +6,6 @@ use core::num::Wrapping;
 use super::marks::{Marks, Separators};
 use super::number;
 use super::string::{Escapes, Text, WriteText};
-use crate::length::Length;
 use crate::offset::Offset;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
@@ -160,9 +159,9 @@ impl<'a> Value<'a> {
         let mut at = CONTENT;
         while at < last && !separators.are_too_many() {
             let (colon, end) = member_end(self.text, at.plus(1));
-            separators.note(colon.index() as Length);
+            separators.note(colon);
             if end < last {
-                separators.note(end.index() as Length);
+                separators.note(end);
             }
             at = end.plus(1);
         }

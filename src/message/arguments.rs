@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
-use crate::json::marks::{Separators, separators_of};
+use crate::json::marks::Separators;
 use crate::json::string::Text;
 use crate::json::value::{Kind, MemberIter, Value, first_string};
 
@@ -37,7 +37,8 @@ pub struct Arguments<'a> {
     read: u32,
 }
 
-const NOTED: usize = separators_of(8);
+/// Of 8 members: 8 colons, and 7 commas.
+const NOTED: usize = 8 + 7;
 
 /// What happens to members that are not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
