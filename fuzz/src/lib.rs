@@ -10,6 +10,7 @@ mod encoder;
 mod line;
 mod loopback;
 mod oracle;
+mod pieces;
 #[path = "../../tests/reference/mod.rs"]
 mod reference;
 mod tree;
@@ -22,3 +23,4 @@ pub use decoder::{decoder_chunks, decoder_push};
 pub use encoder::encoder;
 pub use loopback::loopback;
 pub use oracle::oracle;
+pub use pieces::pieces;

@@ -20,9 +20,7 @@ impl Tree {
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.trim_ascii_start().as_bytes().first()? {
             b'{' => {
-                let mut deserializer = serde_json::Deserializer::from_str(text);
-                let members = deserializer.deserialize_map(Members).ok()?;
-                deserializer.end().ok()?;
+                let members = members(text)?;
                 let tree = |(name, value): (String, Box<RawValue>)| Some((name, Self::parse(value.get())?));
                 Self::Object(members.into_iter().map(tree).collect::<Option<_>>()?)
             }
@@ -66,6 +64,14 @@ impl Tree {
     pub fn is_response(&self) -> bool {
         (self.member("return").is_some() || self.member("error").is_some()) && self.member("execute").is_none()
     }
+}
+
+/// The members of an object as they are written. `None`: serde_json refuses it.
+pub fn members(text: &str) -> Option<Vec<(String, Box<RawValue>)>> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let members = deserializer.deserialize_map(Members).ok()?;
+    deserializer.end().ok()?;
+    Some(members)
 }
 
 struct Members;

@@ -47,4 +47,4 @@ macro_rules! check_each {
     };
 }
 
-check_each!(agent arguments client decoder_chunks decoder_push encoder loopback oracle);
+check_each!(agent arguments client decoder_chunks decoder_push encoder loopback oracle pieces);
