@@ -158,7 +158,7 @@ fn agent(bytes: &[u8], rx: usize, at_once: usize, blocks: usize, chunk: usize) {
 /// What an agent makes of all that, which has to be what one makes of it that sees each frame whole.
 fn serve(session: &[Op<'_>], rx: usize, at_once: usize, blocks: usize, chunk: usize) -> Vec<String> {
     let (mut receive, mut transmit) = (vec![0; rx], [0; TX]);
-    let mut agent = AgentLent::over(Board::<true>::default(), &mut receive, &mut transmit).expect("it is large enough");
+    let mut agent = AgentLent::new(Board::<true>::default(), &mut receive, &mut transmit).expect("it is large enough");
     // A session before this one leaves nothing behind.
     let _ =
         agent.push_slice(b"{\"execute\":\"w\",\"arguments\":{\"s\":\"of the session before this one, and more of it");
@@ -243,7 +243,7 @@ fn answer(agent: &mut AgentLent<'_, Board<true>>, at_once: usize, sent: &mut Vec
 fn answer_whole(frame: &[u8]) -> (Vec<u8>, Vec<Run>) {
     let (mut receive, mut transmit) = (vec![0; frame.len() + 74], [0; TX]);
     let mut agent =
-        AgentLent::over(Board::<false>::default(), &mut receive, &mut transmit).expect("it is large enough");
+        AgentLent::new(Board::<false>::default(), &mut receive, &mut transmit).expect("it is large enough");
     assert_eq!(agent.push_slice(frame), frame.len());
     let _ = agent.push(b'\n'); // a number ends there
     let line = agent.transmit().to_vec();
@@ -256,7 +256,7 @@ fn client(bytes: &[u8], rx: usize, chunk: usize) {
     let ops = ops(bytes);
     let by_byte = listen(&ops, rx, bytes.len() + 34);
     let (mut receive, mut transmit) = (vec![0; rx], [0; 256]);
-    let mut client = ClientLent::over(&mut receive, &mut transmit).expect("it is large enough");
+    let mut client = ClientLent::new(&mut receive, &mut transmit).expect("it is large enough");
     ask(&mut client, IN_PIECES);
     let mut heard = Vec::new();
     for op in ops {
@@ -278,11 +278,11 @@ fn client(bytes: &[u8], rx: usize, chunk: usize) {
 /// What a client hears byte by byte, which has to be what one hears that sees each response whole.
 fn listen(ops: &[Op<'_>], rx: usize, longest: usize) -> Vec<String> {
     let (mut receive, mut transmit) = (vec![0; rx], [0; 256]);
-    let mut client = ClientLent::over(&mut receive, &mut transmit).expect("it is large enough");
+    let mut client = ClientLent::new(&mut receive, &mut transmit).expect("it is large enough");
     let (mut receive, mut transmit) = (vec![0; longest], [0; 256]);
-    let mut whole = ClientLent::over(&mut receive, &mut transmit).expect("it is large enough");
+    let mut whole = ClientLent::new(&mut receive, &mut transmit).expect("it is large enough");
     let mut frames = vec![0; longest];
-    let mut frames = DecoderLent::over(&mut frames);
+    let mut frames = DecoderLent::new(&mut frames);
     let (mut heard, mut staged) = (Vec::new(), Vec::new());
     ask(&mut client, IN_PIECES);
     ask(&mut whole, WHOLE);
