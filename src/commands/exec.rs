@@ -24,7 +24,8 @@ object! {
 }
 
 command! {
-    /// the state of a program. After the response that says it has exited, its pid is unknown.
+    /// the state of a program. After the response that says it has exited, its pid is unknown: if that response breaks,
+    /// what the program wrote is lost.
     "guest-exec-status" ExecStatus {
         pid: i64 = "pid",
     } -> ExecStatusReturn<'a>, pieces ["err-data", "out-data"]

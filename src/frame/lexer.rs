@@ -124,7 +124,7 @@ impl Lexer {
         Self { state: State::Start, scalar_then: State::Start, nesting: Nesting::new() }
     }
 
-    /// RFC 8259's grammar, quoted beside its arms; RFC 3629 section 4 for what is not ASCII.
+    /// RFC 8259's grammar, quoted above its arms.
     #[cfg_attr(target_pointer_width = "64", inline(always))] // into the loop of each way in
     #[cfg_attr(target_pointer_width = "32", inline(never))] // one for push and push_slice: 1460 bytes of flash less
     pub(crate) fn step(&mut self, byte: u8) -> Step {
@@ -134,6 +134,8 @@ impl Lexer {
             return self.string(byte);
         }
         self.state = match self.state {
+            // unescaped = %x20-21 / %x23-5B / %x5D-10FFFF
+            // Its further bytes in UTF-8 (RFC 3629 section 4).
             Tail1 if matches!(byte, 0x80..=0xBF) => String,
             Tail2 if matches!(byte, 0x80..=0xBF) => Tail1,
             Tail3 if matches!(byte, 0x80..=0xBF) => Tail2,
@@ -162,14 +164,15 @@ impl Lexer {
             Low1 if matches!(byte, b'd' | b'D') => Low2,
             Low2 if matches!(byte, b'c'..=b'f' | b'C'..=b'F') => Hex3,
             // number = [ minus ] int [ frac ] [ exp ]   int = zero / ( digit1-9 *DIGIT )
-            // frac = decimal-point 1*DIGIT   exp = e [ minus / plus ] 1*DIGIT
             Minus if byte == b'0' => Zero,
             Minus | Integer if byte.is_ascii_digit() => {
                 self.state = Integer;
                 return Step::Digit;
             }
+            // frac = decimal-point 1*DIGIT
             Zero | Integer if byte == b'.' => Point,
             Point | Fraction if byte.is_ascii_digit() => Fraction,
+            // exp = e [ minus / plus ] 1*DIGIT
             Zero | Integer | Fraction if matches!(byte, b'e' | b'E') => Exponent,
             Exponent if matches!(byte, b'+' | b'-') => ExponentSign,
             Exponent | ExponentSign | ExponentDigits if byte.is_ascii_digit() => ExponentDigits,
@@ -188,7 +191,8 @@ impl Lexer {
             Nu if byte == b'l' => Nul,
             Tru | Fals if byte == b'e' => return self.end_scalar(),
             Nul if byte == b'l' => return self.end_scalar(),
-            // object = { [ member *( , member ) ] }   member = string : value
+            // object = begin-object [ member *( value-separator member ) ] end-object
+            // member = string name-separator value
             FirstName | Name if byte == b'"' => {
                 (self.state, self.scalar_then) = (String, Colon);
                 return Step::Quote;
@@ -198,7 +202,7 @@ impl Lexer {
                 return self.separator(Value);
             }
             FirstName if byte == b'}' => return self.close(),
-            // array = [ [ value *( , value ) ] ]
+            // array = begin-array [ value *( value-separator value ) ] end-array
             FirstElement if byte == b']' => return self.close(),
             Zero | Integer | Fraction | ExponentDigits | AfterMember | AfterElement | Closed => {
                 return match (self.scalar_then, byte) {

@@ -11,7 +11,7 @@ use crate::frame::Buffer;
 const MOST_ERRORS: u16 = 256;
 
 /// Why a read failed.
-enum Fault<E> {
+enum UartError<E> {
     /// Bytes are missing.
     Lost,
     /// A byte is wrong.
@@ -20,7 +20,7 @@ enum Fault<E> {
 }
 
 /// One byte. `left` is how many more errors in a row are taken for line errors.
-fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, Fault<U::Error>> {
+fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, UartError<U::Error>> {
     let error = match uart.read() {
         Ok(byte) => {
             *left = MOST_ERRORS;
@@ -29,14 +29,14 @@ fn read<U: Read>(uart: &mut U, left: &mut u16) -> nb::Result<u8, Fault<U::Error>
         Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
         Err(nb::Error::Other(error)) => error,
     };
-    let fault = match error.kind() {
-        _ if *left == 0 => Fault::Port(error),
-        ErrorKind::Overrun => Fault::Lost,
-        ErrorKind::FrameFormat | ErrorKind::Parity | ErrorKind::Noise => Fault::Corrupted,
-        _ => Fault::Port(error),
+    let error = match error.kind() {
+        _ if *left == 0 => UartError::Port(error),
+        ErrorKind::Overrun => UartError::Lost,
+        ErrorKind::FrameFormat | ErrorKind::Parity | ErrorKind::Noise => UartError::Corrupted,
+        _ => UartError::Port(error),
     };
     *left = left.saturating_sub(1);
-    Err(nb::Error::Other(fault))
+    Err(nb::Error::Other(error))
 }
 
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
@@ -62,13 +62,13 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// The port's error of another kind, or one that it reports 256 times in a row.
     pub fn poll_nb<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
         let mut left = MOST_ERRORS;
-        let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(Fault::Port));
+        let write = |uart: &mut U, byte| uart.write(byte).map_err(|error| error.map(UartError::Port));
         loop {
             match self.poll(uart, |uart| read(uart, &mut left), write) {
                 Ok(()) => return Ok(()),
-                Err(Fault::Lost) => self.lost(),
-                Err(Fault::Corrupted) => self.corrupted(),
-                Err(Fault::Port(error)) => return Err(error),
+                Err(UartError::Lost) => self.lost(),
+                Err(UartError::Corrupted) => self.corrupted(),
+                Err(UartError::Port(error)) => return Err(error),
             }
         }
     }
@@ -92,9 +92,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             let verdict = match read(uart, &mut left) {
                 Ok(byte) => self.step(byte),
                 Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
-                Err(nb::Error::Other(Fault::Lost)) => self.step_lost(),
-                Err(nb::Error::Other(Fault::Corrupted)) => self.step_corrupted(),
-                Err(nb::Error::Other(Fault::Port(error))) => return Err(nb::Error::Other(LineError::Port(error))),
+                Err(nb::Error::Other(UartError::Lost)) => self.step_lost(),
+                Err(nb::Error::Other(UartError::Corrupted)) => self.step_corrupted(),
+                Err(nb::Error::Other(UartError::Port(error))) => return Err(nb::Error::Other(LineError::Port(error))),
             };
             if verdict != Verdict::Nothing {
                 break verdict;

@@ -23,6 +23,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// It returns every error of the port. Call it again, but let other tasks run first: a closed port may report its end
     /// at every read.
     ///
+    /// While a command owes its answer, nothing is read, so a closed port goes unnoticed. A
+    /// [`poll_ready`](crate::Guest::poll_ready) that is ready while the command still blocks makes a busy loop, in which
+    /// no other task runs.
+    ///
     /// ```
     /// use embedded_io_async::{Read, Write};
     /// use guestwire::{Agent, Guest, io::IoError};

@@ -12,7 +12,7 @@ use crate::json::value::{Kind, Members, Value};
 use crate::message::{Argument, ArgumentError, Arguments};
 
 pub(super) fn deserialize<'a, T: Deserialize<'a>>(argument: Argument<'a>) -> Result<T, ArgumentError<'a>> {
-    T::deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument))
+    T::deserialize(ArgumentDeserializer(argument)).map_err(|error| error.at(argument))
 }
 
 /// The longest string with escapes that a type which holds its text can be given: it is unescaped on the stack.
@@ -23,13 +23,13 @@ const LARGEST_MAP: usize = 256;
 
 /// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
 #[derive(Debug)]
-enum Fault<'a> {
+enum ReadError<'a> {
     Known(ArgumentError<'a>),
     Missing(&'static str),
     Invalid,
 }
 
-impl<'a> Fault<'a> {
+impl<'a> ReadError<'a> {
     fn at(self, argument: Argument<'a>) -> ArgumentError<'a> {
         match self {
             Self::Known(error) => error,
@@ -40,18 +40,18 @@ impl<'a> Fault<'a> {
     fn among(self, arguments: &Arguments<'a>, object: Argument<'a>) -> ArgumentError<'a> {
         match self {
             Self::Missing(name) => arguments.missing(name),
-            fault => fault.at(object),
+            error => error.at(object),
         }
     }
 }
 
-impl<'a> From<ArgumentError<'a>> for Fault<'a> {
+impl<'a> From<ArgumentError<'a>> for ReadError<'a> {
     fn from(error: ArgumentError<'a>) -> Self {
         Self::Known(error)
     }
 }
 
-impl de::Error for Fault<'_> {
+impl de::Error for ReadError<'_> {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::Invalid
     }
@@ -61,7 +61,7 @@ impl de::Error for Fault<'_> {
     }
 }
 
-impl fmt::Display for Fault<'_> {
+impl fmt::Display for ReadError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Known(error) => error.fmt(f),
@@ -70,14 +70,14 @@ impl fmt::Display for Fault<'_> {
     }
 }
 
-impl core::error::Error for Fault<'_> {}
+impl core::error::Error for ReadError<'_> {}
 
 struct ArgumentDeserializer<'a>(Argument<'a>);
 
 impl<'a> ArgumentDeserializer<'a> {
     /// Names the argument in what a visitor objects to.
-    fn visit<T>(&self, visited: Result<T, Fault<'a>>) -> Result<T, Fault<'a>> {
-        visited.map_err(|fault| fault.at(self.0).into())
+    fn visit<T>(&self, visited: Result<T, ReadError<'a>>) -> Result<T, ReadError<'a>> {
+        visited.map_err(|error| error.at(self.0).into())
     }
 
     fn float<F: FromStr + Copy + Into<f64>>(&self) -> Result<F, ArgumentError<'a>> {
@@ -90,13 +90,13 @@ impl<'a> ArgumentDeserializer<'a> {
 macro_rules! number {
     ($method:ident, $read:ident, $visit:ident, $range:literal) => {
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            visitor.$visit(self.0.$read()?).map_err(|_: Fault<'a>| self.0.range_error($range).into())
+            visitor.$visit(self.0.$read()?).map_err(|_: ReadError<'a>| self.0.range_error($range).into())
         }
     };
 }
 
 impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
 
     number!(deserialize_i8, integer, visit_i64, "int8_t");
     number!(deserialize_i16, integer, visit_i64, "int16_t");
@@ -147,7 +147,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 
     fn deserialize_bytes<V: Visitor<'a>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(Fault::Invalid)
+        Err(ReadError::Invalid)
     }
 
     fn deserialize_byte_buf<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -224,7 +224,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
         let read = self.0.object(|arguments| {
             let names = fields.iter();
             let members = Fields { arguments, object: self.0, names, value: None, unexpected: None };
-            visitor.visit_map(members).map_err(|fault| fault.among(arguments, self.0))
+            visitor.visit_map(members).map_err(|error| error.among(arguments, self.0))
         });
         Ok(read?)
     }
@@ -239,7 +239,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
             None => (self.0.string()?, None),
             Some(mut members) => match (members.next(), members.next()) {
                 (Some((name, value)), None) => (name, Some(self.0.inner(value))),
-                _ => return Err(Fault::Invalid),
+                _ => return Err(ReadError::Invalid),
             },
         };
         let name = self.0.choose(name, variants.iter().map(|name| (*name, *name)))?;
@@ -269,12 +269,12 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 }
 
-fn visit_text<'a, V: Visitor<'a>>(text: Text<'a>, visitor: V) -> Result<V::Value, Fault<'a>> {
+fn visit_text<'a, V: Visitor<'a>>(text: Text<'a>, visitor: V) -> Result<V::Value, ReadError<'a>> {
     match text.as_str() {
         Some(plain) => visitor.visit_borrowed_str(plain),
         None => match text.copy_to(&mut [0; LONGEST_ESCAPED]) {
             Ok(unescaped) => visitor.visit_str(unescaped),
-            Err(_) => Err(Fault::Invalid),
+            Err(_) => Err(ReadError::Invalid),
         },
     }
 }
@@ -312,17 +312,17 @@ impl<'a> Fields<'_, 'a> {
 }
 
 impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
         let Some(name) = self.next()? else { return Ok(None) };
-        let name = BorrowedStrDeserializer::<Fault<'a>>::new(name);
-        seed.deserialize(name).map(Some).map_err(|fault| self.unexpected.map_or(fault, Fault::Known))
+        let name = BorrowedStrDeserializer::<ReadError<'a>>::new(name);
+        seed.deserialize(name).map(Some).map_err(|error| self.unexpected.map_or(error, ReadError::Known))
     }
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
-        let argument = self.value.take().ok_or(Fault::Invalid)?;
-        seed.deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument).into())
+        let argument = self.value.take().ok_or(ReadError::Invalid)?;
+        seed.deserialize(ArgumentDeserializer(argument)).map_err(|error| error.at(argument).into())
     }
 }
 
@@ -363,7 +363,7 @@ struct Entries<'a> {
 }
 
 impl<'a> de::MapAccess<'a> for Entries<'a> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
         let Some((name, value)) = self.members.next() else { return Ok(None) };
@@ -372,8 +372,8 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
-        let argument = self.value.take().ok_or(Fault::Invalid)?;
-        seed.deserialize(ArgumentDeserializer(argument)).map_err(|fault| fault.at(argument).into())
+        let argument = self.value.take().ok_or(ReadError::Invalid)?;
+        seed.deserialize(ArgumentDeserializer(argument)).map_err(|error| error.at(argument).into())
     }
 }
 
@@ -381,7 +381,7 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
 struct Name<'a>(Text<'a>);
 
 impl<'de> Deserializer<'de> for Name<'de> {
-    type Error = Fault<'de>;
+    type Error = ReadError<'de>;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         visit_text(self.0, visitor)
@@ -407,11 +407,11 @@ impl<'de> Deserializer<'de> for Name<'de> {
 struct Elements<I>(I);
 
 impl<'a, I: Iterator<Item = Argument<'a>>> de::SeqAccess<'a> for &mut Elements<I> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
 
     fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Self::Error> {
         let Some(argument) = self.0.next() else { return Ok(None) };
-        seed.deserialize(ArgumentDeserializer(argument)).map(Some).map_err(|fault| fault.at(argument).into())
+        seed.deserialize(ArgumentDeserializer(argument)).map(Some).map_err(|error| error.at(argument).into())
     }
 }
 
@@ -421,23 +421,23 @@ struct Variant<'a> {
 }
 
 impl<'a> de::EnumAccess<'a> for Variant<'a> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<(S::Value, Self), Self::Error> {
-        let name = BorrowedStrDeserializer::<Fault<'a>>::new(self.name);
+        let name = BorrowedStrDeserializer::<ReadError<'a>>::new(self.name);
         Ok((seed.deserialize(name)?, self))
     }
 }
 
 impl<'a> Variant<'a> {
-    fn content(self) -> Result<ArgumentDeserializer<'a>, Fault<'a>> {
-        self.content.map(ArgumentDeserializer).ok_or(Fault::Invalid)
+    fn content(self) -> Result<ArgumentDeserializer<'a>, ReadError<'a>> {
+        self.content.map(ArgumentDeserializer).ok_or(ReadError::Invalid)
     }
 }
 
 impl<'a> de::VariantAccess<'a> for Variant<'a> {
-    type Error = Fault<'a>;
+    type Error = ReadError<'a>;
 
     fn unit_variant(self) -> Result<(), Self::Error> {
         self.content.map_or(Ok(()), |content| Deserialize::deserialize(ArgumentDeserializer(content)))

@@ -128,7 +128,7 @@ impl ValueEncoder<'_> {
     /// [`SerializeError`]. As [`DoesNotFit`] it goes up through the closures around it, and an agent's response still
     /// tells the reason.
     pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> Result<(), SerializeError> {
-        serialize::serialize(self, value).map_err(|fault| match fault.refusal() {
+        serialize::serialize(self, value).map_err(|error| match error.refusal() {
             None => SerializeError::DoesNotFit,
             Some(refusal) => SerializeError::Refused(refusal.text()),
         })

@@ -9,14 +9,18 @@ use crate::json::encoder::{ContainerEncoder, Refusal, ValueEncoder};
 use crate::json::string::Text;
 
 /// Writes a value. If that fails, the value around it fails for the same reason, even if the error is ignored.
-pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), Fault> {
+pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), WriteError> {
     serialize_or(place, value, Absent::Null)
 }
 
-fn serialize_or<T: Serialize + ?Sized>(mut place: ValueEncoder<'_>, value: &T, absent: Absent) -> Result<(), Fault> {
+fn serialize_or<T: Serialize + ?Sized>(
+    mut place: ValueEncoder<'_>,
+    value: &T,
+    absent: Absent,
+) -> Result<(), WriteError> {
     let written = value.serialize(ValueSerializer { place: place.reborrow(), absent });
-    if let Err(fault) = written {
-        place.fail(fault.refusal());
+    if let Err(error) = written {
+        place.fail(error.refusal());
     }
     written
 }
@@ -31,12 +35,12 @@ enum Absent {
 
 /// What serde calls an error.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(super) enum WriteError {
     DoesNotFit,
     Refused(Refusal),
 }
 
-impl Fault {
+impl WriteError {
     pub(super) const fn refusal(self) -> Option<Refusal> {
         match self {
             Self::DoesNotFit => None,
@@ -45,25 +49,25 @@ impl Fault {
     }
 }
 
-impl From<DoesNotFit> for Fault {
+impl From<DoesNotFit> for WriteError {
     fn from(_: DoesNotFit) -> Self {
         Self::DoesNotFit
     }
 }
 
-impl From<Refusal> for Fault {
+impl From<Refusal> for WriteError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl ser::Error for Fault {
+impl ser::Error for WriteError {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self::Refused(Refusal::Type)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DoesNotFit => DoesNotFit.fmt(f),
@@ -72,7 +76,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl core::error::Error for Fault {}
+impl core::error::Error for WriteError {}
 
 struct ValueSerializer<'e> {
     place: ValueEncoder<'e>,
@@ -89,7 +93,7 @@ impl<'e> ValueSerializer<'e> {
     }
 
     /// `{"variant": `, and what the variant holds between these brackets.
-    fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, Fault> {
+    fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, WriteError> {
         let mut object = ContainerEncoder::begin(self.place, b"{", close);
         object.member(variant).finish(open)?;
         Ok(Container(object))
@@ -98,7 +102,7 @@ impl<'e> ValueSerializer<'e> {
 
 impl<'e> Serializer for ValueSerializer<'e> {
     type Ok = ();
-    type Error = Fault;
+    type Error = WriteError;
     type SerializeSeq = Container<'e>;
     type SerializeTuple = Container<'e>;
     type SerializeTupleStruct = Container<'e>;
@@ -107,27 +111,27 @@ impl<'e> Serializer for ValueSerializer<'e> {
     type SerializeStruct = Container<'e>;
     type SerializeStructVariant = Container<'e>;
 
-    fn serialize_bool(self, value: bool) -> Result<(), Fault> {
+    fn serialize_bool(self, value: bool) -> Result<(), WriteError> {
         Ok(self.place.boolean(value)?)
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), Fault> {
+    fn serialize_i8(self, value: i8) -> Result<(), WriteError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i16(self, value: i16) -> Result<(), Fault> {
+    fn serialize_i16(self, value: i16) -> Result<(), WriteError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i32(self, value: i32) -> Result<(), Fault> {
+    fn serialize_i32(self, value: i32) -> Result<(), WriteError> {
         self.serialize_i64(value.into())
     }
 
-    fn serialize_i64(self, value: i64) -> Result<(), Fault> {
+    fn serialize_i64(self, value: i64) -> Result<(), WriteError> {
         Ok(self.place.integer(value)?)
     }
 
-    fn serialize_i128(self, value: i128) -> Result<(), Fault> {
+    fn serialize_i128(self, value: i128) -> Result<(), WriteError> {
         match (i64::try_from(value), u64::try_from(value)) {
             (Ok(value), _) => self.serialize_i64(value),
             (_, Ok(value)) => self.serialize_u64(value),
@@ -135,74 +139,74 @@ impl<'e> Serializer for ValueSerializer<'e> {
         }
     }
 
-    fn serialize_u8(self, value: u8) -> Result<(), Fault> {
+    fn serialize_u8(self, value: u8) -> Result<(), WriteError> {
         self.serialize_u64(value.into())
     }
 
-    fn serialize_u16(self, value: u16) -> Result<(), Fault> {
+    fn serialize_u16(self, value: u16) -> Result<(), WriteError> {
         self.serialize_u64(value.into())
     }
 
-    fn serialize_u32(self, value: u32) -> Result<(), Fault> {
+    fn serialize_u32(self, value: u32) -> Result<(), WriteError> {
         self.serialize_u64(value.into())
     }
 
-    fn serialize_u64(self, value: u64) -> Result<(), Fault> {
+    fn serialize_u64(self, value: u64) -> Result<(), WriteError> {
         Ok(self.place.unsigned(value)?)
     }
 
-    fn serialize_u128(self, value: u128) -> Result<(), Fault> {
+    fn serialize_u128(self, value: u128) -> Result<(), WriteError> {
         self.serialize_u64(value.try_into().map_err(|_| Refusal::TooWide)?)
     }
 
-    fn serialize_f32(self, value: f32) -> Result<(), Fault> {
+    fn serialize_f32(self, value: f32) -> Result<(), WriteError> {
         if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
-    fn serialize_f64(self, value: f64) -> Result<(), Fault> {
+    fn serialize_f64(self, value: f64) -> Result<(), WriteError> {
         if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
-    fn serialize_char(self, value: char) -> Result<(), Fault> {
+    fn serialize_char(self, value: char) -> Result<(), WriteError> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_str(self, value: &str) -> Result<(), Fault> {
+    fn serialize_str(self, value: &str) -> Result<(), WriteError> {
         Ok(self.place.string(value)?)
     }
 
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Fault> {
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), WriteError> {
         Ok(self.place.display(value)?)
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), Fault> {
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), WriteError> {
         Err(Refusal::Bytes.into())
     }
 
-    fn serialize_none(self) -> Result<(), Fault> {
+    fn serialize_none(self) -> Result<(), WriteError> {
         match self.absent {
             Absent::Nothing => Ok(()),
             Absent::Null => self.serialize_unit(),
         }
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), WriteError> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), Fault> {
+    fn serialize_unit(self) -> Result<(), WriteError> {
         Ok(self.place.null()?)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), WriteError> {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Fault> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), WriteError> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), Fault> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<(), WriteError> {
         value.serialize(self)
     }
 
@@ -212,21 +216,21 @@ impl<'e> Serializer for ValueSerializer<'e> {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), WriteError> {
         let mut object = self.object();
         serialize(object.0.member(variant), value)?;
         object.end()
     }
 
-    fn serialize_seq(self, _: Option<usize>) -> Result<Container<'e>, Fault> {
+    fn serialize_seq(self, _: Option<usize>) -> Result<Container<'e>, WriteError> {
         Ok(self.array())
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Container<'e>, Fault> {
+    fn serialize_tuple(self, _: usize) -> Result<Container<'e>, WriteError> {
         Ok(self.array())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, Fault> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, WriteError> {
         Ok(self.array())
     }
 
@@ -236,15 +240,15 @@ impl<'e> Serializer for ValueSerializer<'e> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Container<'e>, Fault> {
+    ) -> Result<Container<'e>, WriteError> {
         self.variant(variant, b"[", b"]}")
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Container<'e>, Fault> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Container<'e>, WriteError> {
         Ok(self.object())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, Fault> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'e>, WriteError> {
         Ok(self.object())
     }
 
@@ -254,7 +258,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
         _: u32,
         variant: &'static str,
         _: usize,
-    ) -> Result<Container<'e>, Fault> {
+    ) -> Result<Container<'e>, WriteError> {
         self.variant(variant, b"{", b"}}")
     }
 }
@@ -263,8 +267,8 @@ impl<'e> Serializer for ValueSerializer<'e> {
 struct Container<'e>(ContainerEncoder<'e>);
 
 impl Container<'_> {
-    fn end(self) -> Result<(), Fault> {
-        self.0.end().map_err(|refusal| refusal.map_or(Fault::DoesNotFit, Fault::Refused))
+    fn end(self) -> Result<(), WriteError> {
+        self.0.end().map_err(|refusal| refusal.map_or(WriteError::DoesNotFit, WriteError::Refused))
     }
 }
 
@@ -272,13 +276,13 @@ macro_rules! elements {
     ($($kind:ident $method:ident),*) => {$(
         impl ser::$kind for Container<'_> {
             type Ok = ();
-            type Error = Fault;
+            type Error = WriteError;
 
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
                 serialize(self.0.element(), value)
             }
 
-            fn end(self) -> Result<(), Fault> {
+            fn end(self) -> Result<(), WriteError> {
                 Container::end(self)
             }
         }
@@ -296,13 +300,13 @@ macro_rules! members {
     ($($kind:ident),*) => {$(
         impl ser::$kind for Container<'_> {
             type Ok = ();
-            type Error = Fault;
+            type Error = WriteError;
 
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Fault> {
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), WriteError> {
                 serialize_or(self.0.member(name), value, Absent::Nothing)
             }
 
-            fn end(self) -> Result<(), Fault> {
+            fn end(self) -> Result<(), WriteError> {
                 Container::end(self)
             }
         }
@@ -313,9 +317,9 @@ members!(SerializeStruct, SerializeStructVariant);
 
 impl ser::SerializeMap for Container<'_> {
     type Ok = ();
-    type Error = Fault;
+    type Error = WriteError;
 
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), WriteError> {
         if self.0.has_name() {
             return Err(self.0.refuse(Refusal::Pairs).into());
         }
@@ -323,14 +327,14 @@ impl ser::SerializeMap for Container<'_> {
         Ok(self.0.colon()?)
     }
 
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), WriteError> {
         if !self.0.has_name() {
             return Err(self.0.refuse(Refusal::Pairs).into());
         }
         serialize(self.0.value(), value)
     }
 
-    fn end(mut self) -> Result<(), Fault> {
+    fn end(mut self) -> Result<(), WriteError> {
         if self.0.has_name() {
             return Err(self.0.refuse(Refusal::Pairs).into());
         }
