@@ -4,6 +4,7 @@ mod random;
 
 use core::convert::Infallible;
 
+use embedded_hal_nb::serial::{self, ErrorKind};
 use guestwire::agent::{AgentLent, Handler};
 use guestwire::client::Execute;
 use guestwire::frame::Piece;
@@ -806,6 +807,38 @@ fn a_client_that_gives_up_in_mid_string_hears_no_more_of_it() {
         client.transmitted(usize::MAX);
         let bytes = b"\n\xFF{\"return\": 5}\n\xFF{\"return\": 9}";
         assert_eq!(client.push_slice(bytes), (bytes.len(), Ok(Some(Reply::Synchronized))), "plain: {plain}");
+    }
+}
+
+#[test]
+fn a_client_that_was_reset_in_mid_string_hears_nothing_of_a_line_fault() {
+    struct Faulty(Option<ErrorKind>);
+
+    impl serial::ErrorType for Faulty {
+        type Error = ErrorKind;
+    }
+
+    impl serial::Read for Faulty {
+        fn read(&mut self) -> nb::Result<u8, ErrorKind> {
+            Err(self.0.take().map_or(nb::Error::WouldBlock, nb::Error::Other))
+        }
+    }
+
+    impl serial::Write for Faulty {
+        fn write(&mut self, _: u8) -> nb::Result<(), ErrorKind> {
+            Err(nb::Error::WouldBlock)
+        }
+
+        fn flush(&mut self) -> nb::Result<(), ErrorKind> {
+            Ok(())
+        }
+    }
+
+    let response = format!(r#"{{"return":{{"out-data":"{}"#, "x".repeat(90)).into_bytes();
+    for fault in [ErrorKind::Overrun, ErrorKind::FrameFormat] {
+        let (mut client, pieces) = client_in_mid_response(&response);
+        assert!(pieces > 1 && !client.reset());
+        assert_eq!(client.exchange_nb(&mut Faulty(Some(fault))), Err(nb::Error::WouldBlock), "{fault:?}");
     }
 }
 
