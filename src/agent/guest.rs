@@ -74,7 +74,8 @@ pub trait Guest: Sized + 'static {
     /// # Errors
     /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the whole piece is given again by
     /// [`retry`](crate::agent::AgentOver::retry), and no byte is taken before that. So find out whether you can take it
-    /// before you decode it.
+    /// before you decode it. If the request ends before its first piece was taken, [`discarded`](Self::discarded) is not
+    /// called.
     fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
         let _ = piece;
         Ok(())
