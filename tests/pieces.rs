@@ -4,10 +4,11 @@ mod random;
 
 use core::convert::Infallible;
 
-use guestwire::agent::AgentLent;
+use embedded_hal_nb::serial::{self, ErrorKind};
+use guestwire::agent::{AgentLent, Handler};
 use guestwire::client::Execute;
 use guestwire::frame::Piece;
-use guestwire::{Call, Client, Command, CommandError, CommandResult, Guest, Reply};
+use guestwire::{Agent, Call, Client, Command, CommandError, CommandResult, Guest, Reply};
 use random::Random;
 use serde_json::{Value, json};
 
@@ -39,6 +40,7 @@ impl<const DEFERS: bool> Guest for Staging<DEFERS> {
             call.arguments.optional_streamed("b")?;
             commit(staging, call)
         }),
+        Command::new("write-frozen", write).allowed_when_frozen(),
         Command::new("refused", |_, call| call.respond()?.done()),
         Command::new("write-later", |staging: &mut Self, call| {
             call.arguments.streamed("buf-b64")?;
@@ -316,6 +318,54 @@ fn frozen_and_refused_commands_get_no_pieces() {
         let (staging, sent) = run(Staging::default(), 128, late.as_bytes(), &[9]);
         assert_eq!((staging.pieces, staging.discarded), (1, 1), "{command}");
         assert!(sent.contains("CommandNotFound"), "{sent}");
+    }
+}
+
+#[test]
+fn a_command_that_is_allowed_when_frozen_gets_its_pieces() {
+    let frozen = || Staging { frozen: true, ..Staging::default() };
+    let request = br#"{"execute":"write-frozen","arguments":{"buf-b64":"content"}}"#;
+    let (staging, sent) = run(frozen(), 128, request, &[9]);
+    assert_eq!(sent, "{\"return\": {}}\n");
+    assert_eq!(staging.ran, [[("buf-b64".into(), b"content".to_vec())]]);
+    // Where the name comes last nobody knows that it is allowed, and the agent's own commands want no pieces.
+    for request in [
+        br#"{"arguments":{"buf-b64":"content"},"execute":"write-frozen"}"#.as_slice(),
+        br#"{"execute":"guest-ping","arguments":{"buf-b64":"content"}}"#,
+    ] {
+        let (staging, sent) = run(frozen(), 128, request, &[9]);
+        assert!(sent.contains("The command was cancelled"), "{sent}");
+        assert_eq!((staging.pieces, staging.discarded, staging.ran.len()), (0, 0, 0));
+    }
+}
+
+#[test]
+fn a_catch_all_whose_pieces_were_refused_while_frozen_says_that_it_is_frozen() {
+    struct Proxy;
+
+    impl Guest for Proxy {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[];
+        const CATCH_ALL: Option<Handler<Self>> = Some(|_, _| panic!("it is frozen"));
+        const STREAMED: &'static [&'static str] = &["buf-b64"];
+
+        fn is_frozen(&self) -> bool {
+            true
+        }
+
+        fn piece(&mut self, _: Piece<'_>) -> nb::Result<(), Infallible> {
+            panic!("it is frozen")
+        }
+    }
+
+    for request in [
+        br#"{"execute":"other","arguments":{"buf-b64":"content"}}"#.as_slice(),
+        br#"{"arguments":{"buf-b64":"content"},"execute":"other"}"#,
+    ] {
+        let mut agent: Agent<Proxy, 128, 512> = Agent::new(Proxy);
+        assert_eq!(agent.push_slice(request), request.len());
+        let sent = String::from_utf8_lossy(agent.transmit());
+        assert!(sent.contains("Command other has been disabled: the agent is in frozen state"), "{sent}");
     }
 }
 
@@ -757,6 +807,38 @@ fn a_client_that_gives_up_in_mid_string_hears_no_more_of_it() {
         client.transmitted(usize::MAX);
         let bytes = b"\n\xFF{\"return\": 5}\n\xFF{\"return\": 9}";
         assert_eq!(client.push_slice(bytes), (bytes.len(), Ok(Some(Reply::Synchronized))), "plain: {plain}");
+    }
+}
+
+#[test]
+fn a_client_that_was_reset_in_mid_string_hears_nothing_of_a_line_fault() {
+    struct Faulty(Option<ErrorKind>);
+
+    impl serial::ErrorType for Faulty {
+        type Error = ErrorKind;
+    }
+
+    impl serial::Read for Faulty {
+        fn read(&mut self) -> nb::Result<u8, ErrorKind> {
+            Err(self.0.take().map_or(nb::Error::WouldBlock, nb::Error::Other))
+        }
+    }
+
+    impl serial::Write for Faulty {
+        fn write(&mut self, _: u8) -> nb::Result<(), ErrorKind> {
+            Err(nb::Error::WouldBlock)
+        }
+
+        fn flush(&mut self) -> nb::Result<(), ErrorKind> {
+            Ok(())
+        }
+    }
+
+    let response = format!(r#"{{"return":{{"out-data":"{}"#, "x".repeat(90)).into_bytes();
+    for fault in [ErrorKind::Overrun, ErrorKind::FrameFormat] {
+        let (mut client, pieces) = client_in_mid_response(&response);
+        assert!(pieces > 1 && !client.reset());
+        assert_eq!(client.exchange_nb(&mut Faulty(Some(fault))), Err(nb::Error::WouldBlock), "{fault:?}");
     }
 }
 

@@ -39,11 +39,13 @@ pub(super) enum Pieces {
 
 /// Whether the command that a piece is for is not to be run, as far as can be told yet.
 pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
-    service.is_frozen()
-        || piece.command().is_some_and(|name| match all_commands(service).find(|command| name == command.name) {
-            Some(command) => objection(service, command, Attempt::First).is_some(),
-            None => S::CATCH_ALL.is_none(),
-        })
+    let Some(name) = piece.command() else { return service.is_frozen() };
+    match all_commands(service).find(|command| name == command.name) {
+        // The agent's own commands want no pieces.
+        Some(command) if command.availability == Availability::Always => service.is_frozen(),
+        Some(command) => objection(service, command, Attempt::First).is_some(),
+        None => S::CATCH_ALL.is_none() || service.is_frozen(),
+    }
 }
 
 /// The commands that every agent has. They come first, and cannot be disabled, so that no guest can
@@ -118,7 +120,7 @@ fn execute<'q, S: Service>(
             (command.handler, command.success)
         }
         None => match S::CATCH_ALL {
-            Some(_) if attempt == Attempt::First && service.is_frozen() => return refusal(FROZEN),
+            Some(_) if attempt != Attempt::Again && service.is_frozen() => return refusal(FROZEN),
             Some(handler) => (handler, Success::Response),
             None => {
                 if attempt == Attempt::Again {

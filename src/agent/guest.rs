@@ -66,13 +66,16 @@ pub trait Guest: Sized + 'static {
     ///
     /// Pieces are provisional: stage them, and commit them in the command, which runs only if the whole request is valid.
     /// The other arguments may come before or after the pieces; the command reads them when it runs, and this one with
-    /// [`streamed`](crate::message::Arguments::streamed). While file systems are frozen pieces are dropped, and so are those
-    /// for a command that is unknown or disabled, if the request began with its name.
+    /// [`streamed`](crate::message::Arguments::streamed).
+    ///
+    /// If the request begins with its command's name, pieces for a command that is unknown, disabled or not allowed while
+    /// file systems are frozen are dropped. Otherwise they are dropped while file systems are frozen, whatever the command.
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] from a guest that [`DEFERS`](Self::DEFERS): the whole piece is given again by
     /// [`retry`](crate::agent::AgentOver::retry), and no byte is taken before that. So find out whether you can take it
-    /// before you decode it.
+    /// before you decode it. If the request ends before its first piece was taken, [`discarded`](Self::discarded) is not
+    /// called.
     fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
         let _ = piece;
         Ok(())

@@ -62,6 +62,9 @@ pub trait Service: Sized {
     fn version(&self) -> &str;
 
     /// The command at an index, counted from 0, or `None` after the last.
+    ///
+    /// A command that owes its answer is looked up by its name at each retry. If it is gone, the
+    /// [`CATCH_ALL`](Self::CATCH_ALL) is called in its place, and only without one is it [`cancelled`](Self::cancelled).
     fn command(&self, index: usize) -> Option<&Entry<'_, Self>>;
 
     /// As [`Guest::is_frozen`].

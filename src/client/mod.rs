@@ -701,6 +701,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     fn leave_step(&mut self) {
         self.state = State::OutOfStep;
+        self.has_pieces = false;
         self.transmit.clear();
     }
 
