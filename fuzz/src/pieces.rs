@@ -242,8 +242,7 @@ fn answer(agent: &mut AgentLent<'_, Board<true>>, at_once: usize, sent: &mut Vec
 /// What an agent does with that frame for which nothing is too long.
 fn answer_whole(frame: &[u8]) -> (Vec<u8>, Vec<Run>) {
     let (mut receive, mut transmit) = (vec![0; frame.len() + 74], [0; TX]);
-    let mut agent =
-        AgentLent::new(Board::<false>::default(), &mut receive, &mut transmit).expect("it is large enough");
+    let mut agent = AgentLent::new(Board::<false>::default(), &mut receive, &mut transmit).expect("it is large enough");
     assert_eq!(agent.push_slice(frame), frame.len());
     let _ = agent.push(b'\n'); // a number ends there
     let line = agent.transmit().to_vec();
