@@ -315,7 +315,7 @@ const NOT_JSON: &[&[u8]] = &[
     b"",
     b" ",
     b"nul",
-    b"nulll",
+    b"nullx",
     b"NaN",
     b"01",
     b"-",
