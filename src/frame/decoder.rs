@@ -523,7 +523,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
 
     fn clear(&mut self) {
         self.room = Room::Enough;
-        self.separators = Separators::new();
+        self.separators.clear();
         self.length = Length::at_most(0);
     }
 

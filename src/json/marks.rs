@@ -24,6 +24,11 @@ mod noting {
             Self { at: [Offset::START; N], count: 0 }
         }
 
+        /// Forgets them. What is left in the array is dead.
+        pub(crate) const fn clear(&mut self) {
+            self.count = 0;
+        }
+
         pub(crate) fn note(&mut self, at: Offset) {
             match self.at.get_mut(usize::from(self.count)) {
                 Some(next) => {
@@ -80,6 +85,8 @@ mod nothing {
         pub(crate) const fn new() -> Self {
             Self
         }
+
+        pub(crate) const fn clear(&mut self) {}
 
         pub(crate) const fn note(&mut self, _: Offset) {}
 
