@@ -9,10 +9,12 @@ pub(crate) use noting::{Marks, Separators};
 
 #[cfg(target_pointer_width = "64")]
 mod noting {
+    use core::fmt;
+
     use crate::offset::Offset;
 
     /// The offsets of an object's colons and commas, if there are no more than `N`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    #[derive(Clone, Copy)]
     #[cfg_attr(feature = "defmt", derive(defmt::Format))]
     pub(crate) struct Separators<const N: usize> {
         at: [Offset; N],
@@ -47,6 +49,12 @@ mod noting {
         #[inline(always)]
         pub(crate) fn marks(&self) -> Marks<'_> {
             Marks(self.at.get(..usize::from(self.count)).unwrap_or_default())
+        }
+    }
+
+    impl<const N: usize> fmt::Debug for Separators<N> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.marks().fmt(f)
         }
     }
 
