@@ -396,7 +396,7 @@ fn a_guest_that_does_not_defer_answers_with_an_error() {
 
     let mut agent: Agent<Hasty, 128, 512> = Agent::new(Hasty);
     let answer = exchange(&mut agent, request("wait", 1).as_bytes());
-    assert_eq!(String::from_utf8(answer).unwrap(), error_with_id("1", "GenericError", "No answer was given"));
+    assert_eq!(String::from_utf8(answer).unwrap(), error_with_id("1", "GenericError", "No answer"));
     assert!(!agent.owes());
     agent.reset();
     assert_eq!(exchange(&mut agent, PING), PONG);

@@ -349,5 +349,5 @@ fn a_command_of_the_table_does_not_deny_that_it_is_there() {
     let commands = vec![Entry::new("a", |_, _| Err(CommandError::NotFound))];
     let table = Table { commands, ..Table::default() };
     let mut agent = AgentLent::new(table, &mut receive, &mut transmit).unwrap();
-    assert_eq!(answer(&mut agent, "a"), error("GenericError", "No answer was given"));
+    assert_eq!(answer(&mut agent, "a"), error("GenericError", "No answer"));
 }

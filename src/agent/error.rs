@@ -69,17 +69,18 @@ pub enum CommandError {
 impl CommandError {
     /// What to answer, given the command's arguments.
     pub(super) fn description<'a>(&self, arguments: Value<'a>) -> Description<'a> {
-        match self {
-            Self::Argument(fault) => fault.description(arguments),
-            Self::Failed(description) => Description { template: "$", path: b"", word: description.as_bytes() },
-            Self::DoesNotFit => Description::fixed(DOES_NOT_FIT),
-            Self::WouldBlock | Self::NotFound => Description::fixed(NOT_MEANT),
-        }
+        let text = match self {
+            Self::Argument(fault) => return fault.description(arguments),
+            Self::Failed(text) => text,
+            Self::DoesNotFit => DOES_NOT_FIT,
+            Self::WouldBlock | Self::NotFound => NOT_MEANT,
+        };
+        Description { template: "$", path: b"", word: text.as_bytes() }
     }
 }
 
 /// For `WouldBlock` from a guest without `DEFERS`, and `NotFound` from one without a catch-all.
-const NOT_MEANT: &str = "No answer was given";
+const NOT_MEANT: &str = "No answer";
 const DOES_NOT_FIT: &str = "Response does not fit the transmit buffer";
 
 /// Without the arguments, so without the place of a wrong one.
