@@ -8,7 +8,9 @@ use core::fmt;
 use super::decoder::{Buffer, DecoderOver, Parser, Room, Signal};
 use super::lexer::{Step, plain_from};
 use crate::json::string::Text;
+use crate::json::value::string_end;
 use crate::length::Length;
+use crate::offset::Offset;
 
 /// A piece of a string: of an argument that is [`STREAMED`](crate::Guest::STREAMED), or of a member of a return value that
 /// was asked for [in pieces](crate::client::Execute::pieces).
@@ -38,13 +40,8 @@ impl<'a> Piece<'a> {
     /// The command of the request, if its `execute` came before everything else.
     pub fn command(&self) -> Option<Text<'a>> {
         let name = self.frame.strip_prefix(b"{\"execute\":\"")?;
-        let mut is_escaped = false;
-        let end = name.iter().position(|byte| {
-            let ends = *byte == b'"' && !is_escaped;
-            is_escaped = *byte == b'\\' && !is_escaped;
-            ends
-        })?;
-        Some(Text::new(name.get(..end)?))
+        let end = string_end(name, Offset::START).minus(1);
+        Some(Text::new(Offset::START.until(end, name)?))
     }
 }
 

@@ -319,7 +319,7 @@ fn member_end(object: &[u8], at: Offset) -> (Offset, Offset) {
 }
 
 /// The index after the closing quote of the string whose text starts at `at`.
-fn string_end(text: &[u8], mut at: Offset) -> Offset {
+pub(crate) fn string_end(text: &[u8], mut at: Offset) -> Offset {
     loop {
         at = match at.byte(text) {
             Some(b'"') | None => return at.plus(1),
