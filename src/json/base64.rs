@@ -1,5 +1,8 @@
 //! Base64 (RFC 4648 section 4), bytes to digits and back, without a buffer.
 
+use core::error::Error;
+use core::fmt;
+
 use super::string::{Chars, Text};
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -18,7 +21,7 @@ pub(crate) fn digits(group: &[u8]) -> [u8; 4] {
 }
 
 /// The value of a digit.
-pub(super) fn six_bits(digit: char) -> Option<u8> {
+fn six_bits(digit: char) -> Option<u8> {
     let (first, value) = match digit {
         'A'..='Z' => ('A', 0),
         'a'..='z' => ('a', 26),
@@ -33,32 +36,66 @@ pub(super) fn six_bits(digit: char) -> Option<u8> {
 /// Whether a text is nothing but groups of four digits, padded or not, with line feeds anywhere, as the reference agent's
 /// decoder has it. That one takes any `=` for a digit, too, and leaves out a last group that is not whole.
 pub(crate) fn is_valid(text: Text<'_>) -> bool {
-    let (mut is_whole, mut is_padded) = (true, false);
-    for (digit, place) in text.chars().filter(|digit| *digit != '\n').zip((0..4).cycle()) {
-        match (digit, place) {
-            ('=', 2..) => is_padded = true,
-            ('=', _) => return false,
-            (_, 3) if is_padded => return false,
-            (digit, _) if six_bits(digit).is_some() => is_padded = false,
-            _ => return false,
-        }
-        is_whole = place == 3;
-    }
-    is_whole
+    let mut group = Group::Empty;
+    text.chars().all(|digit| group.take(digit).is_ok()) && group == Group::Empty
 }
+
+/// The open group of four digits: how many came, and those of their bits that are not in a byte yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub(super) enum Group {
+    #[default]
+    Empty,
+    One(u8),
+    Two(u8),
+    Three(u8),
+    /// Two digits and a padding character.
+    Padded,
+    Invalid,
+}
+
+impl Group {
+    /// Takes a digit, and gives the byte that it completes.
+    pub(super) fn take(&mut self, digit: char) -> Result<Option<u8>, NotBase64> {
+        let value = six_bits(digit);
+        let (group, byte) = match (*self, digit, value) {
+            (group, '\n', _) => (group, None),
+            (Self::Empty, _, Some(value)) => (Self::One(value), None),
+            (Self::One(bits), _, Some(value)) => (Self::Two(value), Some(bits << 2 | value >> 4)),
+            (Self::Two(bits), _, Some(value)) => (Self::Three(value), Some(bits << 4 | value >> 2)),
+            (Self::Three(bits), _, Some(value)) => (Self::Empty, Some(bits << 6 | value)),
+            (Self::Two(_), '=', _) => (Self::Padded, None),
+            (Self::Three(_) | Self::Padded, '=', _) => (Self::Empty, None),
+            _ => (Self::Invalid, None),
+        };
+        *self = group;
+        if matches!(group, Self::Invalid) { Err(NotBase64) } else { Ok(byte) }
+    }
+}
+
+/// What was received is not base64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct NotBase64;
+
+impl fmt::Display for NotBase64 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Base64 data contains invalid characters")
+    }
+}
+
+impl Error for NotBase64 {}
 
 /// The bytes that a valid text encodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Decoded<'a> {
     digits: Chars<'a>,
-    bits: u16,
-    /// How many of the bits are of no byte yet: 0, 2, 4 or 6.
-    left: u8,
+    group: Group,
 }
 
 impl<'a> Decoded<'a> {
     pub(crate) const fn new(text: Text<'a>) -> Self {
-        Self { digits: text.chars(), bits: 0, left: 0 }
+        Self { digits: text.chars(), group: Group::Empty }
     }
 }
 
@@ -66,25 +103,7 @@ impl Iterator for Decoded<'_> {
     type Item = u8;
 
     fn next(&mut self) -> Option<u8> {
-        loop {
-            match self.digits.next()? {
-                '\n' => {}
-                // What is left of the group is fewer than eight bits.
-                '=' => self.left = 0,
-                digit => {
-                    self.bits = self.bits << 6 | u16::from(six_bits(digit)?);
-                    self.left = match self.left {
-                        0 => {
-                            self.left = 6;
-                            continue;
-                        }
-                        6 => 4,
-                        4 => 2,
-                        _ => 0,
-                    };
-                    return Some((self.bits >> self.left) as u8);
-                }
-            }
-        }
+        let Self { digits, group } = self;
+        digits.find_map(|digit| group.take(digit).ok().flatten())
     }
 }

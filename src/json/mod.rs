@@ -8,8 +8,9 @@ mod pieces;
 pub(crate) mod string;
 pub(crate) mod value;
 
+pub use base64::NotBase64;
 pub use encoder::{ArrayEncoder, Encoder, ObjectEncoder, ValueEncoder};
-pub use pieces::{Base64, NotBase64, Unescape};
+pub use pieces::{Base64, Unescape};
 pub use string::{Chars, Text};
 pub use value::{Elements, Kind, Members, Value};
 

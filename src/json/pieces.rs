@@ -1,9 +1,6 @@
 //! Strings that come in pieces: unescape and decode base64 across the cuts.
 
-use core::error::Error;
-use core::fmt;
-
-use super::base64::six_bits;
+use super::base64::{Group, NotBase64};
 use super::string::{hex_digit, short_escape, surrogate_pair};
 
 /// Unescapes a JSON string that comes in pieces.
@@ -101,20 +98,6 @@ pub struct Base64 {
     group: Group,
 }
 
-/// The open group of four digits: how many came, and those of their bits that are not in a byte yet.
-#[derive(Clone, Copy, Debug, Default)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-enum Group {
-    #[default]
-    Empty,
-    One(u8),
-    Two(u8),
-    Three(u8),
-    /// Two digits and a padding character.
-    Padded,
-    Invalid,
-}
-
 impl Base64 {
     /// For a new string.
     pub const fn new() -> Self {
@@ -152,35 +135,3 @@ impl Base64 {
         }
     }
 }
-
-impl Group {
-    /// Takes a digit, and gives the byte that it completes.
-    fn take(&mut self, digit: char) -> Result<Option<u8>, NotBase64> {
-        let value = six_bits(digit);
-        let (group, byte) = match (*self, digit, value) {
-            (group, '\n', _) => (group, None),
-            (Self::Empty, _, Some(value)) => (Self::One(value), None),
-            (Self::One(bits), _, Some(value)) => (Self::Two(value), Some(bits << 2 | value >> 4)),
-            (Self::Two(bits), _, Some(value)) => (Self::Three(value), Some(bits << 4 | value >> 2)),
-            (Self::Three(bits), _, Some(value)) => (Self::Empty, Some(bits << 6 | value)),
-            (Self::Two(_), '=', _) => (Self::Padded, None),
-            (Self::Three(_) | Self::Padded, '=', _) => (Self::Empty, None),
-            _ => (Self::Invalid, None),
-        };
-        *self = group;
-        if matches!(group, Self::Invalid) { Err(NotBase64) } else { Ok(byte) }
-    }
-}
-
-/// What was received is not base64.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct NotBase64;
-
-impl fmt::Display for NotBase64 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Base64 data contains invalid characters")
-    }
-}
-
-impl Error for NotBase64 {}
