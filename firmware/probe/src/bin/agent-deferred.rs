@@ -1,7 +1,11 @@
-//! The agent with its own four commands and the same three, one of which answers later.
+//! The agent with the built-in commands and the same three, one of which answers later.
 #![no_std]
 #![no_main]
 
+#[path = "agent/commands.rs"]
+mod commands;
+
+use commands::{get_time, set_time, shutdown};
 use guestwire::{Command, CommandError, Guest};
 
 struct Board {
@@ -12,27 +16,13 @@ struct Board {
 impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
-        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-        Command::new("guest-set-time", |board: &mut Self, call| {
-            let time = call.arguments.optional_integer("time")?;
-            let response = call.respond()?;
-            if board.is_busy {
-                return Err(CommandError::WouldBlock);
-            }
-            board.nanoseconds = time.unwrap_or(0);
-            response.done()
+        Command::new("guest-get-time", |board: &mut Self, call| get_time(&mut board.nanoseconds, call)),
+        Command::new("guest-set-time", |board: &mut Self, call| match board.is_busy {
+            true => Err(CommandError::WouldBlock),
+            false => set_time(&mut board.nanoseconds, call),
         }),
-        Command::new("guest-shutdown", |board: &mut Self, call| {
-            let mode = call.arguments.optional_string("mode")?;
-            let response = call.respond()?;
-            board.nanoseconds = match mode {
-                None => 0,
-                Some(mode) if mode == "powerdown" => 1,
-                Some(_) => return Err(CommandError::Failed("mode is invalid")),
-            };
-            response.done()
-        })
-        .no_success_response(),
+        Command::new("guest-shutdown", |board: &mut Self, call| shutdown(&mut board.nanoseconds, call))
+            .no_success_response(),
     ];
     const DEFERS: bool = true;
 

@@ -1,4 +1,4 @@
-//! The agent with its own four commands and three, and a log that nobody reads.
+//! The agent with the built-in commands and three, and a log that nobody reads.
 #![no_std]
 #![no_main]
 

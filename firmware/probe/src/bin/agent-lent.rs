@@ -1,4 +1,4 @@
-//! The agent with its own four commands and the same three, over buffers that are lent to it.
+//! The agent with the built-in commands and the same three, over buffers that are lent to it.
 #![no_std]
 #![no_main]
 

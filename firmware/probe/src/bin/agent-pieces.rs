@@ -1,9 +1,13 @@
-//! The agent with its own four commands and the same three, and `guest-file-write`, whose content comes in pieces.
+//! The agent with the built-in commands and the same three, and `guest-file-write`, whose content comes in pieces.
 #![no_std]
 #![no_main]
 
+#[path = "agent/commands.rs"]
+mod commands;
+
 use core::convert::Infallible;
 
+use commands::{get_time, set_time, shutdown};
 use guestwire::frame::Piece;
 use guestwire::json::Base64;
 use guestwire::{Command, CommandError, Guest};
@@ -17,24 +21,10 @@ struct Board {
 impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
-        Command::new("guest-get-time", |board, call| call.respond()?.integer(board.nanoseconds)),
-        Command::new("guest-set-time", |board: &mut Self, call| {
-            let time = call.arguments.optional_integer("time")?;
-            let response = call.respond()?;
-            board.nanoseconds = time.unwrap_or(0);
-            response.done()
-        }),
-        Command::new("guest-shutdown", |board: &mut Self, call| {
-            let mode = call.arguments.optional_string("mode")?;
-            let response = call.respond()?;
-            board.nanoseconds = match mode {
-                None => 0,
-                Some(mode) if mode == "powerdown" => 1,
-                Some(_) => return Err(CommandError::Failed("mode is invalid")),
-            };
-            response.done()
-        })
-        .no_success_response(),
+        Command::new("guest-get-time", |board: &mut Self, call| get_time(&mut board.nanoseconds, call)),
+        Command::new("guest-set-time", |board: &mut Self, call| set_time(&mut board.nanoseconds, call)),
+        Command::new("guest-shutdown", |board: &mut Self, call| shutdown(&mut board.nanoseconds, call))
+            .no_success_response(),
         Command::new("guest-file-write", |board: &mut Self, call| {
             call.arguments.integer("handle")?;
             call.arguments.streamed("buf-b64")?;

@@ -1,4 +1,4 @@
-//! The agent with its own four commands and the same three as types with serde's traits, read and written by
+//! The agent with the built-in commands and the same three as types with serde's traits, read and written by
 //! serde-json-core.
 #![no_std]
 #![no_main]

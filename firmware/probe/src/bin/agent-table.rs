@@ -1,9 +1,12 @@
-//! The agent with its own four commands and the same three, in a table that is put together at run time.
+//! The agent with the built-in commands and the same three, in a table that is put together at run time.
 #![no_std]
 #![no_main]
 
+#[path = "agent/commands.rs"]
+mod commands;
+
+use commands::{get_time, set_time, shutdown};
 use guestwire::agent::{AgentLent, Entry, Service};
-use guestwire::{Call, CommandError, CommandResult};
 
 struct Board<'t> {
     commands: &'t [Entry<'t, Self>],
@@ -20,37 +23,15 @@ impl Service for Board<'_> {
     }
 }
 
-fn get_time(board: &mut Board<'_>, call: Call<'_>) -> CommandResult {
-    call.respond()?.integer(board.nanoseconds)
-}
-
-fn set_time(board: &mut Board<'_>, call: Call<'_>) -> CommandResult {
-    let time = call.arguments.optional_integer("time")?;
-    let response = call.respond()?;
-    board.nanoseconds = time.unwrap_or(0);
-    response.done()
-}
-
-fn shutdown(board: &mut Board<'_>, call: Call<'_>) -> CommandResult {
-    let mode = call.arguments.optional_string("mode")?;
-    let response = call.respond()?;
-    board.nanoseconds = match mode {
-        None => 0,
-        Some(mode) if mode == "powerdown" => 1,
-        Some(_) => return Err(CommandError::Failed("mode is invalid")),
-    };
-    response.done()
-}
-
 probe::program! {
     static MEMORY: ([&'static str; 3], [u8; 256], [u8; 640]) =
         (["guest-get-time", "guest-set-time", "guest-shutdown"], [0; 256], [0; 640]);
     |memory| {
         let ([first, second, third], receive, transmit) = memory;
         let commands = [
-            Entry::new(first, get_time),
-            Entry::new(second, set_time),
-            Entry::new(third, shutdown).no_success_response(),
+            Entry::new(first, |board: &mut Board<'_>, call| get_time(&mut board.nanoseconds, call)),
+            Entry::new(second, |board: &mut Board<'_>, call| set_time(&mut board.nanoseconds, call)),
+            Entry::new(third, |board: &mut Board<'_>, call| shutdown(&mut board.nanoseconds, call)).no_success_response(),
         ];
         let board = Board { commands: &commands, nanoseconds: 0 };
         let Ok(mut agent) = AgentLent::new(board, receive, transmit) else { probe::stop() };
