@@ -1,4 +1,4 @@
-//! How long a message can be: as long as a slice, but where pointers have 32 bits a smaller word saves memory.
+//! How long a message can be: as long as a slice. Where pointers have 32 bits, a smaller word saves memory.
 
 pub(crate) use word::Length;
 
@@ -30,7 +30,7 @@ mod word {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Length(u16);
 
-    // Inline, because the optimizer for size takes a call for cheaper than an addition.
+    // Inlined, because opt-level z would keep calls that are longer than the additions.
     impl Length {
         /// The length, or the longest that there can be.
         #[inline(always)]

@@ -134,7 +134,7 @@ impl<'c> Response<'c> {
         Self { encoder, id }
     }
 
-    /// The bytes left by the `id` and so many others.
+    /// The bytes that are left after the `id` and `others`.
     fn room(&self, others: usize) -> Option<usize> {
         let id = self.id.map_or(0, |id| id.as_bytes().len());
         self.encoder.capacity().checked_sub(others)?.checked_sub(id)

@@ -12,16 +12,16 @@ use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
 use crate::message::{Description, Envelope};
 
-/// How often a request was served before.
+/// Why a request is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
-    /// Never.
+    /// It has just come.
     First,
-    /// Its command owes the answer, and is asked again.
+    /// Its command owes the answer, and is called again.
     Again,
-    /// Its command owes the answer, and is not asked again.
+    /// Its command owes the answer, and is not called again.
     Cancel,
-    /// Never, and its command is not to be run: its pieces were refused.
+    /// It has just come, but its command must not run: its pieces were refused.
     Refused,
 }
 
@@ -37,11 +37,11 @@ pub(super) enum Pieces {
     Refused,
 }
 
-/// Whether the command that a piece is for is not to be run, as far as can be told yet.
+/// Whether a piece is for a command that cannot be run, as far as the frame tells yet.
 pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
     let Some(name) = piece.command() else { return service.is_frozen() };
     match all_commands(service).find(|command| name == command.name) {
-        // The agent's own commands want no pieces.
+        // The agent's own commands take no pieces.
         Some(command) if command.availability == Availability::Always => service.is_frozen(),
         Some(command) => objection(service, command, Attempt::First).is_some(),
         None => S::CATCH_ALL.is_none() || service.is_frozen(),

@@ -21,7 +21,8 @@ use crate::transmit::Transmit;
 /// The host end of the wire.
 ///
 /// `RX` is the longest response in bytes, whitespace between tokens not counted: at least 34, and at most 65535 on a
-/// target whose pointers have 32 bits. `TX` is the longest request, LF and sentinel counted, at least 75. `cargo build` checks both, `cargo check` does not.
+/// target whose pointers have 32 bits. `TX` is the longest request, LF and sentinel counted, at least 75. `cargo build`
+/// checks both, `cargo check` does not.
 ///
 /// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
 /// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.
@@ -232,7 +233,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
-        self.has_pieces = false; // nobody waits for the rest of them
+        self.has_pieces = false; // the request that asked for them is abandoned
         self.transmit.replace(|buffer| write_sync(buffer, command, id));
     }
 

@@ -38,7 +38,7 @@ impl ValueEncoder<'_> {
 }
 
 /// Puts the text as far as it is JSON, and returns whether all of it is.
-#[inline] // compiled for who calls it only: a second caller changes what becomes of `Lexer::step` in a decoder
+#[inline] // only into programs that call it: otherwise `Lexer::step` is compiled differently in all decoders
 fn put_checked(place: &mut ValueEncoder<'_>, text: &[u8]) -> bool {
     let mut lexer = Lexer::new();
     let mut has_begun = false;

@@ -40,7 +40,7 @@ pub(crate) fn is_valid(text: Text<'_>) -> bool {
     text.chars().all(|digit| group.take(digit).is_ok()) && group == Group::Empty
 }
 
-/// The open group of four digits: how many came, and those of their bits that are not in a byte yet.
+/// The open group of four digits: how many there are, with the bits that no byte has yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) enum Group {

@@ -5,8 +5,8 @@ use super::string::{hex_digit, short_escape, surrogate_pair};
 
 /// Unescapes a JSON string that comes in pieces.
 ///
-/// Each piece is content of a string that a [`Decoder`](crate::Decoder) has accepted, escapes included, cut anywhere: inside
-/// an escape, a surrogate pair or a character. Put together, the bytes it gives are the UTF-8 that the string means.
+/// The pieces are those of a string that a [`Decoder`](crate::Decoder) has accepted, with its escapes. They may be cut
+/// anywhere: inside an escape, a surrogate pair or a character. The bytes that come out are UTF-8.
 ///
 /// ```
 /// use guestwire::json::Unescape;
@@ -23,7 +23,7 @@ use super::string::{hex_digit, short_escape, surrogate_pair};
 pub struct Unescape {
     /// The hexadecimal digits of the open escape: four, or eight of a surrogate pair.
     digits: u32,
-    /// How many bytes of the open escape came. None is open at 0.
+    /// The bytes of the open escape so far, 0 if none is open.
     length: u8,
 }
 
@@ -35,7 +35,7 @@ impl Unescape {
 
     /// The UTF-8 that the next piece means. Read all of it before the next piece.
     ///
-    /// An escape that is cut is given with the piece that completes it. So nothing is left after a string's last piece.
+    /// An escape that is cut comes out with the piece that completes it, so nothing is left after the last piece.
     pub fn read(&mut self, piece: &[u8]) -> impl Iterator<Item = u8> {
         piece.iter().flat_map(|byte| self.step(*byte))
     }
@@ -74,8 +74,8 @@ impl Unescape {
 
 /// Decodes base64 in a JSON string that comes in pieces.
 ///
-/// It takes what [`Bytes::decoded`](crate::commands::Bytes::decoded) takes: groups of four digits, where need be padded, with
-/// line feeds anywhere. Pieces are those of [`Unescape`], so that digits may be escaped.
+/// It takes what [`Bytes::decoded`](crate::commands::Bytes::decoded) takes: groups of four digits, padded if necessary, with
+/// line feeds anywhere. The pieces are as for [`Unescape`]: digits may be escaped.
 ///
 /// ```
 /// use guestwire::json::Base64;
@@ -109,8 +109,8 @@ impl Base64 {
     /// The last bytes of a piece come with the next one, if it cuts a group.
     ///
     /// # Errors
-    /// [`NotBase64`] in the place of the first digit that is wrong, and of whatever follows. All digits before it have given
-    /// their bytes, up to two of them from the group that is broken.
+    /// [`NotBase64`] for the first wrong digit and for everything after it. The bytes of all digits before it have been
+    /// given, up to two of them from the broken group.
     pub fn read(&mut self, piece: &[u8]) -> impl Iterator<Item = Result<u8, NotBase64>> {
         let Self { unescape, group } = self;
         piece.iter().filter_map(|byte| {
@@ -124,7 +124,7 @@ impl Base64 {
         })
     }
 
-    /// Says that the last piece was read.
+    /// Checks, after the last piece, that all of it was base64.
     ///
     /// # Errors
     /// [`NotBase64`] if a digit was wrong or the last group is not whole. Up to two bytes of that group have been given.

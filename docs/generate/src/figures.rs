@@ -11,8 +11,8 @@ pub fn fill(page: &str, place: &str, content: &str) -> Outcome<String> {
     Ok([before, &begin, content, &end, after].concat())
 }
 
-/// What the crate costs, as README.md shows it. `{page/heading/name}` stands for a row of figures, `{.../name/}` for its
-/// last one.
+/// What the crate costs, as README.md shows it. A row of figures replaces `{page/heading/name}`, and the
+/// row's last figure `{page/heading/name/}`.
 const COSTS: &str = "\
 | bytes | Cortex-M0 | Cortex-M4F | RISC-V, 32 bits | AArch64 |
 |---|--:|--:|--:|--:|
