@@ -251,7 +251,7 @@ macro_rules! command {
         } -> $($rest:tt)*
     ) => {
         $crate::object! {
-            @struct #[doc = concat!("`", $wire, "`:")] $(#[$meta])*
+            @struct #[doc = concat!("`", $wire, "`:")] $(#[$meta])* #[derive(Debug)]
             $vis $name [$($a)?] { $($(#[$doc])* $field: $type = $member,)* } []
         }
         $crate::command! { @impl $vis $name [$($a)?] $wire { $($field = $member,)* } [] $($rest)* }
@@ -267,6 +267,7 @@ macro_rules! command {
             #[doc = concat!("`", $wire, "`:")] $(#[$meta])*
             $vis $name [$($a)?] { $($(#[$doc])* $field: $type = $member,)* } [_more]
         }
+        $crate::object! { @debug $name [$($a)?] $($field)* }
         $crate::command! { @impl $vis $name [$($a)?] $wire { $($field = $member,)* } [_more] $($rest)* }
     };
     (
@@ -341,7 +342,7 @@ macro_rules! object {
         }
     ) => {
         $crate::object! {
-            @struct $(#[$meta])*
+            @struct $(#[$meta])* #[derive(Debug)]
             $vis $name [$($a)?] { $($(#[$doc])* $field: $type = $wire,)* } []
         }
         $crate::object! { @impl $name [$($a)?] { $($field = $wire,)* } [] }
@@ -356,6 +357,7 @@ macro_rules! object {
             @struct #[cfg_attr(feature = "defmt", derive(defmt::Format))] $(#[$meta])*
             $vis $name [$($a)?] { $($(#[$doc])* $field: $type = $wire,)* } [_more]
         }
+        $crate::object! { @debug $name [$($a)?] $($field)* }
         $crate::object! { @impl $name [$($a)?] { $($field = $wire,)* } [_more] }
     };
     (
@@ -365,7 +367,7 @@ macro_rules! object {
         } [$($more:ident)?]
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default)]
+        #[derive(Clone, Copy, Default)]
         $vis struct $name $(<$a>)? {
             $(
                 #[doc = concat!("`", $wire, "`")]
@@ -376,6 +378,15 @@ macro_rules! object {
                 #[doc(hidden)]
                 $vis $more: $crate::commands::values::More,
             )?
+        }
+    };
+    (@debug $name:ident [$($a:lifetime)?] $($field:ident)*) => {
+        impl $(<$a>)? ::core::fmt::Debug for $name $(<$a>)? {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(stringify!($name))
+                    $(.field(stringify!($field), &self.$field))*
+                    .finish_non_exhaustive()
+            }
         }
     };
     (@impl $name:ident [$($a:lifetime)?] { $($field:ident = $wire:literal,)* } [$($more:ident)?]) => {
