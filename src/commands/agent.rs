@@ -4,7 +4,8 @@
 use super::values::{Done, List, Str};
 
 command! {
-    /// returns the number that it is given, after a sentinel. [`Client::synchronize`](crate::Client::synchronize) does more.
+    /// returns the number that it is given, after a sentinel. [`Client::synchronize`](crate::Client::synchronize) sends it;
+    /// [`Client::request`](crate::Client::request) does not expect the sentinel.
     #[derive(PartialEq, Eq)]
     pub struct SyncDelimited = "guest-sync-delimited" {
         id: i64 = "id",

@@ -42,6 +42,9 @@ pub enum CaptureOutput {
 
 choices! {
     /// What is kept of what a program writes.
+    ///
+    /// Better take `Separated` than `Stdout` or `Stderr`: once qemu-ga 11.1.3 has kept only one, the next program that is
+    /// to keep one never counts as exited, and what later programs write is lost.
     pub enum CaptureMode {
         None = "none",
         Stdout = "stdout",

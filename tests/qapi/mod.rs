@@ -71,7 +71,12 @@ fn strings(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().map(|one| one.as_str().expect("a string")).collect()
 }
 
-/// Fails where a value is not what the schema says. What a command returns has the kind of its `returns`.
+/// Fails where what a command returned is not what the schema says.
+pub fn check_return(command: &str, value: &Value) {
+    check(&SCHEMA[command]["returns"], value, command);
+}
+
+/// The same for any value.
 pub fn check(kind: &Value, value: &Value, at: &str) {
     if let Some(element) = kind.get(0) {
         let list = value.as_array().unwrap_or_else(|| panic!("{at}: {value}"));
