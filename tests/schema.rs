@@ -194,7 +194,7 @@ struct TypedCommand {
     /// What it returns, as in our source.
     returns: &'static str,
     /// The arguments read by an agent and written by a client.
-    arguments: fn(&mut Arguments<'static>) -> Result<String, String>,
+    arguments: fn(&mut Arguments<'static>) -> Rewritten,
     returned: fn(json::Value<'static>) -> Rewritten,
     /// Whether a client takes silence for success.
     is_silent: fn() -> bool,
@@ -210,12 +210,13 @@ const fn typed<C: Schema<'static, Return: Encode + Debug + Send + Sync> + Debug 
         arguments: |arguments| {
             let command = C::read(arguments).map_err(|error| error.to_string())?;
             arguments.end().map_err(|error| error.to_string())?;
+            let debug = format!("{command:?}");
             let mut client = in_step();
             client.request(command).unwrap();
             let request = String::from_utf8(client.transmit().to_vec()).unwrap();
             let begin = format!("{{\"execute\": \"{}\", \"arguments\": ", C::NAME);
             let (arguments, _) = request.strip_prefix(&begin).expect("its name").rsplit_once(", \"id\": ").unwrap();
-            Ok(arguments.to_owned())
+            Ok((arguments.to_owned(), debug))
         },
         returned: |value| rewrite(C::returned(value)),
         is_silent: || {
@@ -364,6 +365,7 @@ fn check_fields(debug: &str, value: &Value) {
         let is_shown = match value {
             Value::Bool(_) | Value::Number(_) => shown.contains(&value.to_string().replace('.', "")),
             Value::String(text) if text.parse::<u32>().is_ok() => shown.contains(text.as_str()),
+            Value::Array(list) if list[0].is_string() => shown.contains(&format!("[{}", list[0])),
             _ => true, // has a type of its own
         };
         assert!(is_shown, "{field} is not {value}: {debug}");
@@ -463,8 +465,9 @@ fn requests_are_spelled_as_in_the_schema() {
         let ask = |value: &Value| (command.arguments)(&mut arguments(&value.to_string()));
         for (round, with_optional) in (0..20).flat_map(|round| [(round, true), (round, false)]) {
             let value = Value::Object(Values::new(round, with_optional).object(qapi::members(command.name, None)));
-            let sent = ask(&value).unwrap_or_else(|error| panic!("{}: {value}: {error}", command.name));
+            let (sent, debug) = ask(&value).unwrap_or_else(|error| panic!("{}: {value}: {error}", command.name));
             assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), value, "{}", command.name);
+            check_fields(&debug, &value);
             let mut more = value.clone();
             more["x-new"] = 1.into();
             assert_eq!(ask(&more), Err("Parameter 'x-new' is unexpected".to_owned()), "{}", command.name);
@@ -512,7 +515,7 @@ fn what_qemu_ga_11_1_returned_is_read_and_written_again() {
         let command = COMMANDS.iter().find(|command| command.name == name).unwrap();
         recorded.push(command.name);
         let asked = &exchange["arguments"];
-        let sent = (command.arguments)(&mut arguments(&asked.to_string())).unwrap();
+        let (sent, _) = (command.arguments)(&mut arguments(&asked.to_string())).unwrap();
         if asked["whence"] != 0 {
             // 0 is sent as "set".
             assert_eq!(serde_json::from_str::<Value>(&sent).unwrap(), *asked, "{name}");
