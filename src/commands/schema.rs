@@ -279,6 +279,7 @@ macro_rules! command {
     ) => {
         impl $(<$a>)? $name $(<$a>)? {
             /// The command with the function that runs it, for an agent's table.
+            #[allow(dead_code, reason = "a client needs none")]
             $vis const fn command<G>(handler: $crate::agent::Handler<G>) -> $crate::Command<G> {
                 let command = $crate::Command::new($wire, handler);
                 $(let command = if $silent { command.no_success_response() } else { command };)?
@@ -473,11 +474,11 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// Each with its name on the wire.
-            $vis const CHOICES: &'static [(&'static str, Self)] =
+            const CHOICES: &'static [(&'static str, Self)] =
                 &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
 
             /// The name on the wire.
+            #[allow(dead_code, reason = "an agent may only read it")]
             $vis const fn as_str(self) -> &'static str {
                 match self {
                     Self::$first => $first_wire,
@@ -530,8 +531,7 @@ macro_rules! choices {
         }
 
         impl $name<'static> {
-            /// Each with its name on the wire.
-            $vis const CHOICES: &'static [(&'static str, Self)] =
+            const CHOICES: &'static [(&'static str, Self)] =
                 &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
         }
 
