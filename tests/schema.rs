@@ -476,6 +476,14 @@ fn requests_are_spelled_as_in_the_schema() {
             let mut more = value.clone();
             more["x-new"] = 1.into();
             assert_eq!(ask(&more), Err("Parameter 'x-new' is unexpected".to_owned()), "{}", command.name);
+            // Of several errors the first is named, in the schema's order.
+            let wrong =
+                qapi::members(command.name, None).into_iter().map(|member| (member.name, serde_json::json!({})));
+            if let Some(Member { name, kind, .. }) = qapi::members(command.name, None).first() {
+                let wrong = serde_json::Map::from_iter(wrong.map(|(name, value)| (name.to_owned(), value)));
+                let due = Err(format!("Invalid parameter type for '{name}', expected: {}", expected(kind)));
+                assert_eq!(ask(&wrong.into()), due, "{}", command.name);
+            }
             for Member { name, is_optional, kind, .. } in qapi::members(command.name, None) {
                 let mut other = value.clone();
                 // No member takes an object.

@@ -301,17 +301,17 @@ macro_rules! command {
             #[allow(unused_variables, reason = "some have no arguments")]
             fn read(
                 arguments: &mut $crate::message::Arguments<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
-                Ok(Self { $($field: arguments.parse($member)?,)* $($more: Default::default(),)? })
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
+                ::core::result::Result::Ok(Self { $($field: arguments.parse($member)?,)* $($more: ::core::default::Default::default(),)? })
             }
 
             #[allow(unused_variables, reason = "some have no arguments")]
             fn write(
                 self,
                 arguments: &mut $crate::json::ObjectEncoder<'_>,
-            ) -> Result<(), $crate::json::DoesNotFit> {
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 $($crate::commands::Encode::encode_member(self.$field, $member, arguments)?;)*
-                Ok(())
+                ::core::result::Result::Ok(())
             }
         }
     };
@@ -392,10 +392,10 @@ macro_rules! object {
     };
     (@impl $name:ident [$($a:lifetime)?] { $($field:ident = $wire:literal,)* } [$($more:ident)?]) => {
         impl $(<$a>)? $crate::commands::Encode for $name $(<$a>)? {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.object(|members| {
                     $($crate::commands::Encode::encode_member(self.$field, $wire, members)?;)*
-                    Ok(())
+                    ::core::result::Result::Ok(())
                 })
             }
         }
@@ -403,10 +403,10 @@ macro_rules! object {
         impl<'a> $crate::commands::Parse<'a> for $name $(<$a>)? {
             fn parse(
                 argument: $crate::message::Argument<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
-                argument.object(|members| Ok(Self {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
+                argument.object(|members| ::core::result::Result::Ok(Self {
                     $($field: members.parse($wire)?,)*
-                    $($more: Default::default(),)?
+                    $($more: ::core::default::Default::default(),)?
                 }))
             }
         }
@@ -494,7 +494,7 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.string(self.as_str())
             }
         }
@@ -502,7 +502,7 @@ macro_rules! choices {
         impl<'a> $crate::commands::Parse<'a> for $name {
             fn parse(
                 argument: $crate::message::Argument<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
                 argument.one_of(Self::CHOICES.iter().copied())
             }
         }
@@ -535,7 +535,7 @@ macro_rules! choices {
                 &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
         }
 
-        impl<$a> From<$name<$a>> for $crate::commands::Str<$a> {
+        impl<$a> ::core::convert::From<$name<$a>> for $crate::commands::Str<$a> {
             fn from(choice: $name<$a>) -> Self {
                 match choice {
                     $name::$first => Self::Plain($first_wire),
@@ -552,7 +552,7 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name<'_> {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 $crate::commands::Encode::encode($crate::commands::Str::from(self), place)
             }
         }
@@ -560,7 +560,7 @@ macro_rules! choices {
         impl<$a> $crate::commands::Parse<$a> for $name<$a> {
             fn parse(
                 argument: $crate::message::Argument<$a>,
-            ) -> Result<Self, $crate::message::ArgumentError<$a>> {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<$a>> {
                 let choices: &[(&'static str, Self)] = $name::<'static>::CHOICES;
                 argument.one_of_or(choices.iter().copied(), Self::Other)
             }
