@@ -921,3 +921,28 @@ fn while_frozen_a_guest_can_be_thawed_and_asked_for_its_status() {
         }
     }
 }
+
+#[test]
+fn what_holds_no_closure_can_be_compared() {
+    fn check<T: PartialEq>() {}
+    check::<CpuStats<'_>>();
+    check::<DeviceId<'_>>();
+    check::<DiskSmart<'_>>();
+    check::<DiskStats>();
+    check::<Done>();
+    check::<ExecPid>();
+    check::<FilePosition>();
+    check::<FileWritten>();
+    check::<FsfreezeState<'_>>();
+    check::<InterfaceStatistics>();
+    check::<Load>();
+    check::<LogicalProcessor>();
+    check::<MemoryBlock>();
+    check::<MemoryBlockInfo>();
+    check::<MemoryBlockResponse<'_>>();
+    check::<PciAddress>();
+    check::<CcwAddress>();
+    let cpu = |user| CpuStats::Linux(LinuxCpuStats { cpu: 1, user, ..Default::default() });
+    assert_eq!(cpu(5), cpu(5));
+    assert_ne!(cpu(5), cpu(6));
+}

@@ -177,18 +177,19 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 }
 
-/// A command of your own, typed for both ends: a struct with its arguments, which is a [`Schema`](crate::commands::Schema).
+/// A command of your own, typed for both ends: a struct with its arguments that is a
+/// [`Schema`](crate::commands::Schema).
 ///
-/// For each argument write the field, its type, and its name on the wire. The types of
-/// [`commands`](crate::commands) are there for arguments: [`Str`](crate::commands::Str), [`List`](crate::commands::List),
-/// [`Bytes`](crate::commands::Bytes), `bool`, `i64`, `u64`, what [`object!`](crate::object) and
-/// [`choices!`](crate::choices) make, and your own that implement [`Encode`](crate::commands::Encode) and
-/// [`Parse`](crate::commands::Parse). An `Option` may be absent. All must be `Copy`, `Debug` and `Default`. The lifetime, if
-/// there is one, is `'a`, in what the command returns too.
+/// For each argument write the field, its type, and its name on the wire. Its type is one of
+/// [`commands`](crate::commands) ([`Str`](crate::commands::Str), [`List`](crate::commands::List),
+/// [`Bytes`](crate::commands::Bytes)), `bool`, `i64`, `u64`, one that [`object!`](crate::object) or
+/// [`choices!`](crate::choices) makes, or your own that implements [`Encode`](crate::commands::Encode) and
+/// [`Parse`](crate::commands::Parse). An `Option` may be absent. All must be `Copy`, `Debug` and `Default`. The
+/// lifetime, if there is one, is `'a`, in what the command returns too.
 ///
 /// After the type that it returns may follow, in this order: `no_success_response: true` and
-/// `allowed_when_frozen: true`, as [`Command`](crate::Command) has them, and `pieces: ["..."]`, the members of the return
-/// value that may be long strings.
+/// `allowed_when_frozen: true`, as [`Command`](crate::Command) has them, and `pieces: ["..."]`, the members of the
+/// return value that may be long strings.
 ///
 /// ```
 /// use guestwire::commands::{Done, List, Schema, Str};
@@ -256,6 +257,7 @@ macro_rules! command {
         }
         $crate::command! { @impl $vis $name [$($a)?] $wire { $($field = $member,)* } [] $($rest)* }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis struct $name:ident $(<$a:lifetime>)? = $wire:literal {
@@ -302,7 +304,10 @@ macro_rules! command {
             fn read(
                 arguments: &mut $crate::message::Arguments<'a>,
             ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
-                ::core::result::Result::Ok(Self { $($field: arguments.parse($member)?,)* $($more: ::core::default::Default::default(),)? })
+                ::core::result::Result::Ok(Self {
+                    $($field: arguments.parse($member)?,)*
+                    $($more: ::core::default::Default::default(),)?
+                })
             }
 
             #[allow(unused_variables, reason = "some have no arguments")]
@@ -348,6 +353,7 @@ macro_rules! object {
         }
         $crate::object! { @impl $name [$($a)?] { $($field = $wire,)* } [] }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis struct $name:ident $(<$a:lifetime>)? {
@@ -392,7 +398,10 @@ macro_rules! object {
     };
     (@impl $name:ident [$($a:lifetime)?] { $($field:ident = $wire:literal,)* } [$($more:ident)?]) => {
         impl $(<$a>)? $crate::commands::Encode for $name $(<$a>)? {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.object(|members| {
                     $($crate::commands::Encode::encode_member(self.$field, $wire, members)?;)*
                     ::core::result::Result::Ok(())
@@ -441,6 +450,7 @@ macro_rules! choices {
     ) => {
         $crate::choices! { @enum $(#[$meta])* $vis $name [$($a)?] { $($(#[$doc])* $choice = $wire,)* } }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident $(<$a:lifetime>)? {
@@ -494,7 +504,10 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.string(self.as_str())
             }
         }
@@ -552,7 +565,10 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name<'_> {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 $crate::commands::Encode::encode($crate::commands::Str::from(self), place)
             }
         }
@@ -568,8 +584,8 @@ macro_rules! choices {
     };
 }
 
-/// An object of the schema that is one of several, as its member `type` says. Each variant has that member as `tag`, at its
-/// place.
+/// An object of the schema that is one of several, as its member `type` says. Each variant has that member as `tag`, at
+/// its place.
 macro_rules! union {
     ($(#[$meta:meta])* $name:ident<$a:lifetime> { $($(#[$doc:meta])* $variant:ident($type:ty) = $tag:ident $wire:literal,)* }) => {
         $(
