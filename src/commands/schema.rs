@@ -72,6 +72,22 @@ pub trait Schema<'a>: Sized {
     }
 }
 
+/// The hidden member of each type here: whoever builds one writes `..Default::default()`, so that members can be added.
+/// (`#[non_exhaustive]` would forbid that, too.)
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct More(());
+
+impl More {
+    pub(super) const NONE: Self = Self(());
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for More {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "..");
+    }
+}
+
 impl<'c> Call<'c> {
     /// Reads a command's arguments, and says that they have been read. See [`commands`](crate::commands).
     ///
@@ -282,8 +298,8 @@ macro_rules! command {
         impl $(<$a>)? $name $(<$a>)? {
             /// The command with the function that runs it, for an agent's table.
             #[allow(dead_code, reason = "a client needs none")]
-            $vis const fn command<G>(handler: $crate::agent::Handler<G>) -> $crate::Command<G> {
-                let command = $crate::Command::new($wire, handler);
+            $vis const fn command<G>(handler: $crate::agent::Handler<G>) -> $crate::agent::Command<G> {
+                let command = $crate::agent::Command::new($wire, handler);
                 $(let command = if $silent { command.no_success_response() } else { command };)?
                 $(let command = if $frozen { command.allowed_when_frozen() } else { command };)?
                 command
@@ -383,7 +399,7 @@ macro_rules! object {
             )*
             $(
                 #[doc(hidden)]
-                $vis $more: $crate::commands::values::More,
+                $vis $more: $crate::commands::schema::More,
             )?
         }
     };

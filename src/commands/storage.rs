@@ -1,6 +1,7 @@
 //! File systems and disks.
 
-use super::values::{List, More, Str};
+use super::schema::More;
+use super::values::{List, Str};
 
 command! {
     /// the mounted file systems that are on disks.

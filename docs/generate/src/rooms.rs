@@ -100,9 +100,12 @@ fn paths(file: &str, source: &str) -> Vec<String> {
         for rest in code.split(mark).skip(1) {
             let group = rest.strip_prefix('{').and_then(|group| group.split('}').next());
             for path in group.unwrap_or(rest.split(',').next().unwrap_or_default()).split(',') {
-                let end = path.trim_start().split(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
-                let path: String = end.take(1).collect();
-                paths.extend((!path.is_empty()).then(|| format!("{folder}{}", path.replace("::", "/"))));
+                let rest = path.trim_start();
+                let end = rest.find(|letter: char| !letter.is_alphanumeric() && !"_:".contains(letter));
+                let (path, after) = rest.split_at(end.unwrap_or(rest.len()));
+                // A macro lies at the root, wherever it is declared.
+                let counts = !path.is_empty() && !after.starts_with('!');
+                paths.extend(counts.then(|| format!("{folder}{}", path.replace("::", "/"))));
             }
         }
     }
@@ -134,6 +137,7 @@ fn imports_that_run_elsewhere_than_down_are_found() {
     assert_eq!(complaint(&[("json", "use crate::{\n    error::FrameError, frame::Event,\n};")]), up);
     assert!(complaint(&[("agent/call", "use crate::client;")]).contains("agent/call imports client"));
     assert!(complaint(&[("json", "use crate::Event;")]).contains("src/json imports Event"));
+    assert_eq!(complaint(&[("json", "$crate::event! { Event }")]), "");
     assert!(complaint(&[("cellar", "")]).contains("src/cellar has no floor"));
     let (guest, circle) =
         (("agent/guest", "use super::call::Call;"), r#"imports go in a circle: {"agent/call", "agent/guest"}"#);
