@@ -618,7 +618,7 @@ const TURNS: [(&str, Turn); 6] = [
         let Ok(()) = agent.poll(&mut stream.port, Port::read::<Infallible>, Port::write);
     }),
     ("poll_nb", |agent, stream| agent.poll_nb(&mut stream.port).unwrap()),
-    ("poll_io", |agent, stream| agent.poll_io(stream).unwrap()),
+    ("poll_io", |agent, stream| agent.poll_io(stream, |_| Fault::Fatal).unwrap()),
     ("read_from and write_to", |agent, stream| {
         for _ in 0..4 {
             let Ok(()) = agent.read_from(|| stream.port.read::<Infallible>());
@@ -699,8 +699,8 @@ const RUNS: [Run; 2] = [Run::Plain, Run::Buffered];
 impl Run {
     async fn run(self, agent: &mut Waiting, stream: &mut Stream) -> Result<Infallible, IoError<Infallible>> {
         match self {
-            Self::Plain => agent.run(stream).await,
-            Self::Buffered => agent.run_buffered(stream).await,
+            Self::Plain => agent.run(stream, |_| Fault::Fatal).await,
+            Self::Buffered => agent.run_buffered(stream, |_| Fault::Fatal).await,
         }
     }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use embedded_hal_nb::serial::{self, ErrorKind};
 use guestwire::{
     Agent, Client, Guest, Reply,
-    io::{IoError, LineError},
+    io::{Fault, IoError, LineError},
     nb,
 };
 
@@ -112,16 +112,16 @@ fn a_future_dropped_while_it_flushes_leaves_the_response_in_the_port() {
         let port = Buffered { slowness: 5, ..Buffered::default() };
         port.input.borrow_mut().extend(PING);
         let mut agent = TestAgent::new(());
-        assert_eq!(polled(patience, agent.run(&mut &port)), None);
-        assert_eq!(polled(20, agent.run(&mut &port)), None);
+        assert_eq!(polled(patience, agent.run(&mut &port, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, agent.run(&mut &port, |_| Fault::Fatal)), None);
         assert_eq!(*port.sent.borrow(), PONG, "dropped after {patience} polls");
 
         let port = Buffered { slowness: 5, ..Buffered::default() };
         port.input.borrow_mut().extend(PING);
         let mut buffered = BufferedRead(&port, vec![]);
         let mut agent = TestAgent::new(());
-        assert_eq!(polled(patience, agent.run_buffered(&mut buffered)), None);
-        assert_eq!(polled(20, agent.run_buffered(&mut buffered)), None);
+        assert_eq!(polled(patience, agent.run_buffered(&mut buffered, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, agent.run_buffered(&mut buffered, |_| Fault::Fatal)), None);
         assert_eq!(*port.sent.borrow(), PONG, "buffered, dropped after {patience} polls");
     }
 }
@@ -132,12 +132,15 @@ fn an_exchange_dropped_while_it_flushes_leaves_the_request_in_the_port() {
         let (reader, writer) = (Buffered::default(), Buffered { slowness: 5, ..Buffered::default() });
         let mut client = TestClient::new();
         client.synchronize(7);
-        assert_eq!(polled(patience, client.exchange(&mut &reader, &mut &writer)), None);
-        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer)), None);
+        assert_eq!(polled(patience, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)), None);
         let sent = writer.sent.take();
         assert!(sent.starts_with(b"\xFF{") && sent.ends_with(b"}\n"), "dropped after {patience} polls");
         reader.input.borrow_mut().extend(b"\xFF{\"return\": 7}");
-        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer)), Some(Ok(Reply::Synchronized)));
+        assert_eq!(
+            polled(20, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)),
+            Some(Ok(Reply::Synchronized))
+        );
     }
 }
 
@@ -169,7 +172,7 @@ fn a_port_is_flushed_for_every_byte() {
 
     let (port, flushes) = (Buffered::default(), Cell::new(0));
     port.input.borrow_mut().extend(PING.repeat(3));
-    assert_eq!(polled(20, TestAgent::new(()).run(&mut Counting(&port, &flushes))), None);
+    assert_eq!(polled(20, TestAgent::new(()).run(&mut Counting(&port, &flushes), |_| Fault::Fatal)), None);
     assert_eq!((port.sent.borrow().len(), flushes.get()), (3 * PONG.len(), 4), "at the start, and for each response");
 }
 
@@ -333,28 +336,27 @@ impl embedded_io_async::Write for Faulty {
 }
 
 /// The loop in the documentation of `Agent::run`.
-async fn task<G: Guest>(guest: G, port: &mut Faulty, pause: impl AsyncFn()) {
+async fn task<G: Guest>(guest: G, port: &mut Faulty, open: impl AsyncFn()) -> Result<(), Broke> {
     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
     loop {
-        match agent.run(port).await {
-            Err(IoError::Ended) => agent.reset(),
-            Err(IoError::Port(_)) => agent.lost(),
+        match agent.run(port, Fault::by_kind).await {
+            Err(IoError::Closed) => open().await,
+            Err(IoError::Port(error)) => return Err(error),
         }
-        pause().await;
     }
 }
 
 #[test]
-fn the_documented_loop_ends_at_an_error_and_spins_at_a_closed_port() {
+fn the_documented_loop_goes_on_after_an_error_and_yields_at_a_closed_port() {
     let pause = async || futures::pending!();
     let closed = Ok::<&'static [u8], ErrorKind>(b"");
     let mut port = Faulty { reads: std::iter::repeat_n(closed, 1000).collect(), count: 0, output: vec![] };
-    assert_eq!(polled(100, task((), &mut port, pause)), None);
+    assert!(polled(100, task((), &mut port, pause)).is_none());
     assert_eq!(port.count, 100, "once for each time that it may run");
 
     let reads = [Ok(PING), Err(ErrorKind::Overrun), Ok(PING), closed, Ok(PING)];
     let mut port = Faulty { reads: reads.into(), count: 0, output: vec![] };
-    assert_eq!(polled(100, task((), &mut port, pause)), None);
+    assert!(polled(100, task((), &mut port, pause)).is_none());
     assert!(port.output.starts_with(PONG) && port.output.ends_with(PONG), "{}", port.output.escape_ascii());
     assert!(port.reads.is_empty());
 }

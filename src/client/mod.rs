@@ -422,7 +422,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
+    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
         let mut verdict = Verdict::Nothing;
         while verdict == Verdict::Nothing && !bytes.is_empty() {
             match self.state {
@@ -462,6 +462,12 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }))
     }
 
+    /// The same where there is a verdict.
+    #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+    pub(crate) fn expect_reply<E>(&self, verdict: Verdict) -> Result<Reply<'_>, LineError<ClientError, E>> {
+        self.reply(verdict).and_then(|reply| reply.ok_or(ClientError::Unexpected)).map_err(LineError::Protocol)
+    }
+
     pub(crate) fn reply_nb<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
         match self.reply(verdict) {
             Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
@@ -486,7 +492,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         matches!(self.state, State::Ready)
     }
 
-    #[cfg(feature = "embedded-io-async")]
+    /// Whether there is a reply to wait for.
+    #[cfg(any(feature = "embedded-hal-nb", feature = "embedded-io", feature = "embedded-io-async"))]
     pub(crate) const fn is_waiting(&self) -> bool {
         !matches!(self.state, State::OutOfStep | State::Ready)
     }

@@ -1,0 +1,52 @@
+//! What an error of a port means.
+
+/// What an error of a port means for the conversation over it.
+///
+/// The loops take a function that says so: a port's errors are its own, and a UART that loses bytes is no reason to stop.
+///
+/// ```
+/// use guestwire::io::Fault;
+///
+/// enum UartError { Overrun, Framing, Parity, Unplugged }
+///
+/// fn fault(error: &UartError) -> Fault {
+///     match error {
+///         UartError::Overrun => Fault::Lost,
+///         UartError::Framing | UartError::Parity => Fault::Corrupted,
+///         UartError::Unplugged => Fault::Closed,
+///     }
+/// }
+/// # assert_eq!(fault(&UartError::Overrun), Fault::Lost);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Fault {
+    /// Nothing is missing or wrong: the loop tries again.
+    Interrupted,
+    /// A byte is wrong: a framing, parity or noise error, or a break. A write has no such error: it is fatal there.
+    Corrupted,
+    /// Bytes are missing: an overrun, a full queue. A write has no such error: it is fatal there.
+    Lost,
+    /// The other end has gone: the loop ends with [`IoError::Closed`].
+    Closed,
+    /// The caller has to decide: the loop ends with this error.
+    Fatal,
+}
+
+impl Fault {
+    /// What embedded-io's kind of an error says. Any error that it has no name for is [`Lost`](Self::Lost).
+    #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+    pub fn by_kind(error: &impl embedded_io::Error) -> Self {
+        use embedded_io::ErrorKind;
+        match error.kind() {
+            ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::InvalidData => Self::Corrupted,
+            ErrorKind::Other => Self::Lost,
+            ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::NotConnected => Self::Closed,
+            _ => Self::Fatal,
+        }
+    }
+}
