@@ -790,6 +790,7 @@ fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> 
             loop {
                 let answer = exchange(&mut client);
                 let is_again = matches!(answer, Answer::Outcome(Outcome::Broke(Fatal | Framing)));
+                let is_again = is_again || matches!(&answer, Answer::Reply(reply) if reply.starts_with("Unattributed"));
                 let is_over = matches!(answer, Answer::Outcome(Outcome::Closed) | Answer::Overdue);
                 answers.push(answer);
                 if is_over {
@@ -939,6 +940,21 @@ fn a_read_of_a_client_that_fails_at_any_byte_costs_one_answer() {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Bytes after a reply are the next one's.
+#[test]
+fn two_responses_at_once_are_two_replies() {
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[1].1 =
+        bytes(b"{\"error\":{\"class\":\"GenericError\",\"desc\":\"noise\"}}{\"return\":{},\"id\":8}\n");
+    let due = converse_by_hand(&script);
+    assert_eq!((due.len(), &due[2..]), (7, &well()[1..]), "{due:?}");
+    for (how, converse) in CLIENTS {
+        for script in [&script, &script.pausing()] {
+            assert_eq!(converse(Port::answering(script)), due, "{how}");
         }
     }
 }
