@@ -19,7 +19,7 @@ use std::time::Duration;
 use embedded_hal_nb::serial;
 use exchange::{error, error_with_id, exchange};
 use guestwire::agent::{AgentLent, Entry, Service, guest_info_size};
-use guestwire::io::IoError;
+use guestwire::io::{Fault, IoError};
 use guestwire::{Agent, Call, Command, CommandError, CommandResult, Decoder, Event, Guest};
 use random::Random;
 
@@ -771,7 +771,7 @@ fn a_dropped_future_drops_no_answer() {
             assert_eq!((agent.guest().calls, agent.guest().cancelled.len()), (1, 0), "{run:?}");
             agent.guest().is_ready.set(true);
             stream.port.is_closed = true;
-            assert_eq!(run.once(&mut agent, &mut stream), Poll::Ready(Err(IoError::Ended)), "{run:?}");
+            assert_eq!(run.once(&mut agent, &mut stream), Poll::Ready(Err(IoError::Closed)), "{run:?}");
             assert_eq!(stream.port.output, [response(1).as_bytes(), PONG].concat(), "{run:?}");
         });
     }

@@ -156,7 +156,7 @@ impl embedded_io::Read for Stream {
 
 impl embedded_io::ReadReady for Stream {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.0.has_input())
+        Ok(self.0.has_input() && !self.0.input.is_empty())
     }
 }
 
@@ -283,14 +283,9 @@ fn every_recorded_exchange_is_the_same_through_every_port() {
 
             agent.reset();
             let mut stream = Stream(Port::new(input, blocks));
-            let ended = loop {
-                if let Err(ended) = agent.poll_io(&mut stream, |_| Fault::Fatal) {
-                    break ended;
-                }
-            };
-            assert_eq!(ended, IoError::Closed);
-            // The end may be seen before the last response has gone.
-            stream.0.output.extend_from_slice(agent.transmit());
+            while !stream.0.input.is_empty() || !agent.transmit().is_empty() {
+                agent.poll_io(&mut stream, |_| Fault::Fatal).unwrap();
+            }
             check("embedded-io", stream.0.output);
 
             agent.reset();

@@ -81,8 +81,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     fn send<P: PollPort>(&mut self, port: &mut P) -> Result<(), P::Error> {
         self.write_to(|byte| port.write(byte))?;
         match port.flush() {
-            Err(nb::Error::Other(error)) if self.transmit().is_empty() => Err(error),
-            _ => Ok(()),
+            Err(nb::Error::Other(error)) => Err(error),
+            Ok(()) | Err(nb::Error::WouldBlock) => Ok(()),
         }
     }
 }
