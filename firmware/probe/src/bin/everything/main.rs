@@ -15,11 +15,14 @@ use commands::Typed;
 use ports::Port;
 use shapes::Shapes;
 
+use heapless::{String, Vec, spsc::Queue};
+
 use guestwire::{
     Agent, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply,
     agent::{Responder, guest_info_size},
     client::Execute,
     frame::{Frame, FrameError},
+    io::{Fault, Halves, Received, RxConsumer, RxProducer},
     json::{DoesNotFit, Encoder, Kind, Text, Value},
     message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
@@ -75,6 +78,12 @@ impl Guest for Board {
             let (shapes, response): (Shapes<'_>, _) = call.deserialize()?;
             if response.room() > 100 { response.serialize(&shapes) } else { response.done() }
         }),
+        Command::new("owned", |_, call| {
+            let strings: Vec<String<8>, 2> = call.arguments.parse("strings")?;
+            let bytes: Vec<u8, 8> = call.arguments.parse("bytes")?;
+            black_box((strings, bytes));
+            call.respond()?.done()
+        }),
         Command::new("end", |_, call| {
             black_box(call.arguments.deserialize::<Shapes<'_>>()?);
             call.arguments.end()?;
@@ -116,19 +125,30 @@ fn error(response: Responder<'_>) -> CommandResult {
 }
 
 fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[u8]) {
+    let mut queue: Queue<Received, 3> = Queue::new();
+    let (producer, consumer) = queue.split();
+    let mut handler = RxProducer::new(producer);
+    let queue = &mut Halves { reader: RxConsumer::new(consumer), writer: Port };
     let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
     loop {
         if let Ok(byte) = probe::read() {
             black_box(agent.push(byte));
+            handler.push(byte);
+            handler.corrupted();
+            handler.lost();
         }
         black_box(agent.push_slice(bytes));
         let _ = agent.read_from(probe::read);
         let _ = agent.write_to(probe::write);
         let _ = agent.poll(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
         let _ = agent.poll_nb(&mut Port);
-        let _ = agent.poll_io(&mut Port);
+        let _ = agent.poll_io(&mut Port, Fault::by_kind);
+        if black_box(false) {
+            let _ = agent.run_blocking(&mut Port, Fault::by_kind);
+        }
+        let _ = agent.poll_nb(queue);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
             0 => agent.reset(),
@@ -159,7 +179,8 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
         let _ = client.read_reply(probe::read).map(Some).map(reply);
         let _ = client.write_to(probe::write);
         let _ = client.exchange_nb(&mut Port).map(Some).map(reply);
-        let _ = client.exchange_io(&mut Port).map(Some).map(reply);
+        let _ = client.exchange_io(&mut Port, Fault::by_kind).map(Some).map(reply);
+        let _ = client.exchange_blocking(&mut Port, Fault::by_kind).map(Some).map(reply);
         commands::request(&mut client, &mut Arguments::none());
         client.transmitted(black_box(client.transmit()).len());
         match black_box(0) {
