@@ -63,6 +63,14 @@ fn ten_thousand_requests_and_the_other_task_misses_no_tick() {
     assert!(blocked.missed > 0, "{blocked:?}");
 }
 
+/// The one that docs/loops.md shows.
+#[test]
+#[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
+fn the_small_program_answers() {
+    let guest = Guest::start("embassy", &build("embassy", "thumbv7m-none-eabi", "small", ""), "");
+    assert_eq!(guest.connect().ask(r#"{"execute":"guest-get-time"}"#), r#"{"return": 0}"#);
+}
+
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
 fn an_answer_comes_later_and_the_other_task_goes_on() {

@@ -65,16 +65,12 @@ impl Write for Tx {
     }
 }
 
-pub fn halt() -> ! {
-    loop {
-        cortex_m::asm::wfi();
-    }
-}
-
 #[cfg(debug_assertions)]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    halt()
+    loop {
+        cortex_m::asm::wfi();
+    }
 }
 
 /// A release build links only if nothing can panic: there is no such function.

@@ -5,10 +5,9 @@ use core::pin::Pin;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::{Context, Poll, ready};
 
+use embassy_guest::uart;
 use embassy_time::{Duration, Instant, Ticker, Timer, block_for};
 use guestwire::{Call, Command, CommandError, CommandResult, Guest};
-
-use crate::uart;
 
 const PERIOD: Duration = Duration::from_millis(10);
 
