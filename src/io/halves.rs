@@ -18,6 +18,7 @@ use core::fmt;
 /// assert!(sent.starts_with(b"{\"return\": {}}\n"));
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Halves<R, W> {
     /// Where bytes come from.
     pub reader: R,

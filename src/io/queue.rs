@@ -1,5 +1,7 @@
 //! A queue from an interrupt handler to the main loop.
 
+use core::fmt;
+
 use heapless::spsc::{Consumer, Producer};
 
 use super::fault::Fault;
@@ -144,6 +146,32 @@ impl<'q> RxConsumer<'q> {
             Some(Received::Lost) => Err(nb::Error::Other(Fault::Lost)),
             None => Err(nb::Error::WouldBlock),
         }
+    }
+}
+
+impl fmt::Debug for RxProducer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RxProducer").field("length", &self.queue.len()).field("is_gap", &self.is_gap).finish()
+    }
+}
+
+impl fmt::Debug for RxConsumer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RxConsumer").field("length", &self.queue.len()).finish()
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for RxProducer<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RxProducer {{ length: {=usize}, is_gap: {=bool} }}", self.queue.len(), self.is_gap);
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for RxConsumer<'_> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "RxConsumer {{ length: {=usize} }}", self.queue.len());
     }
 }
 

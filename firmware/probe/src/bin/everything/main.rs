@@ -9,13 +9,13 @@ mod commands;
 mod ports;
 mod shapes;
 
+use core::convert::Infallible;
 use core::hint::black_box;
 
 use commands::Typed;
+use heapless::{String, Vec, spsc::Queue};
 use ports::Port;
 use shapes::Shapes;
-
-use heapless::{String, Vec, spsc::Queue};
 
 use guestwire::{
     Agent, Client, Command, CommandError, CommandResult, Decoder, Event, Guest, Reply,
@@ -124,31 +124,35 @@ fn error(response: Responder<'_>) -> CommandResult {
     }
 }
 
+fn fault(error: &Infallible) -> Fault {
+    Fault::by_kind(error)
+}
+
 fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[u8]) {
-    let mut queue: Queue<Received, 3> = Queue::new();
-    let (producer, consumer) = queue.split();
-    let mut handler = RxProducer::new(producer);
-    let queue = &mut Halves { reader: RxConsumer::new(consumer), writer: Port };
     let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
+    let mut queue: Queue<Received, 64> = Queue::new();
+    let (producer, consumer) = queue.split();
+    let (mut handler, mut queue) = (RxProducer::new(producer), RxConsumer::new(consumer));
     loop {
+        match probe::read() {
+            Ok(0) => handler.lost(),
+            Ok(1) => handler.corrupted(),
+            Ok(byte) => handler.push(byte),
+            Err(_) => {}
+        }
         if let Ok(byte) = probe::read() {
             black_box(agent.push(byte));
-            handler.push(byte);
-            handler.corrupted();
-            handler.lost();
         }
         black_box(agent.push_slice(bytes));
         let _ = agent.read_from(probe::read);
         let _ = agent.write_to(probe::write);
         let _ = agent.poll(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
         let _ = agent.poll_nb(&mut Port);
-        let _ = agent.poll_io(&mut Port, Fault::by_kind);
-        if black_box(false) {
-            let _ = agent.run_blocking(&mut Port, Fault::by_kind);
-        }
-        let _ = agent.poll_nb(queue);
+        let _ = agent.poll_nb(&mut Halves { reader: &mut queue, writer: &mut Port });
+        let _ = agent.poll_io(&mut Port, fault);
+        let _ = agent.run_blocking(&mut Port, Fault::by_kind);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
             0 => agent.reset(),
@@ -179,8 +183,8 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
         let _ = client.read_reply(probe::read).map(Some).map(reply);
         let _ = client.write_to(probe::write);
         let _ = client.exchange_nb(&mut Port).map(Some).map(reply);
-        let _ = client.exchange_io(&mut Port, Fault::by_kind).map(Some).map(reply);
-        let _ = client.exchange_blocking(&mut Port, Fault::by_kind).map(Some).map(reply);
+        let _ = client.exchange_io(&mut Port, fault).map(Some).map(reply);
+        let _ = client.exchange_blocking(&mut Port, fault).map(Some).map(reply);
         commands::request(&mut client, &mut Arguments::none());
         client.transmitted(black_box(client.transmit()).len());
         match black_box(0) {
