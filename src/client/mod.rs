@@ -716,7 +716,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// Where in the frame a value of it is.
     fn span(&self, value: Value<'_>) -> Span {
-        let start = Offset::end(self.decoder.frame().value().before(value));
+        let start = self.decoder.frame().value().place_of(value);
         let end = start.plus(value.as_bytes().len());
         Span { start: Length::at_most(start.index()), end: Length::at_most(end.index()) }
     }

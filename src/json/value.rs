@@ -64,10 +64,9 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// The text before a value inside this one.
-    pub(crate) fn before(self, inner: Self) -> &'a [u8] {
-        let place = Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize);
-        Offset::START.until(place, self.text).unwrap_or_default()
+    /// Where in this value one inside it begins. For any other value the place is not checked, and lies outside.
+    pub(crate) fn place_of(self, inner: Self) -> Offset {
+        Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize)
     }
 
     pub(crate) fn is_object(&self) -> bool {

@@ -6,6 +6,7 @@ use super::{DUPLICATE_KEY, Description};
 use crate::json::marks::Separators;
 use crate::json::string::Text;
 use crate::json::value::{Kind, MemberIter, Value, first_string};
+use crate::offset::Offset;
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -320,7 +321,7 @@ impl<'a> Argument<'a> {
     /// Whether it is all of the arguments, or all that was returned.
     #[cfg(feature = "serde")]
     pub(crate) fn is_root(&self) -> bool {
-        self.root.before(self.value).is_empty()
+        self.root.place_of(self.value) == Offset::START
     }
 
     /// Whether it counts as absent: `null` in a response.
@@ -415,7 +416,7 @@ impl<'a> Argument<'a> {
     }
 
     fn error(&self, kind: FaultKind, word: &'static str) -> ArgumentError<'a> {
-        let at = self.root.before(self.value).len() as u32;
+        let at = u32::try_from(self.root.place_of(self.value).index()).unwrap_or(u32::MAX);
         ArgumentError { arguments: self.root, fault: ArgumentFault { kind, at, word } }
     }
 }
