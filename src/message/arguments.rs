@@ -6,7 +6,6 @@ use super::{DUPLICATE_KEY, Description};
 use crate::json::marks::Separators;
 use crate::json::string::Text;
 use crate::json::value::{Kind, MemberIter, Value, first_string};
-use crate::offset::Offset;
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///
@@ -321,7 +320,7 @@ impl<'a> Argument<'a> {
     /// Whether it is all of the arguments, or all that was returned.
     #[cfg(feature = "serde")]
     pub(crate) fn is_root(&self) -> bool {
-        self.root.place_of(self.value) == Offset::START
+        self.root.place_of(self.value).index() == 0
     }
 
     /// Whether it counts as absent: `null` in a response.
