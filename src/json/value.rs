@@ -195,7 +195,7 @@ impl fmt::Debug for Value<'_> {
 
 /// Writes the path to the value that a text leads up to: `vcpus[0].online`.
 pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
-    let (mut outer, mut dot) = (Offset::START, "");
+    let mut outer = Offset::START;
     while let Some(bracket) = outer.byte(text) {
         let is_object = bracket == b'{';
         let (mut start, mut index) = (outer, 0_u32);
@@ -213,7 +213,9 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
         };
         match name {
             Some(name) => {
-                to.write_str(dot)?;
+                if outer > Offset::START {
+                    to.write_char('.')?;
+                }
                 to.write_text(name, Escapes::Json)?;
             }
             None => {
@@ -222,7 +224,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
                 to.write_char(']')?;
             }
         }
-        (outer, dot) = (inner, ".");
+        outer = inner;
     }
     Ok(())
 }
