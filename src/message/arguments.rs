@@ -367,13 +367,15 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        if !self.value.is_object() {
-            return Err(self.type_error("object"));
-        }
-        let mut object = Arguments::inside(*self);
+        let mut object = self.members()?;
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
+    }
+
+    /// An object's members.
+    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
+        if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
     }
 
     /// An array's elements.
