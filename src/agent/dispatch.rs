@@ -134,8 +134,9 @@ fn execute<'q, S: Service>(
         return cancelled();
     }
     let mut arguments = envelope.arguments();
-    let mut response = Response::begin(success, *id, transmit);
-    match handler(service, Call { arguments: &mut arguments, command: name, response: &mut response }) {
+    let mut response = Response::new(name, *id, transmit);
+    response.begin(success);
+    match handler(service, Call { arguments: &mut arguments, response: &mut response }) {
         Ok(response) => {
             if !S::STREAMED.is_empty() {
                 *pieces = Pieces::None; // the command has taken them

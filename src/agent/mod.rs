@@ -68,11 +68,12 @@ pub struct AgentOver<S, R, T> {
     /// Outcomes to be answered once the response before them has been transmitted. Two, because the byte that breaks
     /// a frame may begin another, which [`lost`](Self::lost) may then end.
     waiting: [Signal; 2],
+    // Four bytes before the buffers. After the guest they would take 8 where it is aligned to that.
+    stream: Stream,
+    pieces: Pieces,
     decoder: DecoderOver<R>,
     transmit: Transmit<T>,
     guest: S,
-    stream: Stream,
-    pieces: Pieces,
 }
 
 /// An agent must be able to receive any synchronization, and its own error for a frame that does not fit: if the line

@@ -27,7 +27,7 @@ pub enum Fault {
     Corrupted,
     /// Bytes are missing: an overrun, a full queue. A write has no such error: it is fatal there.
     Lost,
-    /// The other end has gone: the loop ends with [`IoError::Closed`].
+    /// The other end has gone: the loop ends with `IoError::Closed`.
     Closed,
     /// The caller has to decide: the loop ends with this error.
     Fatal,

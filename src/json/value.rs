@@ -64,10 +64,9 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// The text before a value inside this one.
-    pub(crate) fn before(self, inner: Self) -> &'a [u8] {
-        let place = Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize);
-        Offset::START.until(place, self.text).unwrap_or_default()
+    /// Where in this value one inside it begins. For any other value the place is not checked, and lies outside.
+    pub(crate) fn place_of(self, inner: Self) -> Offset {
+        Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize)
     }
 
     pub(crate) fn is_object(&self) -> bool {
@@ -196,7 +195,7 @@ impl fmt::Debug for Value<'_> {
 
 /// Writes the path to the value that a text leads up to: `vcpus[0].online`.
 pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
-    let (mut outer, mut dot) = (Offset::START, "");
+    let mut outer = Offset::START;
     while let Some(bracket) = outer.byte(text) {
         let is_object = bracket == b'{';
         let (mut start, mut index) = (outer, 0_u32);
@@ -214,7 +213,9 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
         };
         match name {
             Some(name) => {
-                to.write_str(dot)?;
+                if outer > Offset::START {
+                    to.write_char('.')?;
+                }
                 to.write_text(name, Escapes::Json)?;
             }
             None => {
@@ -223,7 +224,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
                 to.write_char(']')?;
             }
         }
-        (outer, dot) = (inner, ".");
+        outer = inner;
     }
     Ok(())
 }

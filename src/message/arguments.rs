@@ -320,7 +320,7 @@ impl<'a> Argument<'a> {
     /// Whether it is all of the arguments, or all that was returned.
     #[cfg(feature = "serde")]
     pub(crate) fn is_root(&self) -> bool {
-        self.root.before(self.value).is_empty()
+        self.root.place_of(self.value).index() == 0
     }
 
     /// Whether it counts as absent: `null` in a response.
@@ -367,13 +367,15 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        if !self.value.is_object() {
-            return Err(self.type_error("object"));
-        }
-        let mut object = Arguments::inside(*self);
+        let mut object = self.members()?;
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
+    }
+
+    /// An object's members.
+    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
+        if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
     }
 
     /// An array's elements.
@@ -415,7 +417,7 @@ impl<'a> Argument<'a> {
     }
 
     fn error(&self, kind: FaultKind, word: &'static str) -> ArgumentError<'a> {
-        let at = self.root.before(self.value).len() as u32;
+        let at = u32::try_from(self.root.place_of(self.value).index()).unwrap_or(u32::MAX);
         ArgumentError { arguments: self.root, fault: ArgumentFault { kind, at, word } }
     }
 }

@@ -83,8 +83,7 @@ impl<'a> Envelope<'a> {
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
-        let [_, arguments, _] = self.members;
-        arguments.map_or(Arguments::none(), Arguments::of)
+        Arguments::of(self.argument_value())
     }
 
     /// The arguments as they were received.
