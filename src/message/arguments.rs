@@ -422,7 +422,7 @@ impl<'a> Argument<'a> {
 
 /// What is wrong with a command's arguments: one is missing, unexpected, there twice, of another type or out of range.
 ///
-/// Prints as the reference agent says it (QEMU 7.2, qapi/qobject-input-visitor.c), with the place of the argument:
+/// Prints as the reference agent says it (QEMU 11.1, qapi/qobject-input-visitor.c), with the place of the argument:
 /// `vcpus[0].online`.
 ///
 /// ```
