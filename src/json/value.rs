@@ -111,13 +111,7 @@ impl<'a> Value<'a> {
             [b'-', digits @ ..] => (digits, true),
             digits => (digits, false),
         };
-        let magnitude = number::parse(digits)?;
-        let limit = if is_negative { i64::MIN } else { i64::MAX };
-        if magnitude > limit.unsigned_abs() {
-            return None;
-        }
-        let value = magnitude.cast_signed();
-        Some(if is_negative { value.wrapping_neg() } else { value })
+        number::signed(is_negative, number::parse(digits)?)
     }
 
     /// The same for numbers from 0 to 2^64 - 1.
@@ -126,6 +120,17 @@ impl<'a> Value<'a> {
             b"-0" => Some(0),
             digits => number::parse(digits),
         }
+    }
+
+    /// A whole number that fits, in any spelling: `1.0`, `1e2`. Agents built on cJSON know floating point only, and print
+    /// the time as `1.78104376664033e+18`.
+    pub fn whole(&self) -> Option<i64> {
+        number::whole(self.text).and_then(|(is_negative, magnitude)| number::signed(is_negative, magnitude))
+    }
+
+    /// The same for numbers from 0 to 2^64 - 1.
+    pub fn whole_unsigned(&self) -> Option<u64> {
+        number::whole(self.text).and_then(|(is_negative, magnitude)| number::unsigned(is_negative, magnitude))
     }
 
     /// The text of a string.
