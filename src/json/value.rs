@@ -173,10 +173,52 @@ impl<'a> Value<'a> {
         separators
     }
 
+    /// The value at a JSON Pointer (RFC 6901): names and indexes, each after a `/`.
+    ///
+    /// ```
+    /// use guestwire::{Client, Reply};
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// # client.execute("guest-network-get-interfaces").expect("in step");
+    /// # client.transmitted(usize::MAX);
+    /// let received = br#"{"return": [{"name": "eth0", "ip-addresses": [{"ip-address": "192.0.2.1"}]}], "id": 8}"#;
+    /// let (_, Ok(Some(Reply::Return(interfaces)))) = client.push_slice(received) else { panic!("it was answered") };
+    /// let address = interfaces.pointer("/0/ip-addresses/0/ip-address").and_then(|address| address.string());
+    /// assert_eq!(address.expect("it has an address"), "192.0.2.1");
+    /// ```
+    pub fn pointer(&self, pointer: &str) -> Option<Value<'a>> {
+        let mut tokens = pointer.split('/');
+        if tokens.next() != Some("") {
+            return None;
+        }
+        tokens.try_fold(*self, |value, token| match value.elements() {
+            Some(mut elements) => elements.nth(index(token)?),
+            None => value.members()?.find(|(name, _)| is_named(*name, token)).map(|(_, member)| member),
+        })
+    }
+
     /// The first member of that name, if this is an object that has one.
     pub fn member(&self, name: &str) -> Option<Value<'a>> {
         self.members()?.find(|(candidate, _)| candidate == name).map(|(_, value)| value)
     }
+}
+
+/// An index as a JSON Pointer has it: without a sign or leading zeros.
+fn index(token: &str) -> Option<usize> {
+    let is_canonical = token == "0" || token.starts_with(|first| matches!(first, '1'..='9'));
+    if is_canonical { token.parse().ok() } else { None }
+}
+
+/// Whether a token of a JSON Pointer, in which `~1` is a slash and `~0` a tilde, means a name.
+fn is_named(name: Text<'_>, token: &str) -> bool {
+    let mut token = token.chars();
+    let mut is_next = |character| match token.next() {
+        Some('~') => matches!((token.next(), character), (Some('0'), '~') | (Some('1'), '/')),
+        next => next == Some(character),
+    };
+    name.chars().all(&mut is_next) && token.next().is_none()
 }
 
 impl PartialEq for Value<'_> {

@@ -161,7 +161,7 @@ fn is_same_json(ours: &[u8], theirs: &[u8]) -> bool {
 }
 
 /// The same value. A number that is no 64-bit integer is a double to the reference agent.
-fn same_json(ours: &Value, theirs: &Value) -> bool {
+pub fn same_json(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(ours), Value::Number(theirs)) => {
             let integer = |text: &str| text.parse::<i64>().map(i128::from).or(text.parse::<u64>().map(i128::from)).ok();
