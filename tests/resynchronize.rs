@@ -172,7 +172,7 @@ fn by_request(cut: &str, first_answered: impl Fn(&[u8]) -> Option<usize>) -> [us
 
 const HEAD: &str = "in step by the first request, by the second, never";
 
-/// The row of docs/line-faults.md.
+/// The row of docs/line-faults.md, and of README.md.
 fn row(strategy: &Strategy) -> String {
     let cell = |by: &[usize; 3]| by.map(|count| count.to_string()).join(", ");
     let theirs = cell(&strategy.qemu_ga);
@@ -207,11 +207,16 @@ fn i6_a_request_cut_at_each_byte() {
 }
 
 #[test]
-fn the_table_of_the_docs_is_what_is_measured() {
+fn the_tables_of_the_docs_are_what_is_measured() {
+    let rows: Vec<String> = STRATEGIES.iter().map(row).collect();
     let page = include_str!("../docs/line-faults.md");
-    for row in STRATEGIES.iter().map(row) {
-        assert!(page.contains(&row), "docs/line-faults.md lacks {row}");
+    for row in &rows {
+        assert!(page.contains(row), "docs/line-faults.md lacks {row}");
     }
+    let section = include_str!("../README.md").split("\n## ").find(|section| section.starts_with("How it recovers"));
+    let table = section.expect("README.md has the section").lines().filter(|line| line.starts_with("| ")).skip(1);
+    let wrong: Vec<_> = table.filter(|line| !rows.iter().any(|row| row == line)).collect();
+    assert_eq!(wrong, [""; 0], "README.md");
 }
 
 /// QEMU's agent beside ours, after the same bytes. 7.2, 10.0 and 11.1 are the same here.
