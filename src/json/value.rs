@@ -5,7 +5,7 @@ use core::num::Wrapping;
 
 use super::marks::{Marks, Separators};
 use super::number;
-use super::string::{Escapes, Text, WriteText};
+use super::string::{Chars, Escapes, Text, WriteText};
 use crate::offset::Offset;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
@@ -189,14 +189,17 @@ impl<'a> Value<'a> {
     /// assert_eq!(address.expect("it has an address"), "192.0.2.1");
     /// ```
     pub fn pointer(&self, pointer: &str) -> Option<Value<'a>> {
-        let mut tokens = pointer.split('/');
-        if tokens.next() != Some("") {
-            return None;
+        let (mut value, mut rest) = (*self, pointer.as_bytes());
+        while let [slash, tokens @ ..] = rest {
+            let length = tokens.iter().position(|byte| *byte == b'/').unwrap_or(tokens.len());
+            let token = tokens.get(..length).filter(|_| *slash == b'/')?;
+            rest = tokens.get(length..)?;
+            value = match value.elements() {
+                Some(mut elements) => elements.nth(index(token)?)?,
+                None => value.members()?.find(|(name, _)| is_named(*name, token))?.1,
+            };
         }
-        tokens.try_fold(*self, |value, token| match value.elements() {
-            Some(mut elements) => elements.nth(index(token)?),
-            None => value.members()?.find(|(name, _)| is_named(*name, token)).map(|(_, member)| member),
-        })
+        Some(value)
     }
 
     /// The first member of that name, if this is an object that has one.
@@ -206,14 +209,14 @@ impl<'a> Value<'a> {
 }
 
 /// An index as a JSON Pointer has it: without a sign or leading zeros.
-fn index(token: &str) -> Option<usize> {
-    let is_canonical = token == "0" || token.starts_with(|first| matches!(first, '1'..='9'));
-    if is_canonical { token.parse().ok() } else { None }
+fn index(token: &[u8]) -> Option<usize> {
+    let is_canonical = matches!(token, [b'0'] | [b'1'..=b'9', ..]);
+    if is_canonical { number::parse(token)?.try_into().ok() } else { None }
 }
 
 /// Whether a token of a JSON Pointer, in which `~1` is a slash and `~0` a tilde, means a name.
-fn is_named(name: Text<'_>, token: &str) -> bool {
-    let mut token = token.chars();
+fn is_named(name: Text<'_>, token: &[u8]) -> bool {
+    let mut token = Chars::new(token, Escapes::None);
     let mut is_next = |character| match token.next() {
         Some('~') => matches!((token.next(), character), (Some('0'), '~') | (Some('1'), '/')),
         next => next == Some(character),
