@@ -56,7 +56,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
         answers(PING, PONG);
         answers(
             trim,
-            r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-fstrim has been disabled: the agent is in frozen state"}}"#,
+            r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-fstrim has been disabled: the command is not allowed"}}"#,
         );
         answers(thaw, r#"{"return": 0}"#);
         answers(status, r#"{"return": "thawed"}"#);
