@@ -373,6 +373,19 @@ impl<'a> Argument<'a> {
         self.choose(self.string()?, choices)
     }
 
+    /// Like [`one_of`](Self::one_of), but what an agent returned may be another string: a newer agent's.
+    pub fn one_of_or<T>(
+        &self,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+        other: impl FnOnce(Text<'a>) -> T,
+    ) -> Result<T, ArgumentError<'a>> {
+        let text = self.string()?;
+        match self.choose(text, choices) {
+            Err(_) if self.others == Others::Ignored => Ok(other(text)),
+            chosen => chosen,
+        }
+    }
+
     pub(crate) fn choose<T>(
         &self,
         text: Text<'a>,

@@ -71,7 +71,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     );
     let info = line.ask(r#"{"execute":"guest-info"}"#);
     assert!(info.starts_with(r#"{"return": {"version": "1.0.0", "supported_commands": [{"enabled": true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled": true"#).count(), 21, "{info}");
+    assert_eq!(info.matches(r#""enabled": true"#).count(), 25, "{info}");
     assert_eq!(info.matches(r#""success-response": false"#).count(), 1, "{info}");
 }
 
