@@ -220,7 +220,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// With the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        if matches!(self.object.others, Others::Ignored(_)) {
+        if self.object.ignores_others() {
             return Ok(());
         }
         self.nothing_unread()
@@ -326,7 +326,7 @@ impl<'a> Argument<'a> {
 
     /// Whether it counts as absent: `null` in a response.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self.others, Others::Ignored(_)) && self.value.kind() == Kind::Null
+        self.ignores_others() && self.value.kind() == Kind::Null
     }
 
     /// A whole number from -2^63 to 2^63 - 1.
@@ -381,7 +381,7 @@ impl<'a> Argument<'a> {
     ) -> Result<T, ArgumentError<'a>> {
         let text = self.string()?;
         match self.choose(text, choices) {
-            Err(_) if self.others == Others::Ignored => Ok(other(text)),
+            Err(_) if self.ignores_others() => Ok(other(text)),
             chosen => chosen,
         }
     }
@@ -444,7 +444,6 @@ impl<'a> Argument<'a> {
     }
 
     /// Whether members that are not read are ignored: a newer agent's.
-    #[cfg(feature = "serde")]
     pub(crate) fn ignores_others(&self) -> bool {
         matches!(self.others, Others::Ignored(_))
     }
