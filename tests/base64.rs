@@ -78,7 +78,7 @@ impl Guest for File {
     const COMMANDS: &'static [Command<Self>] = &[FileWrite::command(|file: &mut Self, call| {
         let (write, response): (FileWrite<'_>, _) = call.parse()?;
         file.0 = write.buf_b64.decoded()?.collect();
-        response.encode(FileWritten { count: file.0.len() as i64, eof: false })
+        response.encode(FileWritten { count: file.0.len() as i64, eof: false, ..Default::default() })
     })];
 }
 

@@ -90,11 +90,11 @@ fn requests_on_the_wire() {
     client.execute_with("guest-exec-status", |arguments| arguments.member("pid").integer(7)).unwrap();
     assert_eq!(sent(&mut client), r#"{"execute": "guest-exec-status", "arguments": {"pid": 7}, "id": 78}\n"#);
     let mut client = in_step();
-    client.request(GetTime {}).unwrap();
+    client.request(GetTime::default()).unwrap();
     assert!(sent(&mut client).ends_with(r#", "id": 78}\n"#), "a typed request has one, too");
     let mut client = in_step();
     client.omit_ids();
-    client.request(GetTime {}).unwrap();
+    client.request(GetTime::default()).unwrap();
     assert!(!sent(&mut client).contains(", \"id\""));
 }
 

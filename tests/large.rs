@@ -138,18 +138,18 @@ impl Line {
     }
 
     fn open(&mut self, path: &str) -> i64 {
-        let open = FileOpen { path: path.into(), mode: None };
+        let open = FileOpen { path: path.into(), mode: None, ..Default::default() };
         self.ask(|client| client.request(open), |value| FileOpen::returned(value).expect("a handle")).expect("it opens")
     }
 
     fn close(&mut self, handle: i64) {
-        self.ask(|client| client.request(FileClose { handle }), |_| ()).expect("it closes");
+        self.ask(|client| client.request(FileClose { handle, ..Default::default() }), |_| ()).expect("it closes");
     }
 
     /// Reads once, and returns whether the file ends there.
     fn read(&mut self, handle: i64, count: i64, content: &mut Content<'_>) -> Result<bool, Failure> {
         let (read, eof) = self.ask_in_pieces(
-            |client| client.request_in_pieces(FileRead { handle, count: Some(count) }),
+            |client| client.request_in_pieces(FileRead { handle, count: Some(count), ..Default::default() }),
             |piece| content.take(piece),
             |value| {
                 let read = FileRead::returned(value).expect("what guest-file-read returns");
@@ -166,7 +166,7 @@ impl Line {
         let start = Exec {
             path: "/bin/cat".into(),
             arg: Some(List::of(&arguments)),
-            capture_output: Some(true),
+            capture_output: Some(true.into()),
             ..Exec::default()
         };
         self.ask(|client| client.request(start), |value| Exec::returned(value).expect("a pid").pid).expect("it starts")
@@ -177,7 +177,7 @@ impl Line {
         let mut outcome = Ok(());
         wait_until("the program ends", || {
             let exited = self.ask_in_pieces(
-                |client| client.request_in_pieces(ExecStatus { pid }),
+                |client| client.request_in_pieces(ExecStatus { pid, ..Default::default() }),
                 |piece| content.take(piece),
                 |value| {
                     let status = ExecStatus::returned(value).expect("what guest-exec-status returns");
@@ -279,7 +279,7 @@ fn a_file_whose_content_broke_on_the_way_is_sought_and_read_again() {
         line.fault = Some((count / 2, fault));
         let (mut digits, mut base64) = (0, Base64::new());
         let result = line.ask_in_pieces(
-            |client| client.request_in_pieces(FileRead { handle, count: Some(count as i64) }),
+            |client| client.request_in_pieces(FileRead { handle, count: Some(count as i64), ..Default::default() }),
             |piece| {
                 digits += piece.content.len();
                 base64.read(piece.content).for_each(drop);
@@ -293,7 +293,7 @@ fn a_file_whose_content_broke_on_the_way_is_sought_and_read_again() {
             assert!(!line.client.is_ready());
             line.synchronize(id);
         }
-        let seek = FileSeek { handle, offset: 0, whence: Whence::Set };
+        let seek = FileSeek { handle, offset: 0, whence: Whence::Set, ..Default::default() };
         let position = line.ask(|client| client.request(seek), |value| FileSeek::returned(value).unwrap().position);
         assert_eq!(position, Ok(0));
         let mut content = Content::new(&bytes[..count]);

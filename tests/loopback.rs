@@ -67,7 +67,7 @@ impl Kind {
     /// Sends a request for a number.
     fn ask(self, client: &mut TestClient, number: i64) -> Result<(), ExecuteError> {
         match self.typed {
-            true => client.request(FileSeek { handle: number, offset: 0, whence: Whence::Set }),
+            true => client.request(FileSeek { handle: number, offset: 0, whence: Whence::Set, ..Default::default() }),
             false => client.execute_with("guest-sync", |arguments| arguments.member("id").integer(number)),
         }
     }

@@ -94,6 +94,20 @@ fn the_agents_answers_are_read_correctly() {
     assert_eq!(ask(&mut client, &mut stream, Execute::new("guest-ping")), "{}");
 }
 
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn a_blocked_command_has_the_class_of_one_that_is_not_there() {
+    let agent = QemuGa::start("guest-get-osinfo");
+    let mut stream = agent.connect();
+    let mut client = Box::new(TestClient::new());
+    client.synchronize(7);
+    send(&mut client, &mut stream);
+    assert_eq!(reply(&mut client, &mut stream), "synchronized");
+    let refused = ask(&mut client, &mut stream, Execute::new("guest-get-osinfo"));
+    assert!(refused.starts_with("CommandNotFound: Command guest-get-osinfo has been disabled"), "{refused}");
+    assert!(client.is_ready());
+}
+
 /// 60 KiB each way. The client's own ids are numbers, so this one travels as a command's name and comes back in the
 /// error, and again as a member of a request written by hand.
 #[test]
@@ -164,20 +178,21 @@ fn a_mebibyte_is_written_to_a_file_and_read_back_with_typed_calls() {
     let path = agent.folder.path("file");
     let content = mebibyte();
 
-    let handle = line.ask(FileOpen { path: path.to_str().unwrap().into(), mode: Some("w+".into()) });
+    let handle =
+        line.ask(FileOpen { path: path.to_str().unwrap().into(), mode: Some("w+".into()), ..Default::default() });
     for chunk in content.chunks(40_000) {
-        let written = line.ask(FileWrite { handle, buf_b64: Bytes::Plain(chunk), count: None });
+        let written = line.ask(FileWrite { handle, buf_b64: Bytes::Plain(chunk), count: None, ..Default::default() });
         assert_eq!(written.count, chunk.len() as i64);
     }
-    line.ask(FileFlush { handle });
+    line.ask(FileFlush { handle, ..Default::default() });
     assert!(std::fs::read(&path).unwrap() == content, "the file holds what was written");
 
-    let end = line.ask(FileSeek { handle, offset: 0, whence: Whence::End });
+    let end = line.ask(FileSeek { handle, offset: 0, whence: Whence::End, ..Default::default() });
     assert_eq!((end.position, end.eof), (1 << 20, false));
-    assert_eq!(line.ask(FileSeek { handle, offset: 0, whence: Whence::Set }).position, 0);
+    assert_eq!(line.ask(FileSeek { handle, offset: 0, whence: Whence::Set, ..Default::default() }).position, 0);
     let mut received = Vec::new();
     loop {
-        let read = line.ask(FileRead { handle, count: Some(45_000) });
+        let read = line.ask(FileRead { handle, count: Some(45_000), ..Default::default() });
         let before = received.len();
         received.extend(read.buf_b64.decoded().expect("base64"));
         assert_eq!(read.count, (received.len() - before) as i64);
@@ -186,7 +201,7 @@ fn a_mebibyte_is_written_to_a_file_and_read_back_with_typed_calls() {
         }
     }
     assert!(received == content, "{} bytes came back", received.len());
-    line.ask(FileClose { handle });
+    line.ask(FileClose { handle, ..Default::default() });
 }
 
 /// 1 MiB through a program's standard input and output, of which a response holds 30 000 bytes.
@@ -203,11 +218,12 @@ fn a_mebibyte_goes_through_a_program_and_back_with_typed_calls() {
             arg: Some(List::of(&|list| arguments.iter().try_for_each(|argument| list.element().string(argument)))),
             env: Some(List::of(&|list| list.element().string("WORD=from the environment"))),
             input_data: Some(Bytes::Plain(chunk)),
-            capture_output: Some(true),
+            capture_output: Some(true.into()),
+            ..Default::default()
         });
         let pid = started.pid;
         wait_until("the program ends", || {
-            let status = line.ask(ExecStatus { pid });
+            let status = line.ask(ExecStatus { pid, ..Default::default() });
             if status.exited {
                 assert_eq!((status.exitcode, status.signal), (Some(3), None));
                 let out = status.out_data.expect("output").decoded().expect("base64");

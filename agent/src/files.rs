@@ -47,7 +47,7 @@ fn options(mode: &str) -> Option<OpenOptions> {
 }
 
 pub fn open(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FileOpen { path, mode }, response) = call.parse()?;
+    let (FileOpen { path, mode, .. }, response) = call.parse()?;
     let (path, mode) = (path.to_string(), mode.map_or("r".into(), |mode| mode.to_string()));
     let Some(options) = options(&mode) else {
         return response.error(format_args!("invalid file open mode '{mode}'"));
@@ -95,7 +95,7 @@ pub fn read(guest: &mut Linux, call: Call<'_>) -> CommandResult {
 }
 
 pub fn write(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FileWrite { handle, buf_b64, count }, response) = call.parse()?;
+    let (FileWrite { handle, buf_b64, count, .. }, response) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&handle) else { return not_found(response, handle) };
     let bytes: Vec<u8> = buf_b64.decoded()?.collect();
     let wanted = match count {
@@ -115,11 +115,11 @@ pub fn write(guest: &mut Linux, call: Call<'_>) -> CommandResult {
             Err(error) => return failed(response, "failed to write to file", error),
         }
     }
-    response.encode(FileWritten { count: count as i64, eof: opened.eof })
+    response.encode(FileWritten { count: count as i64, eof: opened.eof, ..Default::default() })
 }
 
 pub fn seek(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FileSeek { handle, offset, whence }, response) = call.parse()?;
+    let (FileSeek { handle, offset, whence, .. }, response) = call.parse()?;
     let Some(opened) = guest.files.open.get_mut(&handle) else { return not_found(response, handle) };
     let position = match whence {
         Whence::Set => u64::try_from(offset).map(SeekFrom::Start).map_err(|_| nix::Error::EINVAL.into()),
@@ -130,14 +130,14 @@ pub fn seek(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     match position.and_then(|position: SeekFrom| -> io::Result<u64> { opened.file.seek(position) }) {
         Ok(position) => {
             opened.eof = false;
-            response.encode(FilePosition { eof: false, position: position as i64 })
+            response.encode(FilePosition { eof: false, position: position as i64, ..Default::default() })
         }
         Err(error) => failed(response, "failed to seek file", error),
     }
 }
 
 pub fn flush(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FileFlush { handle }, response) = call.parse()?;
+    let (FileFlush { handle, .. }, response) = call.parse()?;
     // Nothing is buffered here.
     match guest.files.open.contains_key(&handle) {
         true => response.done(),
@@ -146,7 +146,7 @@ pub fn flush(guest: &mut Linux, call: Call<'_>) -> CommandResult {
 }
 
 pub fn close(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FileClose { handle }, response) = call.parse()?;
+    let (FileClose { handle, .. }, response) = call.parse()?;
     match guest.files.open.remove(&handle) {
         Some(_) => response.done(),
         None => not_found(response, handle),

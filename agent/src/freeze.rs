@@ -192,12 +192,12 @@ pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
 }
 
 pub fn freeze_all(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FsfreezeFreeze {}, response) = call.parse()?;
+    let (FsfreezeFreeze { .. }, response) = call.parse()?;
     freeze(guest, response, None)
 }
 
 pub fn freeze_list(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FsfreezeFreezeList { mountpoints }, response) = call.parse()?;
+    let (FsfreezeFreezeList { mountpoints, .. }, response) = call.parse()?;
     freeze(guest, response, mountpoints)
 }
 
@@ -209,7 +209,7 @@ fn freeze(guest: &mut Linux, response: Responder<'_>, wanted: Option<List<'_, St
 }
 
 pub fn thaw(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FsfreezeThaw {}, response) = call.parse()?;
+    let (FsfreezeThaw { .. }, response) = call.parse()?;
     let thawed = guest.frozen.thaw();
     info!("{} file systems are thawed", thawed.as_ref().unwrap_or(&0));
     respond(response, thawed)

@@ -74,6 +74,7 @@ fn encode(
                 ip_address_type: if address.is_ipv4() { IpAddressType::Ipv4 } else { IpAddressType::Ipv6 },
                 ip_address: (&|text: &mut dyn std::fmt::Write| write!(text, "{address}")).into(),
                 prefix: (*prefix).into(),
+                ..Default::default()
             })
         })
     };
@@ -83,6 +84,7 @@ fn encode(
         // Only with addresses, as in the reference agent.
         statistics: seen.get(&interface.name).filter(|_| !interface.addresses.is_empty()).map(statistics),
         hardware_address: hardware_address.as_deref().map(Str::from),
+        ..Default::default()
     })
 }
 
@@ -96,5 +98,6 @@ fn statistics(seen: &DeviceStatus) -> InterfaceStatistics {
         rx_errs: seen.recv_errs,
         tx_bytes: seen.sent_bytes,
         tx_dropped: seen.sent_drop,
+        ..Default::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Programs started by a client.
 
-use std::io::{self, Read, Write};
+use std::io::{self, PipeWriter, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -91,9 +91,9 @@ impl Program {
 }
 
 /// An output stream of a program, and the thread that reads it.
-fn capture(is_captured: bool) -> io::Result<(Stdio, Option<Capture>)> {
+fn capture(is_captured: bool) -> io::Result<(Option<PipeWriter>, Option<Capture>)> {
     if !is_captured {
-        return Ok((Stdio::null(), None));
+        return Ok((None, None));
     }
     let (mut reader, writer) = io::pipe()?;
     let capture = move || {
@@ -106,7 +106,7 @@ fn capture(is_captured: bool) -> io::Result<(Stdio, Option<Capture>)> {
         }
         captured
     };
-    Ok((writer.into(), Some(thread::Builder::new().spawn(capture)?)))
+    Ok((Some(writer), Some(thread::Builder::new().spawn(capture)?)))
 }
 
 /// A program's input. It may never read it, or only after it has written.
@@ -132,7 +132,7 @@ pub fn exec(guest: &mut Linux, call: Call<'_>) -> CommandResult {
             command.env(name, value);
         }
     }
-    let is_captured = exec.capture_output == Some(true);
+    let mode = exec.capture_output.unwrap_or_default().mode();
     let mut known = guest.programs.known();
     if known.len() == KNOWN {
         let Some(oldest) = known.iter_mut().position(|program| matches!(program.exit(), Ok(Some(_)))) else {
@@ -142,12 +142,21 @@ pub fn exec(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     }
     info!("starting {path}");
     // The threads start before the program, so that after an error response nothing has run.
-    let streams = || io::Result::Ok((feed(input)?, capture(is_captured)?, capture(is_captured)?));
+    let streams = || {
+        let (output, out) =
+            capture(matches!(mode, CaptureMode::Stdout | CaptureMode::Separated | CaptureMode::Merged))?;
+        let (errors, err) = match &output {
+            Some(output) if mode == CaptureMode::Merged => (Some(output.try_clone()?), None),
+            _ => capture(matches!(mode, CaptureMode::Stderr | CaptureMode::Separated))?,
+        };
+        io::Result::Ok((feed(input)?, (output, out), (errors, err)))
+    };
+    let stdio = |writer: Option<PipeWriter>| writer.map_or_else(Stdio::null, Stdio::from);
     let (input, (output, out), (errors, err)) = match streams() {
         Ok(streams) => streams,
         Err(error) => return failed(response, "failed to start a thread", error),
     };
-    let child = match command.stdin(input).stdout(output).stderr(errors).process_group(0).spawn() {
+    let child = match command.stdin(input).stdout(stdio(output)).stderr(stdio(errors)).process_group(0).spawn() {
         Ok(child) => child,
         Err(error) => {
             return response.error(format_args!("Failed to execute child process '{path}' ({})", reason(&error)));
@@ -157,18 +166,18 @@ pub fn exec(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let pid = program.pid();
     known.retain(|ended| ended.pid() != pid);
     known.push(program);
-    response.encode(ExecPid { pid })
+    response.encode(ExecPid { pid, ..Default::default() })
 }
 
 pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (ExecStatus { pid }, response) = call.parse()?;
+    let (ExecStatus { pid, .. }, response) = call.parse()?;
     let mut known = guest.programs.known();
     let Some(index) = known.iter().position(|program| program.pid() == pid) else {
         return Err(CommandError::Failed("Invalid parameter 'pid'"));
     };
     let exit = match known[index].exit() {
         Ok(Some(exit)) => exit,
-        Ok(None) => return response.encode(RUNNING),
+        Ok(None) => return response.encode(ExecStatusReturn::default()),
         Err(error) => return failed(response, "failed to ask for the program", error),
     };
     let Program { out, err, .. } = known.remove(index);
@@ -184,15 +193,6 @@ pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
         signal: exit.signal().map(i64::from),
         out_truncated: out.filter(kept).map(|out| out.is_truncated),
         exited: true,
+        ..Default::default()
     })
 }
-
-const RUNNING: ExecStatusReturn<'static> = ExecStatusReturn {
-    exitcode: None,
-    err_data: None,
-    out_data: None,
-    err_truncated: None,
-    signal: None,
-    out_truncated: None,
-    exited: false,
-};

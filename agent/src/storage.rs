@@ -33,12 +33,14 @@ fn encode_mount(place: ValueEncoder<'_>, mount: &Mount) -> Result<(), DoesNotFit
     place.encode(FileSystem {
         name: (&*mount.device_name()).into(),
         total_bytes: space.as_ref().map(|space| (used(space) + space.blocks_available()) * space.fragment_size()),
+        total_bytes_privileged: space.as_ref().map(|space| space.blocks() * space.fragment_size()),
         mountpoint: (&*mount.mountpoint.to_string_lossy()).into(),
         disk: List::of(&|list| {
             disks.iter().try_for_each(|disk| with_address(disk, |address| list.element().encode(address)))
         }),
         used_bytes: space.as_ref().map(|space| used(space) * space.fragment_size()),
         fs_type: mount.fs_type.as_str().into(),
+        ..Default::default()
     })
 }
 
@@ -70,24 +72,25 @@ fn with_address<T>(disk: &Path, then: impl FnOnce(DiskAddress<'_>) -> T) -> T {
     // Host, bus, target and unit: 0:0:1:0.
     let scsi = parts.iter().find_map(|part| numbers::<4>(part.split(':'), 10));
     let bus_type = match () {
-        () if starts("nvme") => "nvme",
-        () if starts("virtio") && scsi.is_none() => "virtio",
-        () if starts("usb") => "usb",
-        () if starts("ata") => "sata",
-        () if scsi.is_some() => "scsi",
-        () => "unknown",
+        () if starts("nvme") => DiskBusType::Nvme,
+        () if starts("virtio") && scsi.is_none() => DiskBusType::Virtio,
+        () if starts("usb") => DiskBusType::Usb,
+        () if starts("ata") => DiskBusType::Sata,
+        () if scsi.is_some() => DiskBusType::Scsi,
+        () => DiskBusType::Unknown,
     };
     let [_, bus, target, unit] = scsi.unwrap_or_default();
     let serial = fs::read_to_string(disk.join("serial")).unwrap_or_default();
     let dev = format!("/dev/{}", file_name(disk));
     then(DiskAddress {
         serial: Some(serial.trim()).filter(|serial| !serial.is_empty()).map(Str::from),
-        bus_type: bus_type.into(),
+        bus_type,
         bus,
         unit,
         pci_controller: parts.iter().rev().find_map(|part| pci_address(part)).unwrap_or(PciAddress::NONE),
         dev: Some(dev.as_str().into()),
         target,
+        ..Default::default()
     })
 }
 
@@ -105,7 +108,7 @@ fn pci_address(text: &str) -> Option<PciAddress> {
     let (device, function) = text.split_once('.')?;
     let [domain, bus, slot] = numbers(device.split(':'), 16)?;
     let function = i64::from_str_radix(function, 16).ok()?;
-    Some(PciAddress { bus, slot, domain, function })
+    Some(PciAddress { bus, slot, domain, function, ..Default::default() })
 }
 
 pub fn get_disks(_: &mut Linux, call: Call<'_>) -> CommandResult {
@@ -149,13 +152,14 @@ fn encode_disk(place: ValueEncoder<'_>, disk: &Path) -> Result<(), DoesNotFit> {
             partition: is_partition,
             address,
             alias: Some(alias.trim()).filter(|alias| !alias.is_empty()).map(Str::from),
+            ..Default::default()
         })
     };
     if is_partition || is_virtual(disk) { encode(None) } else { with_address(disk, |address| encode(Some(address))) }
 }
 
 pub fn fstrim(_: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (FsTrim { minimum }, response) = call.parse()?;
+    let (FsTrim { minimum, .. }, response) = call.parse()?;
     let mounts = match mounts::all() {
         Ok(mounts) => mounts,
         Err(error) => return failed(response, "failed to list the file systems", error),
@@ -180,8 +184,10 @@ pub fn fstrim(_: &mut Linux, call: Call<'_>) -> CommandResult {
                     path: (&**path).into(),
                     trimmed: trimmed.as_ref().ok().map(|(_, trimmed)| *trimmed),
                     error: trimmed.as_ref().err().map(|error| error.as_str().into()),
+                    ..Default::default()
                 })
             })
         }),
+        ..Default::default()
     })
 }

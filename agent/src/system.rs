@@ -26,7 +26,7 @@ pub fn get_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
 
 /// Sets the system clock. The kernel or a time service updates the hardware clock.
 pub fn set_time(_: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (SetTime { time }, response) = call.parse()?;
+    let (SetTime { time, .. }, response) = call.parse()?;
     let time = match time {
         Some(nanoseconds) if nanoseconds < 0 => return response.error(format_args!("Invalid time {nanoseconds}")),
         Some(nanoseconds) => TimeSpec::nanoseconds(nanoseconds),
@@ -63,13 +63,15 @@ pub fn get_osinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
         kernel_version: kernel.version().to_str().map(Str::from),
         machine: kernel.machine().to_str().map(Str::from),
         id: released("ID"),
+        ..Default::default()
     })
 }
 
 pub fn get_host_name(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     match nix::sys::utsname::uname() {
-        Ok(kernel) => response.encode(HostName { host_name: (&*kernel.nodename().to_string_lossy()).into() }),
+        Ok(kernel) => response
+            .encode(HostName { host_name: (&*kernel.nodename().to_string_lossy()).into(), ..Default::default() }),
         Err(error) => failed(response, "failed to ask the kernel", error),
     }
 }
@@ -79,7 +81,7 @@ pub fn get_timezone(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let zone = jiff::tz::TimeZone::system();
     let now = zone.to_offset_info(jiff::Timestamp::now());
     let zone = Some(now.abbreviation().into());
-    response.encode(Timezone { zone, offset: now.offset().seconds().into() })
+    response.encode(Timezone { zone, offset: now.offset().seconds().into(), ..Default::default() })
 }
 
 /// Each user with the first login. If there is no record of logins, no users are logged in.
@@ -95,7 +97,7 @@ pub fn get_users(_: &mut Linux, call: Call<'_>) -> CommandResult {
     response.array(|list| {
         logins.iter().try_for_each(|(user, login)| {
             let (login_time, user) = (Thousandths(*login), user.as_str().into());
-            list.element().encode(User { login_time, domain: None, user })
+            list.element().encode(User { login_time, user, ..Default::default() })
         })
     })
 }
@@ -110,6 +112,7 @@ pub fn get_load(_: &mut Linux, call: Call<'_>) -> CommandResult {
                 load15m: thousandths(load.fifteen),
                 load5m: thousandths(load.five),
                 load1m: thousandths(load.one),
+                ..Default::default()
             })
         }
         Err(error) => response.error(format_args!("failed to read the load: {error}")),
@@ -123,9 +126,11 @@ fn cpu(id: i64, file: &str) -> PathBuf {
 /// A CPU that cannot be taken offline has no file `online`.
 fn processor(logical_id: i64) -> io::Result<LogicalProcessor> {
     match read_number(cpu(logical_id, "online")) {
-        Ok(online) => Ok(LogicalProcessor { logical_id, online: online != 0, can_offline: Some(true) }),
+        Ok(online) => {
+            Ok(LogicalProcessor { logical_id, online: online != 0, can_offline: Some(true), ..Default::default() })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && cpu(logical_id, "").exists() => {
-            Ok(LogicalProcessor { logical_id, online: true, can_offline: Some(false) })
+            Ok(LogicalProcessor { logical_id, online: true, can_offline: Some(false), ..Default::default() })
         }
         Err(error) => Err(error),
     }
@@ -153,7 +158,7 @@ pub fn get_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
 
 /// Stops at the first failure, which is an error only if nothing was done before.
 pub fn set_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
-    let (SetVcpus { vcpus }, response) = call.parse()?;
+    let (SetVcpus { vcpus, .. }, response) = call.parse()?;
     let mut done = 0;
     for wanted in vcpus.iter() {
         let set = processor(wanted.logical_id).and_then(|now| match now.online == wanted.online {

@@ -27,7 +27,7 @@ pub fn push(line: &mut Line<'_>, file: &str, guest_file: &str) -> Result<(), Fai
                 read => &piece[..read.map_err(|error| local(file, &error))?],
             };
             while !rest.is_empty() {
-                let write = FileWrite { handle, buf_b64: Bytes::Plain(rest), count: None };
+                let write = FileWrite { handle, buf_b64: Bytes::Plain(rest), count: None, ..Default::default() };
                 let written = ask(
                     line,
                     FileWrite::NAME,
@@ -56,7 +56,7 @@ pub fn pull(line: &mut Line<'_>, guest_file: &str, file: &str) -> Result<(), Fai
             let (piece, count, at_end) = ask(
                 line,
                 FileRead::NAME,
-                |client| client.request(FileRead { handle, count: Some(PIECE as i64) }),
+                |client| client.request(FileRead { handle, count: Some(PIECE as i64), ..Default::default() }),
                 |value| {
                     let read = FileRead::returned(value).ok()?;
                     Some((read.buf_b64.decoded().ok()?.collect::<Vec<_>>(), read.count, read.eof))
@@ -91,7 +91,9 @@ fn with_guest_file(
         ask(
             line,
             FileOpen::NAME,
-            |client| client.request(FileOpen { path: guest_file.into(), mode: Some(mode.into()) }),
+            |client| {
+                client.request(FileOpen { path: guest_file.into(), mode: Some(mode.into()), ..Default::default() })
+            },
             |value| FileOpen::returned(value).ok(),
         )
     })?;
@@ -100,7 +102,7 @@ fn with_guest_file(
         if !line.client.is_ready() && line.synchronize(Form::Delimited).is_err() {
             return Err(Failure::NoAnswer(format!("{guest_file} may still be open in the guest, handle {handle}")));
         }
-        ask(line, FileClose::NAME, |client| client.request(FileClose { handle }), |_| Some(()))
+        ask(line, FileClose::NAME, |client| client.request(FileClose { handle, ..Default::default() }), |_| Some(()))
     });
     if let (Err(_), Err(Failure::NoAnswer(left_open))) = (&copied, &closed) {
         say(format_args!("{left_open}"));

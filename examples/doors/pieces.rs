@@ -29,7 +29,7 @@ impl Guest for Update {
         let staged = update.staged?;
         let count = count.map_or(Some(staged), |count| u64::try_from(count).ok().filter(|count| *count <= staged));
         update.length += count.ok_or(CommandError::Failed("There are fewer bytes than that"))?;
-        response.encode(FileWritten { count: count.unwrap_or(0) as i64, eof: false })
+        response.encode(FileWritten { count: count.unwrap_or(0) as i64, eof: false, ..Default::default() })
     })];
 
     fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {

@@ -11,27 +11,32 @@ use crate::offset::Offset;
 
 command! {
     /// opens a file. Returns a handle.
-    "guest-file-open" FileOpen<'a> {
+    pub struct FileOpen<'a> = "guest-file-open" {
         path: Str<'a> = "path",
         /// As fopen(3) takes it, `r` if nothing is said.
         mode: Option<Str<'a>> = "mode",
+        ..
     } -> i64
 }
 
 command! {
     /// closes a file.
-    "guest-file-close" FileClose {
+    #[derive(PartialEq, Eq)]
+    pub struct FileClose = "guest-file-close" {
         handle: i64 = "handle",
+        ..
     } -> Done
 }
 
 command! {
     /// reads from a file.
-    "guest-file-read" FileRead {
+    #[derive(PartialEq, Eq)]
+    pub struct FileRead = "guest-file-read" {
         handle: i64 = "handle",
         /// How many bytes at most. See [`FileRead::wanted`].
         count: Option<i64> = "count",
-    } -> FileContent<'a>, pieces ["buf-b64"]
+        ..
+    } -> FileContent<'a>, pieces: ["buf-b64"]
 }
 
 impl FileRead {
@@ -45,11 +50,12 @@ impl FileRead {
 
 object! {
     /// What was read.
-    FileContent<'a> {
+    pub struct FileContent<'a> {
         /// How many bytes: fewer than asked for is no error.
         count: i64 = "count",
         buf_b64: Bytes<'a> = "buf-b64",
         eof: bool = "eof",
+        ..
     }
 }
 
@@ -127,11 +133,12 @@ impl ContentResponder<'_> {
 
 command! {
     /// writes to a file.
-    "guest-file-write" FileWrite<'a> {
+    pub struct FileWrite<'a> = "guest-file-write" {
         handle: i64 = "handle",
         buf_b64: Bytes<'a> = "buf-b64",
         /// How many of the bytes to write, all if nothing is said.
         count: Option<i64> = "count",
+        ..
     } -> FileWritten
 }
 
@@ -142,29 +149,35 @@ impl FileWrite<'_> {
 
 object! {
     /// What was written.
-    FileWritten {
+    #[derive(PartialEq, Eq)]
+    pub struct FileWritten {
         /// How many bytes.
         count: i64 = "count",
         eof: bool = "eof",
+        ..
     }
 }
 
 command! {
     /// moves to another position in a file.
-    "guest-file-seek" FileSeek {
+    #[derive(PartialEq, Eq)]
+    pub struct FileSeek = "guest-file-seek" {
         handle: i64 = "handle",
         /// Bytes from there.
         offset: i64 = "offset",
         whence: Whence = "whence",
+        ..
     } -> FilePosition
 }
 
 object! {
     /// A position in a file.
-    FilePosition {
+    #[derive(PartialEq, Eq)]
+    pub struct FilePosition {
         eof: bool = "eof",
         /// Bytes from its start.
         position: i64 = "position",
+        ..
     }
 }
 
@@ -211,7 +224,9 @@ impl<'a> Parse<'a> for Whence {
 
 command! {
     /// writes out what is buffered.
-    "guest-file-flush" FileFlush {
+    #[derive(PartialEq, Eq)]
+    pub struct FileFlush = "guest-file-flush" {
         handle: i64 = "handle",
+        ..
     } -> Done
 }

@@ -1,8 +1,10 @@
-//! The commands of QAPI's guest agent schema as types: what they take, what they return, under QAPI's own names.
+//! The commands of QAPI's guest agent schema as types: what they take, what they return, under QAPI's own names. All of
+//! QEMU 11.1's are here; [`command!`](crate::command) makes types of your own.
 //!
 //! Each command is a type with its arguments as fields, a [`Schema`]. One description serves both ends: an agent reads
 //! what a client writes, and a client reads what an agent returns. Flash is paid for what is used, and serde is not
-//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own.)
+//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own: their types are for
+//! clients.)
 //!
 //! ```
 //! use guestwire::{Command, CommandError, Guest};
@@ -14,9 +16,9 @@
 //! impl Guest for Board {
 //!     const VERSION: &'static str = "1.0.0";
 //!     const COMMANDS: &'static [Command<Self>] = &[
-//!         GetHostName::command(|_, call| call.respond()?.encode(HostName { host_name: "toaster".into() })),
+//!         GetHostName::command(|_, call| call.respond()?.encode(HostName { host_name: "toaster".into(), ..Default::default() })),
 //!         SetTime::command(|board, call| {
-//!             let (SetTime { time }, response) = call.parse()?;
+//!             let (SetTime { time, .. }, response) = call.parse()?;
 //!             board.nanoseconds = time.ok_or(CommandError::Failed("This board has no clock to set it from"))?;
 //!             response.done()
 //!         }),
@@ -31,10 +33,11 @@
 //!                             ip_address_type: IpAddressType::Ipv4,
 //!                             ip_address: (&|text: &mut dyn core::fmt::Write| write!(text, "{a}.{b}.{c}.{d}")).into(),
 //!                             prefix: 24,
+//!                             ..Default::default()
 //!                         })
 //!                     })),
-//!                     statistics: None,
 //!                     hardware_address: Some("02:00:00:00:00:01".into()),
+//!                     ..Default::default()
 //!                 })
 //!             })
 //!         }),
@@ -48,8 +51,15 @@
 //! While file systems are frozen only [`FsfreezeStatus`] and [`FsfreezeThaw`] are served, and what is built in.
 //! [`Guest::is_disabled`](crate::Guest::is_disabled) is the place for an allow or a block list.
 //!
-//! QEMU adds optional members and choices, and so will minor versions of this crate. Write out the members that a command
-//! always has and end with `..Default::default()`; end patterns with `..`, and a `match` of choices with `_`:
+//! # What QEMU adds
+//!
+//! QEMU's newer versions add members and choices, and so will minor versions of this crate. No program breaks by that:
+//!
+//! * Whoever builds a value ends with `..Default::default()`, whoever takes one apart ends with `..`. Nothing else compiles.
+//! * An agent's new members are ignored by an older client. Its new choices are `Other`, with their text: a `match` of
+//!   choices ends with `_`.
+//! * A client's new arguments and choices are errors, as with an older `qemu-ga`.
+//! * A member that came later than the rest of its type is an `Option` for good, since an older agent leaves it out.
 //!
 //! ```
 //! use guestwire::commands::{NetworkInterface, OsInfo};
@@ -59,7 +69,16 @@
 //! # assert!(interface.name == "lo" && id.expect("it was said") == "debian");
 //! ```
 //!
-//! All of them are `Send` and `Sync`, so a closure in a [`Str`] or a [`List`] has to be `Sync`.
+//! ```compile_fail,E0063
+//! use guestwire::commands::HostName;
+//!
+//! let host = HostName { host_name: "toaster".into() };
+//! ```
+//!
+//! # What a closure writes
+//!
+//! A [`Str`] or a [`List`] may be a closure. All types are `Send` and `Sync`, so it has to be `Sync`. Types that hold
+//! neither are `PartialEq`; a [`Str`] can be compared with a `str`.
 //!
 //! With the feature `heapless`, `heapless::String<N>` is a string, `heapless::Vec<u8, N>` base64, and
 //! `heapless::Vec<T, N>` an array: they outlive the frame. What does not fit is an error.
@@ -80,11 +99,13 @@
 //! ```
 //!
 //! Members of return values are in the order of the reference agent's hash table, so that the same values give the same
-//! bytes. `bucket()` in tests/schema.rs computes that order for a new member.
+//! bytes. `bucket()` in tests/schema.rs computes that order for a new member. Members of arguments are in the schema's
+//! order, in which the reference agent checks them.
 
 #[macro_use]
 mod schema;
 
+mod agent;
 mod exec;
 mod file;
 mod network;
@@ -92,21 +113,30 @@ mod network;
 mod owned;
 mod storage;
 mod system;
+mod users;
 mod values;
 
-pub use exec::{Exec, ExecPid, ExecStatus, ExecStatusReturn};
+pub use agent::{AgentInfo, CommandInfo, Info, Ping, SyncDelimited, SyncPlain};
+pub use exec::{CaptureMode, CaptureOutput, Exec, ExecPid, ExecStatus, ExecStatusReturn};
 pub use file::{
     ContentResponder, FileClose, FileContent, FileFlush, FileOpen, FilePosition, FileRead, FileSeek, FileWrite,
     FileWritten, Whence,
 };
-pub use network::{InterfaceStatistics, IpAddress, IpAddressType, NetworkGetInterfaces, NetworkInterface};
+pub use network::{
+    InterfaceStatistics, IpAddress, IpAddressType, NetworkGetInterfaces, NetworkGetRoute, NetworkInterface,
+    NetworkRoute,
+};
 pub use schema::{Encode, Parse, Schema};
 pub use storage::{
-    Disk, DiskAddress, FileSystem, FsTrim, FsTrimResult, FsTrimmed, FsfreezeFreeze, FsfreezeFreezeList, FsfreezeState,
-    FsfreezeStatus, FsfreezeThaw, GetDisks, GetFsinfo, PciAddress,
+    CcwAddress, Disk, DiskAddress, DiskBusType, DiskSmart, DiskStats, DiskStatsInfo, FileSystem, FsTrim, FsTrimResult,
+    FsTrimmed, FsfreezeFreeze, FsfreezeFreezeList, FsfreezeState, FsfreezeStatus, FsfreezeThaw, GetDisks, GetDiskstats,
+    GetFsinfo, NvmeSmart, PciAddress,
 };
 pub use system::{
-    GetHostName, GetLoad, GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, HostName, Load, LogicalProcessor,
-    OsInfo, SetTime, SetVcpus, Shutdown, ShutdownMode, SuspendDisk, SuspendHybrid, SuspendRam, Timezone, User,
+    CpuStats, DeviceId, DeviceInfo, GetCpustats, GetDevices, GetHostName, GetLoad, GetMemoryBlockInfo, GetMemoryBlocks,
+    GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, HostName, LinuxCpuStats, Load, LogicalProcessor, MemoryBlock,
+    MemoryBlockInfo, MemoryBlockResponse, MemoryBlockResponseType, OsInfo, PciDeviceId, SetMemoryBlocks, SetTime,
+    SetVcpus, Shutdown, ShutdownMode, SuspendDisk, SuspendHybrid, SuspendRam, Timezone, User,
 };
+pub use users::{AuthorizedKeys, SetUserPassword, SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
 pub use values::{Bytes, Done, List, Str, Thousandths};

@@ -323,6 +323,15 @@ fn thousandths(text: &[u8]) -> Option<i64> {
     if is_negative { 0_i64.checked_sub_unsigned(digits) } else { digits.try_into().ok() }
 }
 
+/// The hidden member of each type here: whoever builds one writes `..Default::default()`, so that members can be added.
+/// (`#[non_exhaustive]` would forbid that, too.)
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct More(());
+
+impl More {
+    pub(super) const NONE: Self = Self(());
+}
+
 /// What a command returns that has nothing to say: `{}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -363,7 +372,7 @@ impl<'a, T: Parse<'a>> Parse<'a> for Option<T> {
 }
 
 macro_rules! scalars {
-    ($($type:ty: $method:ident,)*) => {$(
+    ($($type:ty: $method:ident, $read:ident;)*) => {$(
         impl Encode for $type {
             fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
                 place.$method(self)
@@ -372,16 +381,35 @@ macro_rules! scalars {
 
         impl<'a> Parse<'a> for $type {
             fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
-                argument.$method()
+                argument.$read()
             }
         }
     )*};
 }
 
 scalars! {
-    bool: boolean,
-    i64: integer,
-    u64: unsigned,
+    bool: boolean, boolean;
+    i64: integer, whole;
+    u64: unsigned, whole_unsigned;
+}
+
+impl Encode for u16 {
+    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        place.unsigned(self.into())
+    }
+}
+
+impl<'a> Parse<'a> for u16 {
+    fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
+        argument.unsigned()?.try_into().map_err(|_| argument.range_error("uint16"))
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for More {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "..");
+    }
 }
 
 #[cfg(feature = "defmt")]

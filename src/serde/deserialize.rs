@@ -105,17 +105,17 @@ macro_rules! number {
 impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     type Error = ReadError<'a>;
 
-    number!(deserialize_i8, integer, visit_i64, "int8_t");
-    number!(deserialize_i16, integer, visit_i64, "int16_t");
-    number!(deserialize_i32, integer, visit_i64, "int32_t");
-    number!(deserialize_i64, integer, visit_i64, "int64");
-    number!(deserialize_u8, unsigned, visit_u64, "uint8_t");
-    number!(deserialize_u16, unsigned, visit_u64, "uint16_t");
-    number!(deserialize_u32, unsigned, visit_u64, "uint32_t");
-    number!(deserialize_u64, unsigned, visit_u64, "uint64");
+    number!(deserialize_i8, whole, visit_i64, "int8_t");
+    number!(deserialize_i16, whole, visit_i64, "int16_t");
+    number!(deserialize_i32, whole, visit_i64, "int32_t");
+    number!(deserialize_i64, whole, visit_i64, "int64");
+    number!(deserialize_u8, whole_unsigned, visit_u64, "uint8_t");
+    number!(deserialize_u16, whole_unsigned, visit_u64, "uint16_t");
+    number!(deserialize_u32, whole_unsigned, visit_u64, "uint32_t");
+    number!(deserialize_u64, whole_unsigned, visit_u64, "uint64");
 
     fn deserialize_i128<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.0.unsigned() {
+        match self.0.whole_unsigned() {
             Ok(unsigned) => self.visit(|| visitor.visit_u64(unsigned)),
             Err(_) => self.deserialize_i64(visitor),
         }

@@ -1,6 +1,9 @@
 //! The commands that libvirt and its users expect of a healthy guest, for any [`Board`].
 #![no_std]
 
+mod users;
+
+use guestwire::commands::{SetUserPassword, SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
 use guestwire::{
     Call, Command, CommandError, CommandResult, Guest,
     message::{ArgumentError, Arguments},
@@ -37,12 +40,13 @@ pub struct Firmware<B> {
     /// Nanoseconds since 1970 when the board started.
     started: i64,
     frozen: bool,
+    root: users::Root,
 }
 
 impl<B: Board> Firmware<B> {
     pub fn new(board: B) -> Self {
         let started = board.clock().unwrap_or(0).saturating_sub(board.uptime());
-        Self { board, started, frozen: false }
+        Self { board, started, frozen: false, root: users::Root::new() }
     }
 }
 
@@ -74,6 +78,10 @@ impl<B: Board + 'static> Guest for Firmware<B> {
             })
         }),
         Command::new("guest-get-users", nothing),
+        SetUserPassword::command(users::set_password),
+        SshGetAuthorizedKeys::command(users::get_keys),
+        SshAddAuthorizedKeys::command(users::add_keys),
+        SshRemoveAuthorizedKeys::command(users::remove_keys),
         Command::new("guest-get-fsinfo", nothing),
         Command::new("guest-get-disks", nothing),
         Command::new("guest-network-get-interfaces", nothing),

@@ -56,7 +56,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
         answers(PING, PONG);
         answers(
             trim,
-            r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-fstrim has been disabled: the agent is in frozen state"}}"#,
+            r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-fstrim has been disabled: the command is not allowed"}}"#,
         );
         answers(thaw, r#"{"return": 0}"#);
         answers(status, r#"{"return": "thawed"}"#);
@@ -71,7 +71,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     );
     let info = line.ask(r#"{"execute":"guest-info"}"#);
     assert!(info.starts_with(r#"{"return": {"version": "1.0.0", "supported_commands": [{"enabled": true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled": true"#).count(), 21, "{info}");
+    assert_eq!(info.matches(r#""enabled": true"#).count(), 25, "{info}");
     assert_eq!(info.matches(r#""success-response": false"#).count(), 1, "{info}");
 }
 

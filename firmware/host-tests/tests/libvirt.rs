@@ -19,6 +19,7 @@ fn libvirt_finds_a_healthy_agent() {
     libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
     libvirt.wait_for_agent();
     reads(&libvirt);
+    users(&libvirt);
     time(&libvirt);
     freeze(&libvirt);
     killed_in_mid_command(&libvirt);
@@ -29,7 +30,7 @@ fn reads(libvirt: &Libvirt) {
     libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
     let info = libvirt.succeeds("qemu-agent-command guestwire {\"execute\":\"guest-info\"}");
     assert!(info.starts_with(r#"{"return":{"version":"1.0.0","supported_commands":[{"enabled":true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled":true"#).count(), 21);
+    assert_eq!(info.matches(r#""enabled":true"#).count(), 25);
 
     let system = [
         "os.id               : guestwire",
@@ -53,7 +54,33 @@ fn reads(libvirt: &Libvirt) {
     libvirt.says("setvcpus guestwire 1 --guest", "\n");
     libvirt.says("domfstrim guestwire", "\n");
     libvirt.fails("guestvcpus guestwire --cpulist 0 --disable", "vCPU '0' is not offlinable");
-    libvirt.fails("set-user-password guestwire root secret", "The command guest-set-user-password has not been found");
+}
+
+/// There is only `root`, and only while the firmware runs.
+fn users(libvirt: &Libvirt) {
+    libvirt.says("set-user-password guestwire root s3cret", "Password set successfully for root in guestwire\n");
+    libvirt.fails("set-user-password guestwire toor s3cret", "There is only the user root");
+    let long = format!("set-user-password guestwire root {}", "p".repeat(33));
+    libvirt.fails(&long, "A password has at most 32 bytes here");
+    libvirt.says(&long.replace("pp", "p"), "Password set successfully for root in guestwire\n");
+
+    let (one, two) = ("ssh-ed25519 AAAA/+= one@host", "ssh-ed25519 BBBB \u{e9}\\\"");
+    for (name, content) in [("one", format!("{one}\n")), ("two", format!("{two}\n{one}\n"))] {
+        std::fs::write(libvirt.folder.path(name), content).unwrap();
+    }
+    // virsh 9.0 prints no line ends between keys.
+    let keys = || libvirt.succeeds("get-user-sshkeys guestwire root").replace('\n', "");
+    assert_eq!(keys(), "");
+    for (arguments, all) in [
+        ("one", one.to_owned()),
+        ("two", format!("{one}{two}")),
+        ("one --remove", two.to_owned()),
+        ("one --reset", one.to_owned()),
+    ] {
+        libvirt.says(&format!("set-user-sshkeys guestwire root {arguments}"), "\n");
+        assert_eq!(keys(), all, "{arguments}");
+    }
+    libvirt.fails("get-user-sshkeys guestwire toor", "There is only the user root");
 }
 
 fn time(libvirt: &Libvirt) {

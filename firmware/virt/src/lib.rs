@@ -37,7 +37,7 @@ pub unsafe fn serve<M: Machine>(machine: M) -> ! {
         halt::<M>();
     };
     M::enable_interrupt(port.slot());
-    let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(machine));
+    let mut agent: Agent<_, 512, 2560> = Agent::new(Firmware::new(machine));
     M::log("the agent is ready\n");
     loop {
         port.acknowledge_interrupt();

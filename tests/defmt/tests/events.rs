@@ -115,11 +115,20 @@ fn typed_values_print_what_they_mean() {
     assert_eq!(shown(Str::from("\u{e9}t\u{e9}")), "\u{e9}t\u{e9}");
     let written = |text: &mut dyn std::fmt::Write| write!(text, "{}-{}", 1, 2);
     assert_eq!(shown(Str::from(&written)), "1-2");
-    assert_eq!(shown(HostName { host_name: "toaster".into() }), "HostName { host_name: toaster }");
-    assert_eq!(shown(SetVcpus { vcpus: List::of(&|_| Ok(())) }), "SetVcpus { vcpus: [..] }");
+    assert_eq!(
+        shown(HostName { host_name: "toaster".into(), ..Default::default() }),
+        "HostName { host_name: toaster, _more: .. }"
+    );
+    assert_eq!(
+        shown(SetVcpus { vcpus: List::of(&|_| Ok(())), ..Default::default() }),
+        "SetVcpus { vcpus: [..], _more: .. }"
+    );
     assert_eq!(shown(Whence::End), "End");
     assert_eq!(shown(Whence::Unknown(-3)), "Unknown(-3)");
-    assert_eq!(shown(FileRead { handle: 7, count: None }), "FileRead { handle: 7, count: None }");
+    assert_eq!(
+        shown(FileRead { handle: 7, count: None, ..Default::default() }),
+        "FileRead { handle: 7, count: None, _more: .. }"
+    );
     assert_eq!(shown(Board::COMMANDS[0]), "Command(long)");
 }
 
@@ -173,8 +182,9 @@ fn everything_public_has_a_format() {
     shown(client.execute("guest-ping").unwrap_err());
     shown(client);
     shown(Board::COMMANDS);
-    let commands = guestwire::commands::SetVcpus { vcpus: guestwire::commands::List::of(&|_| Ok(())) };
+    let commands =
+        guestwire::commands::SetVcpus { vcpus: guestwire::commands::List::of(&|_| Ok(())), ..Default::default() };
     shown(commands);
-    shown(guestwire::commands::HostName { host_name: "toaster".into() });
+    shown(guestwire::commands::HostName { host_name: "toaster".into(), ..Default::default() });
     shown(guestwire::commands::Bytes::Plain(b"x").decoded().map(drop));
 }

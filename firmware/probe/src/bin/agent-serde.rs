@@ -17,7 +17,7 @@ impl Guest for Board {
             response.serialize(&board.nanoseconds)
         }),
         Command::new("guest-set-time", |board, call| {
-            let (SetTime { time }, response) = call.deserialize()?;
+            let (SetTime { time, .. }, response) = call.deserialize()?;
             board.nanoseconds = time.unwrap_or(0);
             response.serialize(&Done {})
         }),

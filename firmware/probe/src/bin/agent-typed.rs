@@ -13,11 +13,11 @@ impl Guest for Board {
     const VERSION: &'static str = "1.0.0";
     const COMMANDS: &'static [Command<Self>] = &[
         GetTime::command(|board, call| {
-            let (GetTime {}, response) = call.parse()?;
+            let (GetTime { .. }, response) = call.parse()?;
             response.encode(board.nanoseconds)
         }),
         SetTime::command(|board: &mut Self, call| {
-            let (SetTime { time }, response) = call.parse()?;
+            let (SetTime { time, .. }, response) = call.parse()?;
             board.nanoseconds = time.unwrap_or(0);
             response.encode(Done)
         }),

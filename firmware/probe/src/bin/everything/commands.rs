@@ -3,10 +3,13 @@
 use core::hint::black_box;
 
 use guestwire::commands::{
-    Bytes, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, FsTrim, FsfreezeFreeze,
-    FsfreezeFreezeList, FsfreezeState, FsfreezeStatus, FsfreezeThaw, GetDisks, GetFsinfo, GetHostName, GetLoad,
-    GetOsinfo, GetTime, GetTimezone, GetUsers, GetVcpus, IpAddressType, List, NetworkGetInterfaces, PciAddress, Schema,
-    SetTime, SetVcpus, Shutdown, Str, SuspendDisk, SuspendHybrid, SuspendRam,
+    Bytes, CaptureMode, CaptureOutput, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite,
+    FsTrim, FsfreezeFreeze, FsfreezeFreezeList, FsfreezeState, FsfreezeStatus, FsfreezeThaw, GetCpustats, GetDevices,
+    GetDisks, GetDiskstats, GetFsinfo, GetHostName, GetLoad, GetMemoryBlockInfo, GetMemoryBlocks, GetOsinfo, GetTime,
+    GetTimezone, GetUsers, GetVcpus, Info, IpAddressType, List, NetworkGetInterfaces, NetworkGetRoute, PciAddress,
+    Ping, Schema, SetMemoryBlocks, SetTime, SetUserPassword, SetVcpus, Shutdown, SshAddAuthorizedKeys,
+    SshGetAuthorizedKeys, SshRemoveAuthorizedKeys, Str, SuspendDisk, SuspendHybrid, SuspendRam, SyncDelimited,
+    SyncPlain,
 };
 use guestwire::{
     Client, Command, Guest,
@@ -17,8 +20,9 @@ use guestwire::{
 #[derive(Clone)]
 pub struct Typed;
 
+/// Those that an agent has built in are for clients only.
 macro_rules! commands {
-    ($($command:ty)*) => {
+    ($($command:ty)*; $($built_in:ty)*) => {
         impl Guest for Typed {
             const VERSION: &'static str = "1.0.0";
             const COMMANDS: &'static [Command<Self>] = &[
@@ -48,10 +52,16 @@ macro_rules! commands {
             $(if let Ok(command) = <$command>::read(arguments) {
                 let _ = client.request(command);
             })*
+            $(if let Ok(command) = <$built_in>::read(arguments) {
+                let _ = client.request(command);
+            })*
         }
 
         pub fn returned(value: Value<'_>, encoder: &mut Encoder<'_>) {
             $(if let Ok(returned) = <$command>::returned(value) {
+                let _ = encoder.value().encode(returned);
+            })*
+            $(if let Ok(returned) = <$built_in>::returned(value) {
                 let _ = encoder.value().encode(returned);
             })*
         }
@@ -60,12 +70,16 @@ macro_rules! commands {
 
 commands!(
     Exec<'_> ExecStatus FileClose FileFlush FileOpen<'_> FileRead FileSeek FileWrite<'_> FsTrim FsfreezeFreeze
-    FsfreezeFreezeList<'_> FsfreezeStatus FsfreezeThaw GetDisks GetFsinfo GetHostName GetLoad GetOsinfo GetTime
-    GetTimezone GetUsers GetVcpus NetworkGetInterfaces SetTime SetVcpus<'_> Shutdown<'_> SuspendDisk SuspendHybrid
-    SuspendRam
+    FsfreezeFreezeList<'_> FsfreezeStatus FsfreezeThaw GetCpustats GetDevices GetDisks GetDiskstats GetFsinfo
+    GetHostName GetLoad GetMemoryBlockInfo GetMemoryBlocks GetOsinfo GetTime GetTimezone GetUsers GetVcpus
+    NetworkGetInterfaces NetworkGetRoute SetMemoryBlocks<'_> SetTime SetUserPassword<'_> SetVcpus<'_> Shutdown<'_>
+    SshAddAuthorizedKeys<'_> SshGetAuthorizedKeys<'_> SshRemoveAuthorizedKeys<'_> SuspendDisk SuspendHybrid
+    SuspendRam;
+    Info Ping SyncDelimited SyncPlain
 );
 
 pub fn values(text: Text<'_>) {
     black_box((Str::from(text).as_str(), Str::from("text") == "text", PciAddress::NONE));
-    black_box((FsfreezeState::Frozen.as_str(), IpAddressType::Ipv6.as_str()));
+    black_box((FsfreezeState::Frozen == FsfreezeState::Other(text), Str::from(IpAddressType::Other(text)) == "x"));
+    black_box((CaptureOutput::from(true).mode().as_str(), CaptureOutput::from(CaptureMode::Merged).mode()));
 }

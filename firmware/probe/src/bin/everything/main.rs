@@ -200,9 +200,11 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
 fn reply(reply: Option<Reply<'_>>) {
     match reply {
         Some(Reply::Return(returned)) => value(returned),
-        Some(Reply::Error(ErrorResponse { class, desc, .. })) => {
+        Some(Reply::Error(error @ ErrorResponse { class, desc, .. })) => {
             text(class);
             text(desc);
+            let owned = error.into_owned::<32>();
+            black_box((owned.class(), owned.desc()));
         }
         _ => {}
     }
@@ -263,12 +265,15 @@ fn value(value: Value<'_>) {
         value.boolean(),
         value.integer(),
         value.unsigned(),
+        value.whole(),
+        value.whole_unsigned(),
         value.kind() == Kind::Null,
     ));
     value.string().into_iter().for_each(text);
     value.elements().into_iter().flatten().for_each(|element| _ = black_box(element.kind()));
     value.members().into_iter().flatten().for_each(|(name, member)| _ = black_box((name.as_str(), member.kind())));
     black_box(value.member("name").is_some_and(|member| member == value));
+    black_box(value.pointer(black_box("/0/name")).is_some());
     black_box(value.deserialize::<Shapes<'_>>().is_ok());
     let mut buffer = [0; 64];
     let _ = encode(&mut Encoder::new(&mut buffer), value);

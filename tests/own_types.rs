@@ -1,0 +1,137 @@
+//! Commands of a user's own, as types for both ends: the macros from outside the crate.
+
+use guestwire::commands::{Done, List, Schema, Str};
+use guestwire::{Agent, Client, Command, Guest, Reply};
+
+guestwire::command! {
+    /// lights some LEDs.
+    pub struct Light<'a> = "board-light" {
+        leds: List<'a, Str<'a>> = "leds",
+        colour: Option<Colour<'a>> = "colour",
+    } -> Lights<'a>
+}
+
+guestwire::object! {
+    /// The lights that are on.
+    pub struct Lights<'a> {
+        count: u64 = "count",
+        colour: Colour<'a> = "colour",
+    }
+}
+
+guestwire::choices! {
+    /// What an LED shows.
+    pub enum Colour<'a> { Green = "green", Red = "red" }
+}
+
+guestwire::choices! {
+    enum Depth { Light = "light", Deep = "deep" }
+}
+
+guestwire::command! {
+    struct Sleep = "board-sleep" { depth: Depth = "depth" } -> Done,
+    no_success_response: true, allowed_when_frozen: true
+}
+
+guestwire::command! {
+    struct Log = "board-log" {} -> Content<'a>, pieces: ["text"]
+}
+
+guestwire::object! {
+    struct Content<'a> { text: Str<'a> = "text" }
+}
+
+#[derive(Default)]
+struct Board {
+    said: String,
+    is_frozen: bool,
+}
+
+impl Guest for Board {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [Command<Self>] = &[
+        Light::command(|board, call| {
+            let (Light { leds, colour }, response) = call.parse()?;
+            board.said = leds.iter().map(|led| led.to_string()).collect();
+            response.encode(Lights { count: leds.iter().count() as u64, colour: colour.unwrap_or_default() })
+        }),
+        Sleep::command(|board, call| {
+            let (Sleep { depth }, response) = call.parse()?;
+            board.said = depth.as_str().into();
+            response.done()
+        }),
+        Log::command(|_, call| call.respond()?.object(|content| content.member("text").string("boot"))),
+    ];
+
+    fn is_frozen(&self) -> bool {
+        self.is_frozen
+    }
+}
+
+struct Line {
+    client: Client<256, 256>,
+    agent: Agent<Board, 256, 640>,
+}
+
+impl Line {
+    fn new() -> Self {
+        let mut line = Self { client: Client::new(), agent: Agent::new(Board::default()) };
+        line.client.synchronize(7);
+        assert_eq!(line.reply(), Some(Reply::Synchronized));
+        line
+    }
+
+    fn reply(&mut self) -> Option<Reply<'_>> {
+        assert_eq!(self.agent.push_slice(self.client.transmit()), self.client.transmit().len());
+        self.client.transmitted(usize::MAX);
+        let answer = self.agent.transmit().to_vec();
+        self.agent.transmitted(usize::MAX);
+        self.client.push_slice(&answer).1.unwrap()
+    }
+}
+
+#[test]
+fn a_client_asks_and_reads_with_the_types_of_the_agent() {
+    let mut line = Line::new();
+    let leds = List::of(&|leds| ["D1", "D2"].iter().try_for_each(|led| leds.element().string(led)));
+    line.client.request(Light { leds, colour: Some(Colour::Red) }).unwrap();
+    let Some(Reply::Return(value)) = line.reply() else { panic!("it is answered") };
+    let lights = Light::returned(value).unwrap();
+    assert_eq!((lights.count, lights.colour), (2, Colour::Red));
+    assert_eq!(line.agent.guest().said, "D1D2");
+}
+
+#[test]
+fn a_choice_that_a_client_does_not_know_is_kept_and_one_that_an_agent_does_not_know_is_refused() {
+    let mut line = Line::new();
+    line.client.execute("board-light").unwrap();
+    line.client.transmitted(usize::MAX);
+    let newer = br#"{"return": {"count": 1, "colour": "bl\u0075e", "level": 3}, "id": 8}"#;
+    let (_, Ok(Some(Reply::Return(value)))) = line.client.push_slice(newer) else { panic!("it is answered") };
+    let Colour::Other(colour) = Light::returned(value).unwrap().colour else { panic!("it is unknown") };
+    assert!(colour == "blue");
+
+    let mut agent: Agent<Board, 256, 640> = Agent::new(Board::default());
+    let request = br#"{"execute": "board-light", "arguments": {"leds": [], "colour": "blue"}}"#;
+    assert_eq!(agent.push_slice(request), request.len());
+    let answer = String::from_utf8_lossy(agent.transmit());
+    assert!(answer.contains("Parameter 'colour' does not accept value 'blue'"), "{answer}");
+}
+
+#[test]
+fn a_silent_command_that_is_allowed_when_frozen_is_one_at_both_ends() {
+    let mut line = Line::new();
+    line.agent.guest_mut().is_frozen = true;
+    line.client.request(Sleep { depth: Depth::Deep }).unwrap();
+    assert_eq!(line.reply(), None);
+    assert!(line.client.reset(), "silence is success");
+    assert_eq!(line.agent.guest().said, "deep");
+}
+
+#[test]
+fn a_long_string_of_an_own_command_comes_in_pieces() {
+    let mut line = Line::new();
+    line.client.request_in_pieces(Log {}).unwrap();
+    let Some(Reply::Piece(piece)) = line.reply() else { panic!("it comes in pieces") };
+    assert_eq!(piece.content, *b"boot");
+}
