@@ -119,6 +119,8 @@ struct Script {
     input: Vec<Event>,
     /// Whether each call blocks the first time, and a write takes only one byte.
     pauses: bool,
+    /// Whether a write takes only one byte, and every other one is interrupted.
+    interrupts: bool,
     /// The fault of the write that begins at this byte, and of the flush that comes after this byte.
     write: Option<(usize, WriteFault)>,
     flush: Option<(usize, Broke)>,
@@ -156,6 +158,7 @@ struct State {
     sent: Vec<u8>,
     written: usize,
     has_paused: [bool; 3],
+    has_interrupted: bool,
     can_read: bool,
     can_write: bool,
     uses: usize,
@@ -230,6 +233,10 @@ impl Port {
     fn write(&self, from: &[u8]) -> Result<usize, Broke> {
         let mut state = self.0.borrow_mut();
         state.is_used();
+        state.has_interrupted = state.script.interrupts && !state.has_interrupted;
+        if state.has_interrupted {
+            return Err(Interrupted);
+        }
         let written = state.written;
         if let Some((_, fault)) = state.script.write.take_if(|(place, _)| *place == written) {
             return match fault {
@@ -237,7 +244,7 @@ impl Port {
                 WriteFault::TakesNone => Ok(0),
             };
         }
-        let room = if state.script.pauses { 1 } else { usize::MAX };
+        let room = if state.script.pauses || state.script.interrupts { 1 } else { usize::MAX };
         let until_fault = state.script.write.map_or(usize::MAX, |(place, _)| place.saturating_sub(written).max(1));
         let count = from.len().min(room).min(until_fault);
         state.held.extend_from_slice(&from[..count]);
@@ -737,6 +744,45 @@ fn a_port_that_only_fails_comes_out() {
             let cannot = how.starts_with("a queue") || (how.starts_with("poll_nb") && broke == Interrupted);
             assert!(tells || cannot, "{how}: {broke:?}: {outcomes:?}");
         }
+    }
+}
+
+/// A break lasts as long as the cable is unplugged. A port that makes the loop wait between two errors is not stuck.
+#[test]
+fn errors_that_take_their_time_do_not_end_a_loop() {
+    for broke in [Interrupted, Framing, Overrun] {
+        let fails = vec![Event::Fails(broke); 300];
+        let script = Script::new([fails, bytes(&PING.repeat(2))].concat()).pausing();
+        let due = by_hand(&script.input).served;
+        // A thread that blocks cannot tell how long it has.
+        for (how, serve) in AGENTS.iter().filter(|(how, _)| *how != "run_blocking") {
+            assert_eq!(serve(Port::new(&script)), due, "{how}: {broke:?}");
+        }
+    }
+}
+
+/// Without its last error, the rest would make a request of what comes before and after a gap.
+#[test]
+fn the_error_that_ends_a_loop_is_not_forgotten() {
+    let (before, after) = PING.split_at(11);
+    let stuck = vec![Event::Fails(Interrupted); 256];
+    for last in [Framing, Overrun] {
+        let input = [bytes(before), stuck.clone(), vec![Event::Fails(last)], bytes(after), bytes(PING)].concat();
+        let due = by_hand(&input).served.0;
+        for (how, serve) in AGENTS {
+            let (sent, outcomes) = serve(Port::new(&Script::new(input.clone())));
+            assert_eq!(sent, due, "{how}: {last:?}: {outcomes:?}");
+        }
+    }
+}
+
+#[test]
+fn writes_that_are_interrupted_now_and_then_do_not_end_a_loop() {
+    let script = Script { interrupts: true, ..Script::new(bytes(b"{\"execute\": \"guest-info\"}\n")) };
+    let due = by_hand(&script.input).served;
+    assert!(due.0.len() > 256);
+    for (how, serve) in AGENTS {
+        assert_eq!(serve(Port::new(&script)), due, "{how}");
     }
 }
 

@@ -97,7 +97,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             while !self.transmit().is_empty() {
                 is_flushed = false;
                 match some(port.write(self.transmit())) {
-                    Ok(count) => self.transmitted(count),
+                    Ok(count) => {
+                        policy.forget_errors();
+                        self.transmitted(count);
+                    }
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
@@ -110,7 +113,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             let mut byte = [0];
             match some(port.read(&mut byte)) {
                 Ok(_) => {
-                    policy.received();
+                    policy.forget_errors();
                     // Nothing waits, for all has been sent.
                     let [byte] = byte;
                     self.step(byte);
@@ -160,14 +163,14 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             return Err(LineError::Protocol(ClientError::NothingAsked));
         }
         let mut policy = Policy::new(of_stream(fault));
-        while let Err(error) = self.send_blocking(port) {
+        while let Err(error) = self.send_blocking(port, &mut policy) {
             policy.client_wrote(error).map_err(LineError::Port)?;
         }
         let mut byte = [0];
         loop {
             let verdict = match some(port.read(&mut byte)) {
                 Ok(_) => {
-                    policy.received();
+                    policy.forget_errors();
                     let [byte] = byte;
                     self.step(byte)
                 }
@@ -179,9 +182,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    fn send_blocking<P: Write>(&mut self, port: &mut P) -> Result<(), IoError<P::Error>> {
+    fn send_blocking<P: Write, F>(&mut self, port: &mut P, policy: &mut Policy<F>) -> Result<(), IoError<P::Error>> {
         while !self.transmit().is_empty() {
             let count = some(port.write(self.transmit()))?;
+            policy.forget_errors();
             self.transmitted(count);
         }
         port.flush().map_err(IoError::Port)

@@ -97,7 +97,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             while !self.transmit().is_empty() {
                 is_flushed = false;
                 match some(port.write(self.transmit()).await) {
-                    Ok(count) => self.transmitted(count),
+                    Ok(count) => {
+                        policy.forget_errors();
+                        self.transmitted(count);
+                    }
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
@@ -112,12 +115,24 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 self.retry();
                 continue;
             }
-            match receive(self, port).await {
-                Ok(()) => policy.received(),
-                Err(error) => policy.agent_read(self, error)?,
+            if let Err(error) = received(&mut policy, receive(self, port)).await {
+                policy.agent_read(self, error)?;
             }
         }
     }
+}
+
+/// What `receive` comes to. An error after a wait is the first of its row: nothing spins.
+async fn received<T, E, F>(policy: &mut Policy<F>, receive: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let mut receive = pin!(receive);
+    let watched = poll_fn(|context| {
+        let received = receive.as_mut().poll(context);
+        if !matches!(received, Poll::Ready(Err(_))) {
+            policy.forget_errors();
+        }
+        received
+    });
+    watched.await
 }
 
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
@@ -228,7 +243,10 @@ impl<I, C, F> Receiver<'_, I, C, F> {
             let write = writer.write(piece.get(..count).unwrap_or_default());
             match self.receive_until(client, write).await? {
                 Ok(written) => match some(written) {
-                    Ok(count) => client.transmitted(count),
+                    Ok(count) => {
+                        self.policy.forget_errors();
+                        client.transmitted(count);
+                    }
                     Err(error) => self.policy.client_wrote(error)?,
                 },
                 Err(verdict) => return Ok(verdict),
@@ -261,7 +279,7 @@ impl<I, C, F> Receiver<'_, I, C, F> {
         let mut write = pin!(write);
         loop {
             let received = {
-                let mut receive = pin!((self.receive)(client, self.reader));
+                let mut receive = pin!(received(&mut self.policy, (self.receive)(client, self.reader)));
                 let either = poll_fn(|context| match write.as_mut().poll(context) {
                     Poll::Ready(written) => Poll::Ready(Err(written)),
                     Poll::Pending => receive.as_mut().poll(context).map(Ok),
@@ -270,10 +288,7 @@ impl<I, C, F> Receiver<'_, I, C, F> {
             };
             let verdict = match received {
                 Err(written) => return Ok(Ok(written)),
-                Ok(Ok(verdict)) => {
-                    self.policy.received();
-                    verdict
-                }
+                Ok(Ok(verdict)) => verdict,
                 Ok(Err(error)) => self.policy.client_read(client, error)?,
             };
             if verdict != Verdict::Nothing {

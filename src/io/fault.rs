@@ -45,7 +45,8 @@ impl Fault {
             ErrorKind::BrokenPipe
             | ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
-            | ErrorKind::NotConnected => Self::Closed,
+            | ErrorKind::NotConnected
+            | ErrorKind::WriteZero => Self::Closed,
             _ => Self::Fatal,
         }
     }
