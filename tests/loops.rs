@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,8 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use embedded_hal_nb::serial;
 use guestwire::{
-    Agent, Client, Reply,
-    client::ClientError,
+    Agent, Client, Command, Guest, Reply,
+    client::{ClientError, Execute},
+    frame::Piece,
     io::{Fault, Halves, HalvesError, IoError, LineError, Received, RxConsumer, RxProducer},
     nb,
 };
@@ -825,7 +827,7 @@ fn stream_outcome(error: IoError<Broke>) -> Outcome {
     error.into()
 }
 
-/// Synchronizes and asks, three times, whatever comes of it. The caller's part is here: it tries again after an error that
+/// Synchronizes and asks, three times, whatever comes of it. The last answer may come in pieces. The caller's part is here: it tries again after an error that
 /// means nothing, and resets the client after one that does.
 fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> {
     let mut client = TestClient::new();
@@ -836,7 +838,9 @@ fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> 
             loop {
                 let answer = exchange(&mut client);
                 let is_again = matches!(answer, Answer::Outcome(Outcome::Broke(Fatal | Framing)));
-                let is_again = is_again || matches!(&answer, Answer::Reply(reply) if reply.starts_with("Unattributed"));
+                let goes_on =
+                    |reply: &str| ["Unattributed", "Piece", "Discarded"].iter().any(|it| reply.starts_with(it));
+                let is_again = is_again || matches!(&answer, Answer::Reply(reply) if goes_on(reply));
                 let is_over = matches!(answer, Answer::Outcome(Outcome::Closed) | Answer::Overdue);
                 answers.push(answer);
                 if is_over {
@@ -846,7 +850,8 @@ fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> 
                     break;
                 }
             }
-            if client.execute("guest-ping").is_err() {
+            let members: &[&str] = if id == 200 { &["text"] } else { &[] };
+            if client.execute(Execute::new("guest-ping").pieces(members)).is_err() {
                 break;
             }
         }
@@ -1056,4 +1061,134 @@ fn a_client_that_has_asked_nothing_does_not_wait() {
     assert_eq!(client.exchange_blocking(&mut port, fault), nothing);
     assert_eq!(run(client.exchange(&mut port.clone(), &mut port, fault)), nothing);
     assert_eq!(run(client.exchange_buffered(&mut Buffered::new(port.clone()), &mut port, fault)), nothing);
+}
+
+/// A guest that takes a string in pieces. One that defers takes each only when it is given again.
+#[derive(Default)]
+struct Staging<const DEFERS: bool> {
+    content: Vec<u8>,
+    is_ready: bool,
+}
+
+impl<const DEFERS: bool> Guest for Staging<DEFERS> {
+    const VERSION: &'static str = "1.0.0";
+    const DEFERS: bool = DEFERS;
+    const STREAMED: &'static [&'static str] = &["text"];
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("write", |staging: &mut Self, call| {
+        call.arguments.streamed("text")?;
+        let response = call.respond()?;
+        response.integer(staging.content.len() as i64)
+    })];
+
+    fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        self.is_ready = DEFERS && !self.is_ready;
+        if self.is_ready {
+            return Err(nb::Error::WouldBlock);
+        }
+        self.content.extend_from_slice(piece.content);
+        Ok(())
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+type StagingAgent<const DEFERS: bool> = Agent<Staging<DEFERS>, 80, 512>;
+
+/// Each loop but the one that cannot defer.
+fn staging_loops<const DEFERS: bool>() -> [(&'static str, fn(&mut StagingAgent<DEFERS>, Port)); 6] {
+    [
+        ("poll_nb", |agent, mut port| {
+            while agent.poll_nb(&mut port).is_ok() {
+                agent.retry();
+            }
+        }),
+        ("poll_io", |agent, port| {
+            let mut port = Ready(port);
+            while agent.poll_io(&mut port, fault).is_ok() {
+                agent.retry();
+            }
+        }),
+        ("run", |agent, mut port| {
+            run(agent.run(&mut port, fault)).unwrap_err();
+        }),
+        ("run, dropped at every poll", |agent, mut port| {
+            run_dropping(|context| pin!(agent.run(&mut port, fault)).poll(context)).unwrap_err();
+        }),
+        ("run_buffered", |agent, port| {
+            run(agent.run_buffered(&mut Buffered::new(port), fault)).unwrap_err();
+        }),
+        ("run_buffered, dropped at every poll", |agent, port| {
+            let mut port = Buffered::new(port);
+            run_dropping(|context| pin!(agent.run_buffered(&mut port, fault)).poll(context)).unwrap_err();
+        }),
+    ]
+}
+
+fn a_string_comes_through<const DEFERS: bool>(how: &str, serve: fn(&mut StagingAgent<DEFERS>, Port)) {
+    let content = "0123456789".repeat(100);
+    let request = format!("{{\"execute\": \"write\", \"arguments\": {{\"text\": \"{content}\"}}}}\n");
+    let due = [b"{\"return\": 1000}\n", PONG].concat();
+    let script = Script { sent_at_end: Some(due.len()), ..Script::new(bytes(&[request.as_bytes(), PING].concat())) };
+    for script in [&script, &script.pausing()] {
+        let (port, mut agent) = (Port::new(script), Agent::new(Staging { content: vec![], is_ready: false }));
+        serve(&mut agent, port.clone());
+        assert_eq!(port.sent(), due.escape_ascii().to_string(), "{how}");
+        assert_eq!(agent.guest().content, content.as_bytes(), "{how}");
+    }
+}
+
+#[test]
+fn a_string_in_pieces_comes_through_every_loop() {
+    for (how, serve) in staging_loops::<false>() {
+        a_string_comes_through(how, serve);
+    }
+    a_string_comes_through::<false>("run_blocking", |agent, mut port| {
+        agent.run_blocking(&mut port, fault).unwrap_err();
+    });
+    for (how, serve) in staging_loops::<true>() {
+        a_string_comes_through(&format!("{how}, not taken at once"), serve);
+    }
+}
+
+/// After another response's pieces.
+#[test]
+fn a_return_value_in_pieces_comes_through_every_loop_of_a_client() {
+    let content = "0123456789".repeat(100);
+    let response = |id| format!("{{\"return\": {{\"text\": \"{content}\", \"eof\": true}}, \"id\": {id}}}\n");
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[5].1 = bytes((response(6) + &response(201)).as_bytes());
+    let due = converse_by_hand(&script);
+    let begins =
+        |with: &str| due.iter().filter(|it| matches!(it, Answer::Reply(reply) if reply.starts_with(with))).count();
+    assert!(begins("Piece") > 8 && begins("Discarded") == 1 && begins("Return") == 3, "{due:?}");
+    for script in [&script, &script.pausing()] {
+        for (how, converse) in CLIENTS {
+            assert_eq!(converse(Port::answering(script)), due, "{how}");
+        }
+    }
+}
+
+#[test]
+fn writes_of_a_client_that_are_interrupted_now_and_then_do_not_end_a_loop() {
+    type Large = Client<256, 512>;
+    type Exchange = fn(&mut Large, &mut Port) -> String;
+    let loops: [(&str, Exchange); 4] = [
+        ("exchange_io", |client, port| format!("{:?}", client.exchange_io(&mut Ready(port.clone()), fault))),
+        ("exchange_blocking", |client, port| format!("{:?}", client.exchange_blocking(port, fault))),
+        ("exchange", |client, port| format!("{:?}", run(client.exchange(&mut port.clone(), port, fault)))),
+        ("exchange_buffered", |client, port| {
+            format!("{:?}", run(client.exchange_buffered(&mut Buffered::new(port.clone()), port, fault)))
+        }),
+    ];
+    for (how, exchange) in loops {
+        let mut port = Port::answering(&Script { answers: answers(), interrupts: true, ..Script::default() });
+        let mut client = Large::new();
+        client.synchronize(7);
+        assert_eq!(exchange(&mut client, &mut port), "Ok(Synchronized)", "{how}");
+        let text = "0123456789".repeat(40);
+        client.execute_with("write", |arguments| arguments.member("text").string(&text)).unwrap();
+        assert_eq!(exchange(&mut client, &mut port), "Ok(Return({}))", "{how}");
+    }
 }
