@@ -482,6 +482,13 @@ impl From<IoError<Broke>> for Outcome {
     }
 }
 
+fn halves_outcome(error: IoError<HalvesError<Broke, Broke>>) -> Outcome {
+    match error {
+        IoError::Closed => Outcome::Closed,
+        IoError::Port(HalvesError::Reader(broke) | HalvesError::Writer(broke)) => Outcome::Broke(broke),
+    }
+}
+
 /// What the other end has got, and how the loop came out each time.
 type Served = (String, Vec<Outcome>);
 
@@ -549,7 +556,7 @@ fn repeat(mut outcome: impl FnMut() -> Option<Outcome>) -> Outcome {
 
 type Loop = fn(Port) -> Served;
 
-const AGENTS: [(&str, Loop); 10] = [
+const AGENTS: [(&str, Loop); 13] = [
     ("poll_nb", |mut port| {
         let mut agent = TestAgent::new(());
         let outcomes = serve(|| {
@@ -615,10 +622,22 @@ const AGENTS: [(&str, Loop); 10] = [
         let outcomes = serve(|| repeat(|| agent.poll_io(&mut port, fault).err().map(Outcome::from)));
         (port.0.sent(), outcomes)
     }),
+    ("poll_io, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: Ready(port.clone()), writer: Ready(port) };
+        let outcomes = serve(|| repeat(|| agent.poll_io(&mut port, halves_fault).err().map(halves_outcome)));
+        (port.writer.0.sent(), outcomes)
+    }),
     ("run_blocking", |mut port| {
         let mut agent = TestAgent::new(());
         let outcomes = serve(|| agent.run_blocking(&mut port, fault).unwrap_err().into());
         (port.sent(), outcomes)
+    }),
+    ("run_blocking, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: port.clone(), writer: port };
+        let outcomes = serve(|| halves_outcome(agent.run_blocking(&mut port, halves_fault).unwrap_err()));
+        (port.writer.sent(), outcomes)
     }),
     ("run", |mut port| {
         let mut agent = TestAgent::new(());
@@ -628,10 +647,7 @@ const AGENTS: [(&str, Loop); 10] = [
     ("run, halves", |port| {
         let mut agent = TestAgent::new(());
         let mut port = Halves { reader: port.clone(), writer: port };
-        let outcomes = serve(|| match run(agent.run(&mut port, halves_fault)).unwrap_err() {
-            IoError::Closed => Outcome::Closed,
-            IoError::Port(HalvesError::Reader(broke) | HalvesError::Writer(broke)) => Outcome::Broke(broke),
-        });
+        let outcomes = serve(|| halves_outcome(run(agent.run(&mut port, halves_fault)).unwrap_err()));
         (port.writer.sent(), outcomes)
     }),
     ("run, dropped at every poll", |mut port| {
@@ -644,6 +660,12 @@ const AGENTS: [(&str, Loop); 10] = [
         let (mut agent, mut port) = (TestAgent::new(()), Buffered::new(port));
         let outcomes = serve(|| run(agent.run_buffered(&mut port, fault)).unwrap_err().into());
         (port.port.sent(), outcomes)
+    }),
+    ("run_buffered, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: Buffered::new(port.clone()), writer: port };
+        let outcomes = serve(|| halves_outcome(run(agent.run_buffered(&mut port, halves_fault)).unwrap_err()));
+        (port.writer.sent(), outcomes)
     }),
     ("run_buffered, dropped at every poll", |port| {
         let (mut agent, mut port) = (TestAgent::new(()), Buffered::new(port));
@@ -757,7 +779,7 @@ fn errors_that_take_their_time_do_not_end_a_loop() {
         let script = Script::new([fails, bytes(&PING.repeat(2))].concat()).pausing();
         let due = by_hand(&script.input).served;
         // A thread that blocks cannot tell how long it has.
-        for (how, serve) in AGENTS.iter().filter(|(how, _)| *how != "run_blocking") {
+        for (how, serve) in AGENTS.iter().filter(|(how, _)| !how.starts_with("run_blocking")) {
             assert_eq!(serve(Port::new(&script)), due, "{how}: {broke:?}");
         }
     }
@@ -1191,4 +1213,42 @@ fn writes_of_a_client_that_are_interrupted_now_and_then_do_not_end_a_loop() {
         client.execute_with("write", |arguments| arguments.member("text").string(&text)).unwrap();
         assert_eq!(exchange(&mut client, &mut port), "Ok(Return({}))", "{how}");
     }
+}
+
+/// Two halves whose errors have two types: each error is that of its half, and keeps its kind.
+#[test]
+fn an_error_of_halves_says_whose_it_is() {
+    type Error = HalvesError<Broke, embedded_io::ErrorKind>;
+
+    struct Writer;
+
+    impl embedded_io::ErrorType for Writer {
+        type Error = embedded_io::ErrorKind;
+    }
+
+    impl embedded_io::Write for Writer {
+        fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> {
+            Err(embedded_io::ErrorKind::BrokenPipe)
+        }
+
+        fn flush(&mut self) -> Result<(), Self::Error> {
+            Err(embedded_io::ErrorKind::TimedOut)
+        }
+    }
+
+    let reader = Port::new(&Script::new(vec![Event::Fails(Parity)]));
+    let mut port = Halves { reader, writer: Writer };
+    let read: Error = embedded_io::Read::read(&mut port, &mut [0]).unwrap_err();
+    let written = embedded_io::Write::write(&mut port, b"x").unwrap_err();
+    let flushed = embedded_io::Write::flush(&mut port).unwrap_err();
+    assert_eq!([read, written], [HalvesError::Reader(Parity), HalvesError::Writer(embedded_io::ErrorKind::BrokenPipe)]);
+    let faults = [read, written, flushed].map(|error| Fault::by_kind(&error));
+    assert_eq!(faults, [Fault::Lost, Fault::Closed, Fault::Fatal]);
+    let kinds = [HalvesError::Reader(Parity), HalvesError::Writer(Noise)].map(|error| serial::Error::kind(&error));
+    assert_eq!(kinds, [serial::ErrorKind::Parity, serial::ErrorKind::Noise]);
+
+    let mut port = Halves { reader: Port::new(&Script::new(bytes(PING))), writer: Writer };
+    let mut agent = TestAgent::new(());
+    let whose = |error: &Error| if matches!(error, HalvesError::Writer(_)) { Fault::Closed } else { Fault::Fatal };
+    assert_eq!(agent.run_blocking(&mut port, whose), Err(IoError::Closed));
 }
