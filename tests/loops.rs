@@ -719,7 +719,7 @@ fn a_read_that_fails_at_any_byte_costs_what_the_rules_say() {
 fn a_write_or_flush_that_fails_at_any_byte_is_tried_again() {
     let script = Script::new(bytes(&PING.repeat(3)));
     let due = by_hand(&script.input).served.0;
-    for place in 0..2 * PONG.len() {
+    for place in 0..3 * PONG.len() {
         for broke in [Interrupted, Fatal, Framing] {
             let failing_write = Script { write: Some((place, WriteFault::Fails(broke))), ..script.clone() };
             let failing_flush = Script { flush: Some((place, broke)), ..script.clone() };

@@ -115,24 +115,15 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 self.retry();
                 continue;
             }
-            if let Err(error) = received(&mut policy, receive(self, port)).await {
+            let received = {
+                let mut receive = pin!(receive(self, port));
+                poll_fn(|context| policy.watch(receive.as_mut().poll(context))).await
+            };
+            if let Err(error) = received {
                 policy.agent_read(self, error)?;
             }
         }
     }
-}
-
-/// What `receive` comes to. An error after a wait is the first of its row: nothing spins.
-async fn received<T, E, F>(policy: &mut Policy<F>, receive: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    let mut receive = pin!(receive);
-    let watched = poll_fn(|context| {
-        let received = receive.as_mut().poll(context);
-        if !matches!(received, Poll::Ready(Err(_))) {
-            policy.forget_errors();
-        }
-        received
-    });
-    watched.await
 }
 
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
@@ -279,10 +270,10 @@ impl<I, C, F> Receiver<'_, I, C, F> {
         let mut write = pin!(write);
         loop {
             let received = {
-                let mut receive = pin!(received(&mut self.policy, (self.receive)(client, self.reader)));
+                let mut receive = pin!((self.receive)(client, self.reader));
                 let either = poll_fn(|context| match write.as_mut().poll(context) {
                     Poll::Ready(written) => Poll::Ready(Err(written)),
-                    Poll::Pending => receive.as_mut().poll(context).map(Ok),
+                    Poll::Pending => self.policy.watch(receive.as_mut().poll(context)).map(Ok),
                 });
                 either.await
             };

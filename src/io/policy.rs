@@ -1,5 +1,8 @@
 //! How a loop goes on after an error.
 
+#[cfg(feature = "embedded-io-async")]
+use core::task::Poll;
+
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use super::error::IoError;
 use super::fault::Fault;
@@ -26,6 +29,15 @@ impl<F> Policy<F> {
     /// A byte has come or gone, or the port has made the loop wait: the next error begins another row.
     pub(super) const fn forget_errors(&mut self) {
         self.left = MOST_ERRORS;
+    }
+
+    /// Looks on as a read is polled. An error after a wait begins another row: a task that waits does not spin.
+    #[cfg(feature = "embedded-io-async")]
+    pub(super) fn watch<T, E>(&mut self, polled: Poll<Result<T, E>>) -> Poll<Result<T, E>> {
+        if !matches!(polled, Poll::Ready(Err(_))) {
+            self.forget_errors();
+        }
+        polled
     }
 
     /// Counts an error. Returns whether it is one too many.
