@@ -1174,6 +1174,19 @@ fn a_string_in_pieces_comes_through_every_loop() {
     }
 }
 
+/// While it synchronizes, a client waits on after any error of the line.
+#[test]
+fn a_port_of_a_client_that_only_fails_comes_out() {
+    for broke in [Framing, Overrun] {
+        let mut script = Script { answers: answers(), ..Script::default() };
+        script.answers[0].1 = vec![Event::Fails(broke); 300];
+        for (how, converse) in CLIENTS {
+            let answers = converse(Port::answering(&script));
+            assert_eq!(answers[0], Answer::Outcome(Outcome::Broke(broke)), "{how}");
+        }
+    }
+}
+
 /// After another response's pieces.
 #[test]
 fn a_return_value_in_pieces_comes_through_every_loop_of_a_client() {
