@@ -785,6 +785,21 @@ fn errors_that_take_their_time_do_not_end_a_loop() {
     }
 }
 
+#[test]
+fn errors_with_bytes_between_them_do_not_end_a_loop() {
+    let noise = [Event::Fails(Framing), Event::Byte(b'\n')].repeat(300);
+    let script = Script::new([noise.clone(), bytes(&PING.repeat(2))].concat());
+    let due = by_hand(&script.input).served;
+    for (how, serve) in AGENTS {
+        assert_eq!(serve(Port::new(&script)), due, "{how}");
+    }
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[0].1.splice(..0, noise);
+    for (how, converse) in CLIENTS {
+        assert_eq!(converse(Port::answering(&script)), well(), "{how}");
+    }
+}
+
 /// Without its last error, the rest would make a request of what comes before and after a gap.
 #[test]
 fn the_error_that_ends_a_loop_is_not_forgotten() {
@@ -1118,8 +1133,10 @@ impl<const DEFERS: bool> Guest for Staging<DEFERS> {
 
 type StagingAgent<const DEFERS: bool> = Agent<Staging<DEFERS>, 80, 512>;
 
+type StagingLoop<const DEFERS: bool> = fn(&mut StagingAgent<DEFERS>, Port);
+
 /// Each loop but the one that cannot defer.
-fn staging_loops<const DEFERS: bool>() -> [(&'static str, fn(&mut StagingAgent<DEFERS>, Port)); 6] {
+fn staging_loops<const DEFERS: bool>() -> [(&'static str, StagingLoop<DEFERS>); 6] {
     [
         ("poll_nb", |agent, mut port| {
             while agent.poll_nb(&mut port).is_ok() {
@@ -1148,7 +1165,7 @@ fn staging_loops<const DEFERS: bool>() -> [(&'static str, fn(&mut StagingAgent<D
     ]
 }
 
-fn a_string_comes_through<const DEFERS: bool>(how: &str, serve: fn(&mut StagingAgent<DEFERS>, Port)) {
+fn a_string_comes_through<const DEFERS: bool>(how: &str, serve: StagingLoop<DEFERS>) {
     let content = "0123456789".repeat(100);
     let request = format!("{{\"execute\": \"write\", \"arguments\": {{\"text\": \"{content}\"}}}}\n");
     let due = [b"{\"return\": 1000}\n", PONG].concat();
