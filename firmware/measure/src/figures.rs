@@ -30,8 +30,14 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-table", "the same, over lent buffers, the table at run time"),
     ("agent-deferred", "the same, one of the three answers later"),
     ("agent-pieces", "the same, and guest-file-write in pieces"),
+    ("agent-nb", "the same, by poll_nb over a port that loses bytes"),
+    ("agent-queue", "the same, by poll_nb over a queue that an interrupt fills"),
+    ("agent-run", "the same, by run over a port that loses bytes (can panic)"),
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
+
+/// What an async loop takes that one which polls does not.
+pub const RUN: &str = "run beyond poll_nb";
 
 pub fn flash_and_ram() -> Result<Report, Failure> {
     let mut report = Report::default();
@@ -41,6 +47,8 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
         for (probe, row) in PROBES {
             report.add("Flash, bytes", row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
         }
+        let (run, poll) = (Elf::build("agent-run", target)?.flash()?, Elf::build("agent-nb", target)?.flash()?);
+        report.add("Flash, bytes", RUN, short, run as f64 - poll as f64);
         let decoder = Elf::build("decoder", target)?.size_of("DECODER")?;
         report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
         let agent = Elf::build("agent", target)?.size_of("AGENT")?;
@@ -108,6 +116,8 @@ fn cargo(arguments: &[&str]) -> Command {
 fn features(probe: &str) -> &str {
     match probe {
         "agent-defmt" => "defmt",
+        "agent-nb" | "agent-queue" => "loops",
+        "agent-run" => "loops may-panic",
         "agent-serde" => "serde",
         "agent-serde-json-core" => "serde-json-core may-panic",
         "everything" => "everything",

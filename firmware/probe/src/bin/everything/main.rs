@@ -13,7 +13,7 @@ use core::convert::Infallible;
 use core::hint::black_box;
 
 use commands::Typed;
-use heapless::spsc::Queue;
+use heapless::{String, Vec, spsc::Queue};
 use ports::Port;
 use shapes::Shapes;
 
@@ -77,6 +77,12 @@ impl Guest for Board {
         Command::new("shapes", |_, call| {
             let (shapes, response): (Shapes<'_>, _) = call.deserialize()?;
             if response.room() > 100 { response.serialize(&shapes) } else { response.done() }
+        }),
+        Command::new("owned", |_, call| {
+            let strings: Vec<String<8>, 2> = call.arguments.parse("strings")?;
+            let bytes: Vec<u8, 8> = call.arguments.parse("bytes")?;
+            black_box((strings, bytes));
+            call.respond()?.done()
         }),
         Command::new("end", |_, call| {
             black_box(call.arguments.deserialize::<Shapes<'_>>()?);
