@@ -89,6 +89,7 @@ impl Window {
     }
 
     /// A register, if it is inside and aligned.
+    #[inline(always)] // Most of it is known when it is compiled.
     fn register<T>(&self, offset: usize) -> Option<*mut T> {
         let end = offset.checked_add(size_of::<T>())?;
         let register = with_exposed_provenance_mut::<T>(self.address.wrapping_add(offset));

@@ -16,7 +16,8 @@ pub struct Memory<const PORTS: usize, const BUFFERS: usize = 4> {
 pub(crate) struct PortMemory<const BUFFERS: usize> {
     pub(crate) receive: Shared<BUFFERS, 30, { port::BUFFER / WORD }>,
     pub(crate) transmit: Shared<BUFFERS, 30, { port::BUFFER / WORD }>,
-    pub(crate) received: [[u8; WORD]; port::BUFFER / WORD],
+    /// What was received: only the driver writes there.
+    pub(crate) received: [usize; port::BUFFER / WORD],
 }
 
 impl<const PORTS: usize, const BUFFERS: usize> Memory<PORTS, BUFFERS> {
@@ -27,11 +28,7 @@ impl<const PORTS: usize, const BUFFERS: usize> Memory<PORTS, BUFFERS> {
             control_in: Shared::new(),
             control_out: Shared::new(),
             ports: [const {
-                PortMemory {
-                    receive: Shared::new(),
-                    transmit: Shared::new(),
-                    received: [[0; WORD]; port::BUFFER / WORD],
-                }
+                PortMemory { receive: Shared::new(), transmit: Shared::new(), received: [0; port::BUFFER / WORD] }
             }; PORTS],
         }
     }

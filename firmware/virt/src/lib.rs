@@ -9,7 +9,7 @@ use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
 const NAME: &str = "org.qemu.guest_agent.0";
 const NOT_FOUND: &str = "there is no port org.qemu.guest_agent.0\n";
 /// How many virtio-serial devices can be there.
-const DEVICES: usize = 4;
+const DEVICES: usize = 2;
 /// The index of the port among those that a device is asked for.
 const PORT: usize = 0;
 /// A device says which ports it has as soon as it is asked. This long it may take.
@@ -51,19 +51,20 @@ pub fn serve<M: Machine>(machine: M) -> ! {
     }
     search(&machine, &mut devices);
     let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(machine));
-    let mut used = None;
+    let mut found = None;
+    let mut look = true;
     loop {
-        while poll::<M>(&mut devices) {
+        if poll::<M>(&mut devices, look) || look {
             agent.reset();
-        }
-        let found = devices.iter().position(|device| device.as_ref().is_some_and(|device| device.is_found(PORT)));
-        if found != used {
-            agent.reset();
-            M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
-            used = found;
+            let before = found;
+            found = devices.iter().position(|device| device.as_ref().is_some_and(|device| device.is_found(PORT)));
+            if found != before {
+                M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
+            }
         }
         let device = found.and_then(|index| devices.get_mut(index)?.as_mut());
-        if !device.is_some_and(|device| transfer(device, &mut agent).unwrap_or(true)) {
+        look = device.is_some_and(|device| transfer(device, &mut agent).is_err());
+        if !look {
             M::wait_for_interrupt();
         }
     }
@@ -77,41 +78,55 @@ fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
             M::log(NOT_FOUND);
             return;
         }
-        poll::<M>(devices);
+        poll::<M>(devices, false);
     }
 }
 
-/// Handles an event, if there is one. Starts devices anew that have failed.
-fn poll<M: Machine>(devices: &mut Devices<M>) -> bool {
-    let mut polled = false;
+/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices anew
+/// that have failed.
+fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
+    let mut changed = false;
     for slot in devices {
         let Some(device) = slot else { continue };
-        device.acknowledge_interrupt();
-        match device.poll() {
-            Ok(None) => continue,
-            Ok(Some((_, Event::Opened))) => M::log("a client has come\n"),
-            Ok(Some((_, Event::Closed))) => M::log("the client has gone\n"),
-            Ok(Some((_, Event::Found | Event::Removed))) => {}
-            Err(error) => {
-                M::log(text(error));
-                if device.restart().is_err() {
-                    *slot = None;
+        if !device.acknowledge_interrupt() && !all {
+            continue;
+        }
+        loop {
+            match device.poll() {
+                Ok(None) => break,
+                Ok(Some((_, Event::Opened))) => M::log("a client has come\n"),
+                Ok(Some((_, Event::Closed))) => M::log("the client has gone\n"),
+                Ok(Some((_, Event::Found | Event::Removed))) => {}
+                Err(error) => {
+                    M::log(text(error));
+                    if device.restart().is_err() {
+                        *slot = None;
+                    }
+                    return true;
                 }
             }
+            changed = true;
         }
-        polled = true;
     }
-    polled
+    changed
 }
 
-/// Moves bytes in both directions, and returns whether there were any.
-fn transfer<T: Transport, G: Guest>(device: &mut Device<T, 1>, agent: &mut Agent<G, 512, 2048>) -> Result<bool, Error> {
-    // The agent takes no more while a response waits to be sent. The rest is offered again.
-    let taken = agent.push_slice(device.received(PORT)?);
-    device.consume(PORT, taken);
-    let sent = device.send(PORT, agent.transmit())?;
-    agent.transmitted(sent);
-    Ok(taken > 0 || sent > 0)
+/// Moves bytes in both directions, as many as there are.
+fn transfer<T: Transport, G: Guest>(device: &mut Device<T, 1>, agent: &mut Agent<G, 512, 2048>) -> Result<(), Error> {
+    loop {
+        let received = device.received(PORT)?;
+        if received.is_empty() && agent.transmit().is_empty() {
+            return Ok(());
+        }
+        // The agent takes no more while a response waits to be sent. The rest is offered again.
+        let taken = agent.push_slice(received);
+        device.consume(PORT, taken);
+        let sent = device.send(PORT, agent.transmit())?;
+        agent.transmitted(sent);
+        if taken == 0 && sent == 0 {
+            return Ok(());
+        }
+    }
 }
 
 fn started<M: Machine>(device: Result<Device<M::Transport, 1>, Error>) -> Option<Device<M::Transport, 1>> {
