@@ -262,6 +262,7 @@ impl Queue {
     }
 
     /// The device broke the rules.
+    #[cold]
     pub(crate) fn error(&self) -> Error {
         Error::Ring(self.number)
     }
@@ -284,24 +285,22 @@ impl Queue {
 
     /// The next buffer that the device returned.
     pub(crate) fn take(&mut self) -> Result<Option<Buffer>, Error> {
-        let error = Error::Ring(self.number);
-        match usize::from(self.returned().wrapping_sub(self.next_used)) {
-            0 => return Ok(None),
-            count if count > self.descriptors.len() => return Err(error),
-            _ => {}
+        let count = self.returned().wrapping_sub(self.next_used);
+        if count == 0 {
+            return Ok(None);
         }
-        let element = self.used_ring.get(self.place(self.next_used)).ok_or(error)?;
+        let Some(element) = self.used_ring.get(self.place(self.next_used)) else { return Err(self.error()) };
         let id = element.id.load(Ordering::Relaxed);
-        let bit = 1u32.checked_shl(id).filter(|bit| self.given & bit != 0).ok_or(error)?;
+        let bit = 1u32.wrapping_shl(id);
+        if usize::from(count) > self.descriptors.len() || id >= 32 || self.given & bit == 0 {
+            return Err(self.error());
+        }
         self.next_used = self.next_used.wrapping_add(1);
-        self.given &= !bit;
+        self.given ^= bit;
         if self.stale != 0 {
             self.pass_stale(bit);
         }
-        Ok(Some(Buffer {
-            index: id as u16,
-            length: element.length.load(Ordering::Relaxed).try_into().unwrap_or(u16::MAX),
-        }))
+        Ok(Some(Buffer { index: id as u16, length: element.length.load(Ordering::Relaxed).min(0xFFFF) as u16 }))
     }
 
     /// Ports are streams: when a buffer comes back, the device has gone past those that it had before.
@@ -319,9 +318,10 @@ impl Queue {
     }
 
     /// The words of a buffer.
+    #[inline(always)]
     fn buffer(&self, buffer: Buffer) -> &'static [AtomicUsize] {
         let start = usize::from(buffer.index).wrapping_mul(self.words);
-        self.buffers.get(start..).and_then(|rest| rest.get(..self.words)).unwrap_or_default()
+        self.buffers.get(start..start.wrapping_add(self.words)).unwrap_or_default()
     }
 
     /// Copies a buffer that the device has filled.
