@@ -43,6 +43,22 @@ pub enum Event {
 /// the list of names. One that the device does not have yet has no bytes, and takes none.
 ///
 /// After an error all methods return that error, until [`restart`](Self::restart).
+///
+/// ```
+/// use virtio_serial::{Device, Error, Transport};
+///
+/// /// Sends back what comes, as far as there is room.
+/// fn echo<T: Transport>(device: &mut Device<T, 1>) -> Result<(), Error> {
+///     while device.poll()?.is_some() {}
+///     let mut copy = [0; 256];
+///     let received = device.received(0)?;
+///     let bytes = &mut copy[..received.len()];
+///     bytes.copy_from_slice(received);
+///     let sent = device.send(0, bytes)?;
+///     device.consume(0, sent);
+///     Ok(())
+/// }
+/// ```
 pub struct Device<T, const PORTS: usize> {
     transport: T,
     control: Control,

@@ -4,12 +4,25 @@ use bytemuck::must_cast_slice;
 
 use crate::Error;
 use crate::bus::Bus;
-use crate::memory::PortMemory;
-use crate::queue::{Buffer, Direction, Queue};
+use crate::queue::{Buffer, Direction, Queue, Shared, WORD};
 use crate::transport::Transport;
 
 /// The size of a buffer.
-pub(crate) const BUFFER: usize = 256;
+const BUFFER: usize = 256;
+
+/// The memory of a port with this many buffers in each direction.
+pub(crate) struct PortMemory<const BUFFERS: usize> {
+    receive: Shared<BUFFERS, 30, { BUFFER / WORD }>,
+    transmit: Shared<BUFFERS, 30, { BUFFER / WORD }>,
+    /// What was received: only the driver writes there.
+    received: [usize; BUFFER / WORD],
+}
+
+impl<const BUFFERS: usize> PortMemory<BUFFERS> {
+    pub(crate) const fn new() -> Self {
+        Self { receive: Shared::new(), transmit: Shared::new(), received: [0; BUFFER / WORD] }
+    }
+}
 
 pub(crate) struct Port {
     pub(crate) name: &'static str,

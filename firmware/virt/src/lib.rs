@@ -9,7 +9,7 @@ use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
 const NAME: &str = "org.qemu.guest_agent.0";
 const NOT_FOUND: &str = "there is no port org.qemu.guest_agent.0\n";
 /// How many virtio-serial devices can be there.
-const DEVICES: usize = 2;
+const DEVICES: usize = 4;
 /// The index of the port among those that a device is asked for.
 const PORT: usize = 0;
 /// A device says which ports it has as soon as it is asked. This long it may take.
