@@ -1,0 +1,127 @@
+//! A guest agent on an x86 PC: QEMU's `pc` and `q35`, on a virtio-serial port or on COM1 or COM2.
+#![no_std]
+#![no_main]
+
+mod clock;
+mod interrupts;
+mod io_ports;
+mod pci;
+mod power;
+mod start;
+mod uart;
+
+use guest::{Board, Firmware, Shutdown};
+use guestwire::Agent;
+
+use clock::Ticks;
+use start::StartInfo;
+use uart::{LineFault, Uart};
+
+#[unsafe(no_mangle)]
+extern "C" fn main(start_info: &StartInfo) -> ! {
+    // SAFETY: the boot loader has passed it, and nothing was written to it.
+    let command_line = unsafe { start_info.command_line() };
+    let has = |option: &[u8]| command_line.split(|byte| *byte == b' ').any(|word| word == option);
+    interrupts::start();
+    let pc = Pc { ticks: Ticks::start() };
+    // Nothing else is ever printed on the agent's.
+    if has(b"agent=com1") {
+        serve_uart(pc, Uart::COM1, Log(Uart::COM2))
+    } else if has(b"agent=com2") {
+        serve_uart(pc, Uart::COM2, Log(Uart::COM1))
+    } else {
+        serve_uart(pc, Uart::COM1, Log(Uart::COM2))
+    }
+}
+
+fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
+    log.0.start();
+    if !uart.start() {
+        log.print("there is no such serial port\n");
+        halt();
+    }
+    let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(pc));
+    interrupts::enable(uart.interrupt());
+    log.print("the agent is ready\n");
+    loop {
+        uart.disable_interrupts();
+        match agent.read_from(|| uart.receive()) {
+            Ok(()) => {}
+            Err(LineFault::Lost) => {
+                log.print("bytes are missing\n");
+                agent.lost();
+            }
+            Err(LineFault::Corrupted) => {
+                log.print("a byte is corrupted\n");
+                agent.corrupted();
+            }
+        }
+        let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
+        uart.enable_interrupt(!agent.transmit().is_empty());
+        interrupts::sleep();
+    }
+}
+
+/// Where messages go.
+#[derive(Clone, Copy)]
+struct Log(Uart);
+
+impl Log {
+    fn print(self, text: &str) {
+        for byte in text.bytes() {
+            // If nobody takes it, it is lost: the agent has to go on.
+            let _ = (0..100_000).find(|_| self.0.transmit(byte).is_ok());
+        }
+    }
+}
+
+struct Pc {
+    ticks: Ticks,
+}
+
+impl Board for Pc {
+    const MACHINE: &'static str = "x86_64";
+
+    fn uptime(&self) -> i64 {
+        self.ticks.elapsed()
+    }
+
+    fn clock(&self) -> Option<i64> {
+        Some(clock::real_time())
+    }
+
+    fn set_clock(&mut self, nanoseconds: i64) {
+        clock::set_real_time(nanoseconds);
+    }
+
+    fn shut_down(&mut self, how: Shutdown) -> ! {
+        match how {
+            Shutdown::Halt => {}
+            Shutdown::PowerDown => power::off(),
+            Shutdown::Reboot => power::reset(),
+        }
+        halt()
+    }
+}
+
+fn halt() -> ! {
+    loop {
+        interrupts::sleep();
+    }
+}
+
+#[cfg(debug_assertions)]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// A release build links only if nothing can panic: there is no such function.
+#[cfg(not(debug_assertions))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    unsafe extern "C" {
+        safe fn panic_is_reachable() -> !;
+    }
+    panic_is_reachable()
+}
