@@ -39,8 +39,8 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     answers(&set_vcpus(""), r#"{"return": 0}"#);
     answers(&set_vcpus(on), r#"{"return": 1}"#);
     answers(&set_vcpus(&[on, off].join(",")), r#"{"return": 1}"#);
-    answers(&set_vcpus(off), &failed("logical processor #0 can't be offlined"));
-    answers(&set_vcpus(other), &failed("there is only logical processor #0"));
+    answers(&set_vcpus(off), &failed("a logical processor can't be offlined"));
+    answers(&set_vcpus(other), &failed("there is no such logical processor"));
     let text = r#"{"logical-id":0,"online":"x"}"#;
     answers(&set_vcpus(text), &failed("Invalid parameter type for 'vcpus[0].online', expected: boolean"));
     let trim = r#"{"execute":"guest-fstrim","arguments":{"minimum":0}}"#;

@@ -101,7 +101,8 @@ pub fn real_time() -> i64 {
             break date;
         }
     };
-    let [second, minute, hour, day, month, year] = date.map(|digits| u32::from(digits >> 4) * 10 + u32::from(digits & 15));
+    let [second, minute, hour, day, month, year] =
+        date.map(|digits| u32::from(digits >> 4) * 10 + u32::from(digits & 15));
     let (year, month) = if month > 2 { (year + 4, month - 3) } else { (year + 3, month + 9) };
     let days = MARCH_1996 + year * 1461 / 4 + (month * 153 + 2) / 5 + day;
     i64::from((hour * 60 + minute) * 60 + second) * SECOND + (i64::from(days) - 1) * 86_400 * SECOND

@@ -57,8 +57,11 @@ fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
             }
         }
         let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
-        uart.enable_interrupt(!agent.transmit().is_empty());
-        interrupts::sleep();
+        let is_sent = agent.transmit().is_empty();
+        if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) {
+            uart.enable_interrupt(!is_sent);
+            interrupts::sleep();
+        }
     }
 }
 

@@ -110,7 +110,14 @@ impl StartInfo {
         if self.command_line == 0 {
             return &[];
         }
+        let text: *const u8 = self.command_line as _;
+        let mut length = 0;
         // SAFETY: the boot loader has put a string there that ends with NUL, in the first GiB.
-        unsafe { CStr::from_ptr(self.command_line as *const _) }.to_bytes()
+        unsafe {
+            while text.add(length).read_volatile() != 0 {
+                length += 1;
+            }
+            core::slice::from_raw_parts(text, length)
+        }
     }
 }

@@ -53,7 +53,8 @@ pub unsafe fn serve<M: Machine>(machine: M) -> ! {
         port.consumed(taken);
         let sent = port.send(agent.transmit());
         agent.transmitted(sent);
-        if taken == 0 && sent == 0 {
+        let is_sent = agent.transmit().is_empty();
+        if !agent.guest_mut().shuts_down(is_sent) && taken == 0 && sent == 0 {
             M::wait_for_interrupt();
         }
     }
