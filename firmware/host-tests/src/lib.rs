@@ -84,6 +84,11 @@ impl Guest {
 
     /// Starts QEMU. The log is what the guest prints.
     pub fn start(board: &str, elf: &Path, qemu_options: &str) -> Self {
+        Self::start_on(board, elf, "", qemu_options)
+    }
+
+    /// With other options for the agent's port, on the character device `agent`.
+    pub fn start_on(board: &str, elf: &Path, port: &str, qemu_options: &str) -> Self {
         let folder = Folder::new();
         let [log, errors] = ["log", "errors"].map(|name| File::create(folder.path(name)).unwrap());
         let child = Command::new("timeout")
@@ -91,6 +96,7 @@ impl Guest {
             .arg(elf)
             .current_dir(workspace().join(board))
             .env("GUEST_SOCKET", folder.path("socket"))
+            .env("GUEST_PORT", port)
             .env(
                 "QEMU_OPTIONS",
                 format!("{qemu_options} -qmp unix:{},server=on,wait=off", folder.path("qmp").display()),
