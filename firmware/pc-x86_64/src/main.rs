@@ -5,15 +5,22 @@
 mod clock;
 mod interrupts;
 mod io_ports;
+mod paging;
 mod pci;
 mod power;
 mod start;
 mod uart;
 
+use core::array::from_fn;
+
 use guest::{Board, Firmware, Shutdown};
 use guestwire::Agent;
+use virt::{DEVICES, Machine, halt};
+use virtio_serial::{Pci, Window, pci::find};
 
 use clock::Ticks;
+use paging::OneToOne;
+use pci::ConfigurationPorts;
 use start::StartInfo;
 use uart::{LineFault, Uart};
 
@@ -30,7 +37,8 @@ extern "C" fn main(start_info: &StartInfo) -> ! {
     } else if has(b"agent=com2") {
         serve_uart(pc, Uart::COM2, Log(Uart::COM1))
     } else {
-        serve_uart(pc, Uart::COM1, Log(Uart::COM2))
+        LOG.0.start();
+        virt::serve(pc)
     }
 }
 
@@ -38,7 +46,7 @@ fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
     log.0.start();
     if !uart.start() {
         log.print("there is no such serial port\n");
-        halt();
+        halt::<Pc>();
     }
     let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(pc));
     interrupts::enable(uart.interrupt());
@@ -68,6 +76,9 @@ fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
 /// Where messages go.
 #[derive(Clone, Copy)]
 struct Log(Uart);
+
+/// Beside a virtio port.
+const LOG: Log = Log(Uart::COM1);
 
 impl Log {
     fn print(self, text: &str) {
@@ -103,28 +114,34 @@ impl Board for Pc {
             Shutdown::PowerDown => power::off(),
             Shutdown::Reboot => power::reset(),
         }
-        halt()
+        halt::<Self>()
     }
 }
 
-fn halt() -> ! {
-    loop {
+impl Machine for Pc {
+    type Bus = OneToOne;
+    type Transport = Pci<Window>;
+
+    fn bus() -> OneToOne {
+        OneToOne
+    }
+
+    fn devices(bus: &OneToOne) -> impl Iterator<Item = Pci<Window>> {
+        let mut ports = ConfigurationPorts;
+        let mut functions = find(&mut ports);
+        let functions: [_; DEVICES] = from_fn(|_| functions.next());
+        functions.into_iter().flatten().filter_map(|function| {
+            let device = Pci::new(bus, &mut ConfigurationPorts, function).ok()?;
+            interrupts::enable(pci::interrupt(function));
+            Some(device)
+        })
+    }
+
+    fn wait_for_interrupt() {
         interrupts::sleep();
     }
-}
 
-#[cfg(debug_assertions)]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-/// A release build links only if nothing can panic: there is no such function.
-#[cfg(not(debug_assertions))]
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    unsafe extern "C" {
-        safe fn panic_is_reachable() -> !;
+    fn log(text: &str) {
+        LOG.print(text);
     }
-    panic_is_reachable()
 }

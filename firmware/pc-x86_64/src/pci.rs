@@ -1,28 +1,33 @@
 //! PCI's configuration space, by ports (configuration mechanism 1).
 
+use virtio_serial::pci::{Configuration, Function};
+
 use crate::io_ports::IoPorts;
 
-// SAFETY: the host bridge's, which nothing else uses. What a device is told by it is the caller's responsibility.
-const CONFIGURATION: IoPorts = unsafe { IoPorts::at(0xCF8) };
+// SAFETY: the host bridge's, which nothing else uses. Only the driver writes, and it answers for what it lets a device do.
+const PORTS: IoPorts = unsafe { IoPorts::at(0xCF8) };
 const VALUE: u16 = 4;
+/// The register whose lowest byte says which interrupt the BIOS has given to the function.
+const INTERRUPT: u8 = 0x3C;
 
-/// A function of a device on a bus.
-#[derive(Clone, Copy)]
-pub struct Function {
-    pub bus: u8,
-    pub device: u8,
-    pub function: u8,
+pub struct ConfigurationPorts;
+
+impl Configuration for ConfigurationPorts {
+    fn read(&mut self, function: Function, offset: u8) -> u32 {
+        select(function, offset);
+        PORTS.read32(VALUE)
+    }
+
+    fn write(&mut self, function: Function, offset: u8, value: u32) {
+        select(function, offset);
+        PORTS.write32(VALUE, value);
+    }
 }
 
-impl Function {
-    /// A word of its configuration space, at a multiple of 4.
-    pub fn read(self, offset: u8) -> u32 {
-        self.select(offset);
-        CONFIGURATION.read32(VALUE)
-    }
+pub fn interrupt(function: Function) -> u8 {
+    ConfigurationPorts.read(function, INTERRUPT) as u8
+}
 
-    fn select(self, offset: u8) {
-        let function = u32::from(self.bus) << 8 | u32::from(self.device & 31) << 3 | u32::from(self.function & 7);
-        CONFIGURATION.write32(0, 1 << 31 | function << 8 | u32::from(offset & !3));
-    }
+fn select(function: Function, offset: u8) {
+    PORTS.write32(0, 1 << 31 | u32::from(function.0) << 8 | u32::from(offset));
 }

@@ -2,26 +2,8 @@
 //! paging, with the address of [`StartInfo`] in `ebx`.
 
 use core::arch::global_asm;
-use core::cell::UnsafeCell;
-use core::ffi::CStr;
 
-/// A page table.
-#[repr(C, align(4096))]
-pub struct Table(pub UnsafeCell<[u64; 512]>);
-
-// SAFETY: there is one processor and no interrupt handler that uses a table.
-unsafe impl Sync for Table {}
-
-impl Table {
-    pub const fn new() -> Self {
-        Self(UnsafeCell::new([0; 512]))
-    }
-}
-
-/// Of 512 GiB an entry, of 1 GiB an entry, and of 2 MiB an entry.
-pub static LEVEL_4: Table = Table::new();
-pub static LEVEL_3: Table = Table::new();
-static LEVEL_2: Table = Table::new();
+use crate::paging::{LEVEL_2, LEVEL_3, LEVEL_4};
 
 global_asm!(
     // The note that makes an ELF file bootable by PVH: XEN_ELFNOTE_PHYS32_ENTRY.

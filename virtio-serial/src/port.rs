@@ -1,0 +1,180 @@
+//! One port: its two queues, and the bytes received.
+
+use crate::Error;
+use crate::bus::Bus;
+use crate::memory::PortMemory;
+use crate::queue::{Direction, Queue, WORD};
+use crate::transport::Transport;
+
+/// The size of a buffer.
+pub(crate) const BUFFER: usize = 256;
+
+pub(crate) struct Port {
+    pub(crate) name: &'static str,
+    pub(crate) state: State,
+    receive: Queue,
+    transmit: Queue,
+    received: &'static mut [[u8; WORD]],
+    /// Those of `received` that are still to be consumed.
+    unread: core::ops::Range<usize>,
+    /// How many buffers had come when `poll` was called last.
+    arrived: u16,
+    /// How many had when last no event was pending. Only those may be read: later ones may be another client's, whose event
+    /// has not been seen yet.
+    readable: u16,
+    host_closed: bool,
+}
+
+/// Where a port is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The device has not named it.
+    Unknown,
+    /// It has this number, and its queues are enabled.
+    Found(u32),
+    /// It had, and its queues still are.
+    Removed(u32),
+}
+
+impl Port {
+    pub(crate) fn new<const N: usize>(bus: &impl Bus, name: &'static str, memory: &'static mut PortMemory<N>) -> Self {
+        let PortMemory { receive, transmit, received } = memory;
+        Self {
+            name,
+            state: State::Unknown,
+            receive: Queue::new(bus, Direction::FromDevice, receive),
+            transmit: Queue::new(bus, Direction::ToDevice, transmit),
+            received,
+            unread: 0..0,
+            arrived: 0,
+            readable: 0,
+            host_closed: false,
+        }
+    }
+
+    /// The device has been reset.
+    pub(crate) fn forget(&mut self) {
+        self.state = State::Unknown;
+        self.unread = 0..0;
+    }
+
+    pub(crate) fn is(&self, id: u32) -> bool {
+        self.state == State::Found(id)
+    }
+
+    /// The device has named the port.
+    pub(crate) fn found(&mut self, transport: &mut impl Transport, id: u32) -> Result<(), Error> {
+        if self.state == State::Removed(id) {
+            self.arrived = self.receive.returned();
+            self.settle();
+            self.drop_received(transport)?;
+        } else {
+            let first = id.checked_add(1).and_then(|place| u16::try_from(place.checked_mul(2)?).ok());
+            // Port 0 has the queues before the control queues.
+            let first = if id == 0 { 0 } else { first.ok_or(Error::PortNumber(id))? };
+            self.receive.start(transport, first)?;
+            self.transmit.start(transport, first | 1)?;
+            (self.arrived, self.readable) = (0, 0);
+        }
+        self.state = State::Found(id);
+        self.host_closed = false;
+        Ok(())
+    }
+
+    /// The driver has opened its end: the device can read what the host has sent until now.
+    pub(crate) fn notify(&mut self, transport: &mut impl Transport) {
+        self.receive.notify(transport);
+    }
+
+    pub(crate) fn removed(&mut self, transport: &mut impl Transport, id: u32) -> Result<(), Error> {
+        self.closed(transport)?;
+        self.state = State::Removed(id);
+        Ok(())
+    }
+
+    pub(crate) fn opened(&mut self) {
+        self.host_closed = false;
+    }
+
+    pub(crate) fn closed(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
+        self.host_closed = true;
+        self.transmit.doubt();
+        self.drop_received(transport)
+    }
+
+    /// Notes what has come until now.
+    pub(crate) fn look(&mut self) {
+        if let State::Found(_) = self.state {
+            self.arrived = self.receive.returned();
+        }
+    }
+
+    /// What had come by the last [`look`](Self::look) can be read.
+    pub(crate) fn settle(&mut self) {
+        self.readable = self.arrived;
+    }
+
+    /// Drops what has come while the host's end is closed.
+    pub(crate) fn drop_late(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
+        if self.host_closed { self.drop_received(transport) } else { Ok(()) }
+    }
+
+    fn drop_received(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
+        self.unread = 0..0;
+        while let Some(buffer) = self.next()? {
+            self.receive.give(buffer);
+            self.receive.notify(transport);
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<crate::queue::Buffer>, Error> {
+        if self.receive.taken() == self.readable { Ok(None) } else { self.receive.take() }
+    }
+
+    /// Fetches bytes, if there are none.
+    pub(crate) fn fetch(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
+        while self.unread.is_empty() {
+            let Some(buffer) = self.next()? else { break };
+            if buffer.length > BUFFER {
+                return Err(self.receive.error());
+            }
+            self.receive.read(buffer, self.received);
+            self.unread = 0..buffer.length;
+            self.receive.give(buffer);
+            self.receive.notify(transport);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn received(&self) -> &[u8] {
+        self.received.as_flattened().get(self.unread.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.unread.start = self.unread.start.saturating_add(count);
+    }
+
+    pub(crate) fn send(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> Result<usize, Error> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(buffer) = self.transmit.free()? else { break };
+            let (buffer, later) = self.transmit.write(buffer, rest);
+            self.transmit.give(buffer);
+            rest = later;
+        }
+        let sent = bytes.len().wrapping_sub(rest.len());
+        if sent > 0 {
+            self.transmit.notify(transport);
+        }
+        Ok(sent)
+    }
+
+    pub(crate) fn can_send(&mut self) -> Result<bool, Error> {
+        Ok(self.transmit.free()?.is_some())
+    }
+
+    pub(crate) fn is_sent(&mut self) -> Result<bool, Error> {
+        self.transmit.is_drained()
+    }
+}

@@ -1,0 +1,305 @@
+//! One virtqueue, with one buffer for each descriptor (virtio 1.2, section 2.7).
+//!
+//! All memory that the device can write consists of atomics, and nothing that was read from it is used unchecked.
+
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
+
+use crate::Error;
+use crate::bus::Bus;
+use crate::transport::{Rings, Transport};
+
+/// Bytes in a word, the unit in which buffers are copied.
+pub(crate) const WORD: usize = size_of::<usize>();
+
+/// Shared by driver and device: `N` descriptors, a power of two up to 32, and as many buffers.
+#[repr(C, align(64))]
+pub(crate) struct Shared<const N: usize, const WORDS: usize> {
+    descriptors: [Descriptor; N],
+    available: Available<N>,
+    used: Used<N>,
+    buffers: [[AtomicUsize; WORDS]; N],
+}
+
+#[repr(C)]
+struct Descriptor {
+    /// Low and high half.
+    address: [AtomicU32; 2],
+    length: AtomicU32,
+    flags: AtomicU16,
+    next: AtomicU16,
+}
+
+/// Descriptors that the driver gives to the device.
+#[repr(C)]
+struct Available<const N: usize> {
+    flags: AtomicU16,
+    index: AtomicU16,
+    ring: [AtomicU16; N],
+}
+
+/// Those that the device returns. A legacy device expects it at the next multiple of its page, here 64.
+#[repr(C, align(64))]
+struct Used<const N: usize> {
+    flags: AtomicU16,
+    index: AtomicU16,
+    ring: [UsedElement; N],
+}
+
+#[repr(C)]
+struct UsedElement {
+    id: AtomicU32,
+    length: AtomicU32,
+}
+
+impl Descriptor {
+    const fn new() -> Self {
+        Self {
+            address: [AtomicU32::new(0), AtomicU32::new(0)],
+            length: AtomicU32::new(0),
+            flags: AtomicU16::new(0),
+            next: AtomicU16::new(0),
+        }
+    }
+}
+
+impl UsedElement {
+    const fn new() -> Self {
+        Self { id: AtomicU32::new(0), length: AtomicU32::new(0) }
+    }
+}
+
+impl<const N: usize, const WORDS: usize> Shared<N, WORDS> {
+    pub(crate) const fn new() -> Self {
+        const {
+            assert!(N.is_power_of_two() && N <= 32, "a queue has a power of two of buffers, up to 32");
+        }
+        Self {
+            descriptors: [const { Descriptor::new() }; N],
+            available: Available {
+                flags: AtomicU16::new(0),
+                index: AtomicU16::new(0),
+                ring: [const { AtomicU16::new(0) }; N],
+            },
+            used: Used { flags: AtomicU16::new(0), index: AtomicU16::new(0), ring: [const { UsedElement::new() }; N] },
+            buffers: [const { [const { AtomicUsize::new(0) }; WORDS] }; N],
+        }
+    }
+}
+
+/// The direction of a queue's bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum Direction {
+    ToDevice = 0,
+    /// The flag of a buffer that the device writes.
+    FromDevice = 2,
+}
+
+/// A buffer that the device does not have.
+#[derive(Clone, Copy)]
+pub(crate) struct Buffer {
+    index: u16,
+    /// How many bytes the device wrote, it says.
+    pub(crate) length: usize,
+}
+
+pub(crate) struct Queue {
+    number: u16,
+    doorbell: usize,
+    direction: Direction,
+    /// None: the device cannot see the memory.
+    rings: Option<Rings>,
+    descriptors: &'static [Descriptor],
+    available: &'static AtomicU16,
+    available_ring: &'static [AtomicU16],
+    used: &'static AtomicU16,
+    used_ring: &'static [UsedElement],
+    buffers: &'static [AtomicUsize],
+    words: usize,
+    /// The buffers that the device has, one bit each.
+    given: u32,
+    /// Those that it had when the host closed the port: QEMU (7.2) does not return a buffer that it had partly read.
+    stale: u32,
+    next_available: u16,
+    next_used: u16,
+}
+
+impl Queue {
+    pub(crate) fn new<const N: usize, const WORDS: usize>(
+        bus: &impl Bus,
+        direction: Direction,
+        shared: &'static mut Shared<N, WORDS>,
+    ) -> Self {
+        let shared: &'static Shared<N, WORDS> = shared;
+        let start = NonNull::from(shared).cast::<u8>();
+        let address = bus.address(NonNull::slice_from_raw_parts(start, size_of_val(shared)));
+        let rings = address.filter(|address| address % 64 == 0).map(|descriptors| {
+            let at = |offset: usize| descriptors.wrapping_add(offset as u64);
+            Rings {
+                descriptors,
+                available: at(core::mem::offset_of!(Shared<N, WORDS>, available)),
+                used: at(core::mem::offset_of!(Shared<N, WORDS>, used)),
+            }
+        });
+        let first = core::mem::offset_of!(Shared<N, WORDS>, buffers) as u64;
+        for (index, descriptor) in shared.descriptors.iter().enumerate() {
+            let offset = first.wrapping_add((index * WORDS * WORD) as u64);
+            let address = rings.map_or(0, |rings| rings.descriptors.wrapping_add(offset));
+            let [low, high] = &descriptor.address;
+            low.store(address as u32, Ordering::Relaxed);
+            high.store((address >> 32) as u32, Ordering::Relaxed);
+            descriptor.length.store((WORDS * WORD) as u32, Ordering::Relaxed);
+            descriptor.flags.store(direction as u16, Ordering::Relaxed);
+        }
+        Self {
+            number: 0,
+            doorbell: 0,
+            direction,
+            rings,
+            descriptors: &shared.descriptors,
+            available: &shared.available.index,
+            available_ring: &shared.available.ring,
+            used: &shared.used.index,
+            used_ring: &shared.used.ring,
+            buffers: shared.buffers.as_flattened(),
+            words: WORDS,
+            given: 0,
+            stale: 0,
+            next_available: 0,
+            next_used: 0,
+        }
+    }
+
+    /// Enables the queue in a device that has just been reset, or that has not used the queue since.
+    pub(crate) fn start(&mut self, transport: &mut impl Transport, number: u16) -> Result<(), Error> {
+        let rings = self.rings.ok_or(Error::Memory)?;
+        self.number = number;
+        (self.given, self.stale, self.next_available, self.next_used) = (0, 0, 0, 0);
+        self.available.store(0, Ordering::Relaxed);
+        self.used.store(0, Ordering::Relaxed);
+        if self.direction == Direction::FromDevice {
+            (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: self.size() }));
+        }
+        fence(Ordering::SeqCst);
+        self.doorbell = transport.start_queue(number, self.descriptors.len() as u16, rings)?;
+        Ok(())
+    }
+
+    /// The size of each buffer.
+    pub(crate) fn size(&self) -> usize {
+        self.words.wrapping_mul(WORD)
+    }
+
+    /// A buffer that the device does not have.
+    pub(crate) fn free(&mut self) -> Result<Option<Buffer>, Error> {
+        while self.take()?.is_some() {}
+        let index = self.given.trailing_ones() as u16;
+        Ok((usize::from(index) < self.descriptors.len()).then_some(Buffer { index, length: 0 }))
+    }
+
+    /// Whether the device has read all that it was given.
+    pub(crate) fn is_drained(&mut self) -> Result<bool, Error> {
+        while self.take()?.is_some() {}
+        Ok(self.given & !self.stale == 0)
+    }
+
+    /// The device may never return what it has.
+    pub(crate) fn doubt(&mut self) {
+        self.stale = self.given;
+    }
+
+    /// Gives a buffer to the device, to fill or to read `buffer.length` bytes from.
+    pub(crate) fn give(&mut self, buffer: Buffer) {
+        let length = match self.direction {
+            Direction::FromDevice => self.size(),
+            Direction::ToDevice => buffer.length,
+        };
+        if let Some(descriptor) = self.descriptors.get(usize::from(buffer.index)) {
+            descriptor.length.store(length as u32, Ordering::Relaxed);
+        }
+        if let Some(element) = self.available_ring.get(self.place(self.next_available)) {
+            element.store(buffer.index, Ordering::Relaxed);
+        }
+        self.given |= 1u32.wrapping_shl(buffer.index.into());
+        self.next_available = self.next_available.wrapping_add(1);
+        self.available.store(self.next_available, Ordering::Release);
+    }
+
+    /// The device broke the rules.
+    pub(crate) fn error(&self) -> Error {
+        Error::Ring(self.number)
+    }
+
+    /// Tells the device to look at the queue.
+    pub(crate) fn notify(&self, transport: &mut impl Transport) {
+        fence(Ordering::SeqCst);
+        transport.notify(self.number, self.doorbell);
+    }
+
+    /// How many buffers the device has returned so far, modulo 2^16.
+    pub(crate) fn returned(&self) -> u16 {
+        self.used.load(Ordering::Acquire)
+    }
+
+    /// How many of those were taken.
+    pub(crate) fn taken(&self) -> u16 {
+        self.next_used
+    }
+
+    /// The next buffer that the device returned.
+    pub(crate) fn take(&mut self) -> Result<Option<Buffer>, Error> {
+        let error = Error::Ring(self.number);
+        match u32::from(self.returned().wrapping_sub(self.next_used)) {
+            0 => return Ok(None),
+            count if count > self.given.count_ones() => return Err(error),
+            _ => {}
+        }
+        let element = self.used_ring.get(self.place(self.next_used)).ok_or(error)?;
+        let id = element.id.load(Ordering::Relaxed);
+        let bit = 1u32.checked_shl(id).filter(|bit| self.given & bit != 0).ok_or(error)?;
+        self.next_used = self.next_used.wrapping_add(1);
+        self.given &= !bit;
+        if self.stale & bit == 0 {
+            // Ports are streams, so the device has gone past those that it had before.
+            self.given &= !self.stale;
+            self.stale = 0;
+        }
+        self.stale &= !bit;
+        Ok(Some(Buffer { index: id as u16, length: element.length.load(Ordering::Relaxed) as usize }))
+    }
+
+    fn place(&self, index: u16) -> usize {
+        usize::from(index) & self.descriptors.len().wrapping_sub(1)
+    }
+
+    /// The words of a buffer.
+    fn buffer(&self, buffer: Buffer) -> &'static [AtomicUsize] {
+        let start = usize::from(buffer.index).wrapping_mul(self.words);
+        self.buffers.get(start..).and_then(|rest| rest.get(..self.words)).unwrap_or_default()
+    }
+
+    /// Copies a buffer that the device has filled.
+    pub(crate) fn read(&self, buffer: Buffer, target: &mut [[u8; WORD]]) {
+        let length = buffer.length.min(self.size()).div_ceil(WORD);
+        for (to, from) in target.iter_mut().zip(self.buffer(buffer)).take(length) {
+            *to = from.load(Ordering::Relaxed).to_ne_bytes();
+        }
+    }
+
+    /// Copies as much as fits into a buffer for the device, and returns that buffer and the rest.
+    pub(crate) fn write<'b>(&self, buffer: Buffer, bytes: &'b [u8]) -> (Buffer, &'b [u8]) {
+        let length = bytes.len().min(self.size());
+        let (now, later) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+        let (words, mut buffers) = (now.chunks_exact(WORD), self.buffer(buffer).iter());
+        let mut last = [0; WORD];
+        last.iter_mut().zip(words.remainder()).for_each(|(to, from)| *to = *from);
+        for (word, to) in words.filter_map(|word| word.try_into().ok()).zip(&mut buffers) {
+            to.store(usize::from_ne_bytes(word), Ordering::Relaxed);
+        }
+        if let Some(to) = buffers.next() {
+            to.store(usize::from_ne_bytes(last), Ordering::Relaxed);
+        }
+        (Buffer { length, ..buffer }, later)
+    }
+}
