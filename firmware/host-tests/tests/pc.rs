@@ -13,6 +13,8 @@ const COM1: &str = "-serial chardev:agent";
 /// The other way round.
 const COM2: &str = "-device isa-serial,chardev=agent,index=1";
 
+const AGENT: &str = "-device virtserialport,chardev=agent,name=org.qemu.guest_agent.0";
+
 fn elf() -> PathBuf {
     build("pc-x86_64", "x86_64-unknown-none", "pc-x86_64", "")
 }
@@ -29,6 +31,26 @@ fn com1(machine: &str) -> Guest {
 
 fn com2(machine: &str) -> Guest {
     boot_on(COM2, &format!("{machine} -append agent=com2"))
+}
+
+fn virtio(machine: &str, port: &str) -> Guest {
+    boot_on(port, machine)
+}
+
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn a_virtio_port_is_healthy() {
+    for machine in MACHINES {
+        for device in ["virtio-serial-pci", "virtio-serial-pci-non-transitional", "virtio-serial-pci-transitional"] {
+            is_healthy(&virtio(machine, &format!("-device {device} {AGENT}")), "x86_64");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn a_guest_on_a_virtio_port_shuts_down_and_reboots() {
+    MACHINES.map(|machine| virtio(machine, "")).into_iter().for_each(shuts_down_and_reboots);
 }
 
 #[test]
@@ -67,9 +89,12 @@ fn proxmox_finds_a_healthy_agent_on_a_serial_port() {
                 let response = asks_as_proxmox(&guest, &format!("guest-fsfreeze-{command}"));
                 assert_eq!(response, format!(r#"{{"return": {returned}}}"#), "{command}");
             }
-            // A client dies in mid-request. The next one's synchronization is what ends that request, and it tries again.
+            // A client dies in mid-request, which takes the next one's synchronization with it. Then all is well.
             guest.connect().send(br#"{"execute":"guest-get-ti"#);
-            guest.connect().ask("{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":1}}\n");
+            let mut next = guest.connect();
+            let sync = r#"{"execute":"guest-sync-delimited","arguments":{"id":1}}"#;
+            next.send(format!("{sync}\n{PING}\n").as_bytes());
+            while next.receive() != PONG {}
             assert_eq!(asks_as_proxmox(&guest, "guest-ping"), PONG);
         }
     }

@@ -51,22 +51,29 @@ fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
     let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(pc));
     interrupts::enable(uart.interrupt());
     log.print("the agent is ready\n");
+    let mut held = None;
     loop {
         uart.disable_interrupts();
-        match agent.read_from(|| uart.receive()) {
-            Ok(()) => {}
-            Err(LineFault::Lost) => {
+        let received = match held.take() {
+            Some(byte) => Ok(byte),
+            None => uart.receive(),
+        };
+        match received {
+            // Not `push`: with slices from both ports, there is one decoder in the program.
+            Ok(byte) => held = (agent.push_slice(&[byte]) == 0).then_some(byte),
+            Err(nb::Error::Other(LineFault::Lost)) => {
                 log.print("bytes are missing\n");
                 agent.lost();
             }
-            Err(LineFault::Corrupted) => {
+            Err(nb::Error::Other(LineFault::Corrupted)) => {
                 log.print("a byte is corrupted\n");
                 agent.corrupted();
             }
+            Err(nb::Error::WouldBlock) => {}
         }
         let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
         let is_sent = agent.transmit().is_empty();
-        if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) {
+        if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) && (held.is_some() || received.is_err()) {
             uart.enable_interrupt(!is_sent);
             interrupts::sleep();
         }
