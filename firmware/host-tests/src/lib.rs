@@ -1,6 +1,7 @@
 //! Guests for the tests: built by cargo, booted in a separate temporary folder, ended with the test.
 
 pub mod healthy;
+pub mod named_ports;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -109,13 +110,24 @@ impl Guest {
         Self { child, folder }
     }
 
-    /// Sends QEMU a QMP command.
+    /// Sends QEMU a QMP command, which must succeed.
     #[track_caller]
     pub fn qmp(&self, command: &str) {
+        assert_eq!(self.try_qmp(command), "{\"return\": {}}\r", "{command}");
+    }
+
+    /// Sends QEMU a QMP command, and returns the answer.
+    #[track_caller]
+    pub fn try_qmp(&self, command: &str) -> String {
         let mut monitor = Line::connect(&self.folder.path("qmp"));
         assert!(monitor.receive().starts_with("{\"QMP\":"));
-        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
-            assert_eq!(monitor.ask(command), "{\"return\": {}}\r", "{command}");
+        monitor.ask(r#"{"execute":"qmp_capabilities"}"#);
+        monitor.send(command.as_bytes());
+        loop {
+            let answer = monitor.receive();
+            if !answer.contains("\"event\":") {
+                return answer;
+            }
         }
     }
 
