@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use host_tests::healthy::{PING, PONG, asks_as_proxmox, is_healthy, shuts_down_and_reboots, time};
-use host_tests::{Guest, build};
+use host_tests::{Guest, build, named_ports};
 
 const MACHINES: [&str; 2] = ["-M pc", "-M q35"];
 
@@ -44,6 +44,45 @@ fn a_virtio_port_is_healthy() {
         for device in ["virtio-serial-pci", "virtio-serial-pci-non-transitional", "virtio-serial-pci-transitional"] {
             is_healthy(&virtio(machine, &format!("-device {device} {AGENT}")), "x86_64");
         }
+    }
+}
+
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn the_agents_port_is_found_by_its_name() {
+    let elf = elf();
+    for machine in MACHINES {
+        named_ports::are_found(|ports| Guest::start_on("pc-x86_64", &elf, ports, machine), "virtio-serial-pci");
+    }
+}
+
+/// Behind bridges, and with registers above 4 GiB, where the BIOS puts all that can be there if not all fit below.
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn a_virtio_device_can_be_anywhere() {
+    let large = "-object memory-backend-ram,id=large,size=8G,share=on -device ivshmem-plain,memdev=large";
+    for (machine, bridges, bus) in [
+        ("-M q35", "-device pcie-root-port,id=root,chassis=1", "root"),
+        (
+            "-M q35",
+            "-device pcie-root-port,id=root,chassis=1 -device x3130-upstream,id=up,bus=root \
+             -device xio3130-downstream,id=down,bus=up,chassis=2",
+            "down",
+        ),
+        (
+            "-M pc",
+            "-device pci-bridge,id=first,chassis_nr=1 -device pci-bridge,id=second,bus=first,chassis_nr=2",
+            "second",
+        ),
+        ("-M q35", large, "pcie.0"),
+        ("-M pc", large, "pci.0"),
+    ] {
+        let guest = boot_on(&format!("{bridges} -device virtio-serial-pci,bus={bus} {AGENT}"), machine);
+        let mut line = guest.connect();
+        assert_eq!(line.ask(PING), PONG, "{bridges}");
+        // Once more, after it has slept.
+        guest.wait_for_log("a client has come", 1);
+        assert_eq!(line.ask(PING), PONG, "{bridges}");
     }
 }
 
@@ -95,6 +134,7 @@ fn proxmox_finds_a_healthy_agent_on_a_serial_port() {
             let sync = r#"{"execute":"guest-sync-delimited","arguments":{"id":1}}"#;
             next.send(format!("{sync}\n{PING}\n").as_bytes());
             while next.receive() != PONG {}
+            drop(next);
             assert_eq!(asks_as_proxmox(&guest, "guest-ping"), PONG);
         }
     }
