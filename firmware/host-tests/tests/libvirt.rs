@@ -1,4 +1,4 @@
-//! Unmodified libvirt finds a healthy agent in `virt-aarch64`.
+//! Unmodified libvirt finds a healthy agent in every board with a virtio port.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Child, Command, Output, Stdio};
@@ -11,32 +11,80 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The account for libvirt when the test runs as root: `nobody`.
 const NOBODY: u32 = 65534;
 
-#[test]
-#[ignore = "needs libvirt: apt install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-arm"]
-fn libvirt_finds_a_healthy_agent() {
-    let libvirt = Libvirt::start();
-    libvirt.says("define domain.xml", "Domain 'guestwire' defined from domain.xml\n\n");
-    libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
-    libvirt.wait_for_agent();
-    reads(&libvirt);
-    time(&libvirt);
-    freeze(&libvirt);
-    killed_in_mid_command(&libvirt);
-    power(&libvirt);
+/// A board, and what its domain has in particular.
+struct Board {
+    name: &'static str,
+    target: &'static str,
+    /// The output of `uname -m`.
+    machine: &'static str,
+    system: &'static str,
+    devices: &'static str,
+    /// QEMU says that the guest shuts down before it ends.
+    tells_shutdown: bool,
 }
 
-fn reads(libvirt: &Libvirt) {
+/// `virsh` as it is used most: libvirt puts the device behind a root port.
+const PC: Board = Board {
+    name: "pc-x86_64",
+    target: "x86_64-unknown-none",
+    machine: "x86_64",
+    system: "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>HERE/firmware.elf</kernel></os>
+        <features><acpi/><apic/></features>",
+    devices: "<channel type='unix'><target type='virtio' name='org.example.0'/></channel>",
+    tells_shutdown: true,
+};
+
+const AARCH64: Board = Board {
+    name: "virt-aarch64",
+    target: "aarch64-unknown-none",
+    machine: "aarch64",
+    system: "<os><type arch='aarch64' machine='virt'>hvm</type><kernel>HERE/firmware.elf</kernel></os>
+        <cpu mode='custom'><model>cortex-a53</model></cpu>",
+    devices: "<controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>",
+    tells_shutdown: true,
+};
+
+const RISCV: Board = Board {
+    name: "virt-riscv",
+    target: "riscv32imac-unknown-none-elf",
+    machine: "riscv32",
+    system: "<os><type arch='riscv32' machine='virt'>hvm</type><loader type='rom'>HERE/firmware.elf</loader></os>",
+    devices: "<controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>",
+    tells_shutdown: false, // so 7.2
+};
+
+#[test]
+#[ignore = "needs libvirt: apt install libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients qemu-system-arm qemu-system-misc qemu-system-x86"]
+fn libvirt_finds_a_healthy_agent() {
+    let libvirt = Libvirt::start();
+    for board in [PC, AARCH64, RISCV] {
+        println!("{}", board.name);
+        libvirt.define(&board);
+        libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
+        libvirt.wait_for_agent();
+        reads(&libvirt, board.machine);
+        time(&libvirt);
+        freeze(&libvirt);
+        killed_in_mid_command(&libvirt);
+        power(&libvirt, board.tells_shutdown);
+        libvirt.succeeds("destroy guestwire");
+        libvirt.succeeds("undefine guestwire");
+    }
+}
+
+fn reads(libvirt: &Libvirt, machine: &str) {
     libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
     let info = libvirt.succeeds("qemu-agent-command guestwire {\"execute\":\"guest-info\"}");
     assert!(info.starts_with(r#"{"return":{"version":"1.0.0","supported_commands":[{"enabled":true,"#), "{info}");
     assert_eq!(info.matches(r#""enabled":true"#).count(), 21);
 
+    let machine = format!("os.machine          : {machine}");
     let system = [
         "os.id               : guestwire",
         "os.name             : guestwire firmware",
         "os.pretty-name      : guestwire firmware 1.0.0",
         "os.version-id       : 1.0.0",
-        "os.machine          : aarch64",
+        &machine,
     ]
     .join("\n");
     let timezone = "timezone.name       : UTC\ntimezone.offset     : 0";
@@ -101,7 +149,7 @@ fn killed_in_mid_command(libvirt: &Libvirt) {
     libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
 }
 
-fn power(libvirt: &Libvirt) {
+fn power(libvirt: &Libvirt, tells_shutdown: bool) {
     let ready = || libvirt.log().matches("the agent is ready\n").count();
     assert_eq!(ready(), 1);
     libvirt.says("reboot guestwire --mode agent", "Domain 'guestwire' is being rebooted\n\n");
@@ -111,14 +159,15 @@ fn power(libvirt: &Libvirt) {
 
     // One thread of libvirt notices that the guest has shut down, another that the agent's socket has closed. If the second
     // is first, virsh fails although all is well.
+    let reason = if tells_shutdown { "shutdown" } else { "crashed" };
     let shut_down = (0..3).any(|_| {
         let output = libvirt.run("shutdown guestwire --mode agent");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() || said.contains("End of file from agent socket"), "{output:?}");
-        libvirt.waits_for("domstate guestwire --reason", "shut off (shutdown)\n\n");
+        libvirt.waits_for("domstate guestwire --reason", &format!("shut off ({reason})\n\n"));
         libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
         libvirt.wait_for_agent();
-        output.status.success() && output.stdout == b"Domain 'guestwire' is being shutdown\n\n"
+        !tells_shutdown || output.status.success() && output.stdout == b"Domain 'guestwire' is being shutdown\n\n"
     });
     assert!(shut_down);
 }
@@ -132,16 +181,12 @@ struct Libvirt {
 
 impl Libvirt {
     fn start() -> Self {
-        let elf = build("virt-aarch64", "aarch64-unknown-none", "virt-aarch64", "");
         let folder = Folder::new();
         let config = folder.path("home/.config/libvirt");
         std::fs::create_dir_all(&config).unwrap();
         std::fs::create_dir(folder.path("run")).unwrap();
         // QEMU writes the guest's log itself; by default that is a job for another daemon.
         std::fs::write(config.join("qemu.conf"), "stdio_handler = \"file\"\n").unwrap();
-        std::fs::copy(elf, folder.path("firmware.elf")).unwrap();
-        let here = folder.path("").to_str().unwrap().to_owned();
-        std::fs::write(folder.path("domain.xml"), DOMAIN.replace("HERE/", &here)).unwrap();
 
         let root = rustix::process::geteuid().is_root();
         if root {
@@ -154,6 +199,17 @@ impl Libvirt {
         let libvirt = Self { daemon, folder, root };
         libvirt.waits_for("uri", "qemu:///session\n\n");
         libvirt
+    }
+
+    /// Defines the domain `guestwire`.
+    fn define(&self, board: &Board) {
+        let elf = build(board.name, board.target, board.name, "");
+        std::fs::copy(elf, self.folder.path("firmware.elf")).unwrap();
+        let domain = DOMAIN.replace("SYSTEM", board.system).replace("DEVICES", board.devices);
+        let here = self.folder.path("").to_str().unwrap().to_owned();
+        std::fs::write(self.folder.path("domain.xml"), domain.replace("HERE/", &here)).unwrap();
+        let _ = std::fs::remove_file(self.folder.path("log"));
+        self.says("define domain.xml", "Domain 'guestwire' defined from domain.xml\n\n");
     }
 
     /// With a separate home, and not as root.
@@ -241,10 +297,9 @@ const DOMAIN: &str = "
   <name>guestwire</name>
   <memory unit='MiB'>32</memory>
   <vcpu>1</vcpu>
-  <os><type arch='aarch64' machine='virt'>hvm</type><kernel>HERE/firmware.elf</kernel></os>
-  <cpu mode='custom'><model>cortex-a53</model></cpu>
+  SYSTEM
   <devices>
-    <controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>
+    DEVICES
     <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
     <serial type='file'><source path='HERE/log'/></serial>
     <memballoon model='none'/>
