@@ -104,7 +104,7 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
         // With interrupts masked, a pending one still ends the sleep, so none is missed between the test and `wfi`.
         interrupt::free(|_| {
             if agent.transmit().is_empty() && !received.ready() {
-                wfi();
+                agent.guest_mut().sleep(wfi);
             }
         });
     }

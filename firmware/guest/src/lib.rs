@@ -2,6 +2,7 @@
 #![no_std]
 
 mod addresses;
+mod load;
 
 use core::iter::empty;
 use core::net::IpAddr;
@@ -13,6 +14,7 @@ use guestwire::{
 };
 
 use addresses::{write_hardware, write_ip};
+use load::Load;
 
 /// What the commands need from the hardware and the rest of the firmware.
 ///
@@ -65,7 +67,8 @@ pub trait Board {
         1
     }
 
-    /// How many tasks wanted to run in the last 1, 5 and 15 minutes on average, in thousandths. `None`: nobody counts.
+    /// How many tasks wanted to run in the last 1, 5 and 15 minutes on average, in thousandths. `None`: there is one, which
+    /// wants to whenever it does not [`sleep`](Firmware::sleep).
     fn load(&self) -> Option<[u32; 3]> {
         None
     }
@@ -113,12 +116,17 @@ pub struct Firmware<B> {
     frozen: bool,
     /// What was asked for, and the uptime when it is done in any case.
     shutdown: Option<(Shutdown, i64)>,
+    /// The load, once the board has slept.
+    measured: Option<Load>,
+    /// The uptime until which that is.
+    counted: i64,
 }
 
 impl<B: Board> Firmware<B> {
     pub fn new(board: B) -> Self {
         let started = board.clock().unwrap_or(0).saturating_sub(board.uptime());
-        Self { board, started, frozen: false, shutdown: None }
+        let counted = board.uptime();
+        Self { board, started, frozen: false, shutdown: None, measured: None, counted }
     }
 
     pub fn board(&self) -> &B {
@@ -134,6 +142,25 @@ impl<B: Board> Firmware<B> {
             self.board.shut_down(how);
         }
         self.shutdown.is_some()
+    }
+
+    /// Calls `wait`, which returns when there may be something to do. The rest of the time counts as load.
+    pub fn sleep(&mut self, wait: impl FnOnce()) {
+        self.passed(true);
+        wait();
+        self.passed(false);
+    }
+
+    /// Counts the time since it was called last.
+    fn passed(&mut self, at_work: bool) {
+        let now = self.board.uptime();
+        let passed = now.saturating_sub(self.counted);
+        self.measured.get_or_insert_default().passed(passed, at_work);
+        self.counted = now;
+    }
+
+    fn load(&self) -> Option<[u32; 3]> {
+        self.board.load().or_else(|| Some(self.measured.as_ref()?.averages()))
     }
 }
 
@@ -185,7 +212,7 @@ impl<B: Board + 'static> Guest for Firmware<B> {
             })
         }),
         Command::new("guest-get-load", |guest, call| {
-            let [one, five, fifteen] = guest.board.load().ok_or(CommandError::NotFound)?.map(i64::from);
+            let [one, five, fifteen] = guest.load().ok_or(CommandError::NotFound)?.map(i64::from);
             call.respond()?.object(|load| {
                 load.member("load1m").thousandths(one)?;
                 load.member("load5m").thousandths(five)?;
@@ -227,7 +254,7 @@ impl<B: Board + 'static> Guest for Firmware<B> {
     }
 
     fn is_disabled(&self, command: &str) -> bool {
-        command == "guest-get-load" && self.board.load().is_none()
+        command == "guest-get-load" && self.load().is_none()
     }
 }
 

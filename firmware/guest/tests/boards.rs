@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
 
 use guest::{Board, FileSystem, Firmware, Interface, Shutdown, System};
 use guestwire::commands::*;
@@ -197,6 +198,46 @@ fn a_board_that_tells_nothing_gives_empty_lists_and_has_no_load() {
         assert!(info.contains(&format!(r#"{{"enabled": true, "name": "guest-{name}""#)), "{name}: {info}");
     }
     assert!(info.contains(r#"{"enabled": false, "name": "guest-get-load""#), "{info}");
+}
+
+/// As Unix's averages: after a minute at full load the first is well over a half and not yet one.
+#[test]
+fn the_load_is_the_time_that_was_not_slept() {
+    struct Clock(Rc<Cell<i64>>);
+    impl Board for Clock {
+        const MACHINE: &'static str = "test";
+
+        fn uptime(&self) -> i64 {
+            self.0.get()
+        }
+
+        fn shut_down(&mut self, _: Shutdown) -> ! {
+            panic!("shut down")
+        }
+    }
+    let clock = Rc::new(Cell::new(0));
+    let pass = |nanoseconds: i64| clock.set(clock.get() + nanoseconds);
+    let mut agent = Served::new(Firmware::new(Clock(clock.clone())));
+    // Every ten milliseconds, a part of them.
+    let mut run = |seconds: i64, busy: i64| {
+        for _ in 0..seconds * 100 {
+            pass(busy);
+            agent.guest_mut().sleep(|| pass(10_000_000 - busy));
+        }
+        let load = returned(&mut agent, GetLoad {});
+        [load.load1m, load.load5m, load.load15m].map(|load| load.0)
+    };
+    let [one, five, fifteen] = run(60, 10_000_000);
+    assert!(
+        (600..650).contains(&one) && (170..190).contains(&five) && (60..70).contains(&fifteen),
+        "{one} {five} {fifteen}"
+    );
+    assert!(run(7200, 5_000_000).iter().all(|load| (498..=501).contains(load)));
+    assert!(run(7200, 0).iter().all(|load| *load <= 1));
+    // Years asleep, then nothing overflows.
+    agent.guest_mut().sleep(|| pass(i64::MAX / 2));
+    agent.guest_mut().sleep(|| pass(-1));
+    assert_eq!(returned(&mut agent, GetLoad {}).load1m.0, 0);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
         r#"{"execute":"guest-get-vcpus"}"#,
         r#"{"return": [{"logical-id": 0, "online": true, "can-offline": false}]}"#,
     );
+    let load = line.ask(r#"{"execute":"guest-get-load"}"#);
+    assert!(load.starts_with(r#"{"return": {"load1m": 0."#), "{load}");
+    let mut answers = |request: &str, response: &str| assert_eq!(line.ask(request), response, "{request}");
     let set_vcpus = |vcpus: &str| format!(r#"{{"execute":"guest-set-vcpus","arguments":{{"vcpus":[{vcpus}]}}}}"#);
     let (on, off, other) = (
         r#"{"logical-id":0,"online":true}"#,
@@ -74,7 +77,7 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     );
     let info = line.ask(r#"{"execute":"guest-info"}"#);
     assert!(info.starts_with(r#"{"return": {"version": "1.0.0", "supported_commands": [{"enabled": true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled": true"#).count(), 21, "{info}");
+    assert_eq!(info.matches(r#""enabled": true"#).count(), 22, "{info}");
     assert_eq!(info.matches(r#""success-response": false"#).count(), 1, "{info}");
 }
 

@@ -76,7 +76,7 @@ fn reads(libvirt: &Libvirt, machine: &str) {
     libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
     let info = libvirt.succeeds("qemu-agent-command guestwire {\"execute\":\"guest-info\"}");
     assert!(info.starts_with(r#"{"return":{"version":"1.0.0","supported_commands":[{"enabled":true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled":true"#).count(), 21);
+    assert_eq!(info.matches(r#""enabled":true"#).count(), 22);
 
     let machine = format!("os.machine          : {machine}");
     let system = [

@@ -75,7 +75,7 @@ fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
         let is_sent = agent.transmit().is_empty();
         if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) && (held.is_some() || received.is_err()) {
             uart.enable_interrupt(!is_sent);
-            interrupts::sleep();
+            agent.guest_mut().sleep(interrupts::sleep);
         }
     }
 }

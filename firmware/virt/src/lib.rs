@@ -66,7 +66,7 @@ pub fn serve<M: Machine>(machine: M) -> ! {
         let moved = device.as_mut().is_some_and(|device| transfer(device, &mut agent).unwrap_or(true));
         let is_sent = !moved && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
         if !agent.guest_mut().shuts_down(is_sent) && !moved {
-            M::wait_for_interrupt();
+            agent.guest_mut().sleep(M::wait_for_interrupt);
         }
     }
 }
