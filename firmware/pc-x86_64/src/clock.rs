@@ -123,7 +123,7 @@ pub fn set_real_time(nanoseconds: i64) {
     let second = (seconds % 86_400) as u32;
     write(CONTROL_B, read(CONTROL_B) | SET);
     for (register, value) in DATE.into_iter().zip([second % 60, second / 60 % 60, second / 3600, day, month, year]) {
-        write(register, (value / 10 << 4 | value % 10) as u8);
+        write(register, (value / 10 * 16 + value % 10) as u8);
     }
     write(CONTROL_B, read(CONTROL_B) & !SET);
 }
