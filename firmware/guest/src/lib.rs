@@ -9,7 +9,7 @@ use core::net::IpAddr;
 
 use guestwire::{
     Call, Command, CommandError, CommandResult, Guest,
-    json::{DoesNotFit, ObjectEncoder},
+    json::{ArrayEncoder, DoesNotFit, ObjectEncoder},
     message::{ArgumentError, Arguments},
 };
 
@@ -175,7 +175,7 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         Command::new("guest-shutdown", shutdown).no_success_response(),
         Command::new("guest-get-osinfo", |guest, call| {
             let System { id, name, version } = guest.board.system();
-            call.respond()?.object(|system| {
+            object(call, &mut |system| {
                 system.member("id").string(id)?;
                 system.member("name").string(name)?;
                 system.member("pretty-name").text(|text| {
@@ -188,17 +188,17 @@ impl<B: Board + 'static> Guest for Firmware<B> {
             })
         }),
         Command::new("guest-get-host-name", |guest, call| {
-            call.respond()?.object(|host| host.member("host-name").string(guest.board.host_name()))
+            object(call, &mut |host| host.member("host-name").string(guest.board.host_name()))
         }),
         Command::new("guest-get-timezone", |_, call| {
-            call.respond()?.object(|timezone| {
+            object(call, &mut |timezone| {
                 timezone.member("zone").string("UTC")?;
                 timezone.member("offset").integer(0)
             })
         }),
         Command::new("guest-get-users", nothing),
         Command::new("guest-get-fsinfo", |guest, call| {
-            call.respond()?.array(|list| {
+            array(call, &mut |list| {
                 guest
                     .board
                     .file_systems()
@@ -207,20 +207,20 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         }),
         Command::new("guest-get-disks", nothing),
         Command::new("guest-network-get-interfaces", |guest, call| {
-            call.respond()?.array(|list| {
+            array(call, &mut |list| {
                 guest.board.interfaces().try_for_each(|found| list.element().object(|object| interface(object, &found)))
             })
         }),
         Command::new("guest-get-load", |guest, call| {
             let [one, five, fifteen] = guest.load().ok_or(CommandError::NotFound)?.map(i64::from);
-            call.respond()?.object(|load| {
+            object(call, &mut |load| {
                 load.member("load1m").thousandths(one)?;
                 load.member("load5m").thousandths(five)?;
                 load.member("load15m").thousandths(fifteen)
             })
         }),
         Command::new("guest-get-vcpus", |guest, call| {
-            call.respond()?.array(|vcpus| {
+            array(call, &mut |vcpus| {
                 (0..guest.board.processors()).try_for_each(|id| {
                     vcpus.element().object(|vcpu| {
                         vcpu.member("logical-id").integer(id.into())?;
@@ -245,7 +245,7 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         Command::new("guest-fsfreeze-thaw", thaw).allowed_when_frozen(),
         Command::new("guest-fstrim", |_, call| {
             call.arguments.optional_integer("minimum")?;
-            call.respond()?.object(|trimmed| trimmed.member("paths").array(|_| Ok(())))
+            object(call, &mut |trimmed| trimmed.member("paths").array(|_| Ok(())))
         }),
     ];
 
@@ -258,9 +258,19 @@ impl<B: Board + 'static> Guest for Firmware<B> {
     }
 }
 
+/// Returns an object. Not a generic function: there is one copy of it.
+fn object(call: Call<'_>, members: &mut dyn FnMut(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult {
+    call.respond()?.object(members)
+}
+
+/// Returns an array, likewise.
+fn array(call: Call<'_>, elements: &mut dyn FnMut(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult {
+    call.respond()?.array(elements)
+}
+
 /// An empty list.
 fn nothing<B>(_: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
-    call.respond()?.array(|_| Ok(()))
+    array(call, &mut |_| Ok(()))
 }
 
 fn interface(object: &mut ObjectEncoder<'_>, interface: &Interface<'_>) -> Result<(), DoesNotFit> {
