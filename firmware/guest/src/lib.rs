@@ -10,7 +10,6 @@ use core::net::IpAddr;
 use guestwire::{
     Call, Command, CommandError, CommandResult, Guest,
     json::{ArrayEncoder, DoesNotFit, ObjectEncoder},
-    message::{ArgumentError, Arguments},
 };
 
 use addresses::{write_hardware, write_ip};
@@ -347,35 +346,27 @@ fn shutdown<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult 
     response.done()
 }
 
-/// Returns how many were done, as the reference agent does: an error only if none was.
+/// Returns how many are as they should be, as the reference agent does: an error only if the first is not.
 fn set_vcpus<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult {
-    let vcpus = call.arguments.array("vcpus")?.map(|vcpu| vcpu.object(Vcpu::read));
-    vcpus.clone().try_for_each(|vcpu| vcpu.map(drop))?;
-    let response = call.respond()?;
-    let mut done = 0;
-    for vcpu in vcpus {
-        let Vcpu { logical_id: id, online } = vcpu?;
-        let is_here = (0..guest.board.processors().into()).contains(&id);
-        match (is_here, online) {
-            (true, true) => done += 1,
-            _ if done > 0 => break,
-            (true, false) => return Err(CommandError::Failed("a logical processor can't be offlined")),
-            (false, _) => return Err(CommandError::Failed("there is no such logical processor")),
+    let (mut done, mut refusal) = (0, None);
+    for vcpu in call.arguments.array("vcpus")? {
+        let (id, online) = vcpu.object(|vcpu| {
+            let logical_id = vcpu.integer("logical-id")?;
+            let online = vcpu.boolean("online")?;
+            vcpu.optional_boolean("can-offline")?;
+            Ok((logical_id, online))
+        })?;
+        if !(0..guest.board.processors().into()).contains(&id) {
+            refusal = refusal.or(Some("there is no such logical processor"));
+        } else if !online {
+            refusal = refusal.or(Some("a logical processor can't be offlined"));
+        } else if refusal.is_none() {
+            done += 1;
         }
     }
-    response.integer(done)
-}
-
-struct Vcpu {
-    logical_id: i64,
-    online: bool,
-}
-
-impl Vcpu {
-    fn read<'q>(vcpu: &mut Arguments<'q>) -> Result<Self, ArgumentError<'q>> {
-        let logical_id = vcpu.integer("logical-id")?;
-        let online = vcpu.boolean("online")?;
-        vcpu.optional_boolean("can-offline")?;
-        Ok(Self { logical_id, online })
+    let response = call.respond()?;
+    match refusal {
+        Some(refusal) if done == 0 => Err(CommandError::Failed(refusal)),
+        _ => response.integer(done),
     }
 }

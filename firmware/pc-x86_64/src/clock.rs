@@ -50,6 +50,7 @@ impl Ticks {
     }
 
     /// Nanoseconds since the start.
+    #[inline(never)]
     pub fn elapsed(&self) -> i64 {
         let elapsed = ticks() - self.at_start;
         let (seconds, rest) = (elapsed / self.per_second, elapsed % self.per_second);
