@@ -117,8 +117,16 @@ fn reads(libvirt: &Libvirt, machine: &str) {
     libvirt.says("guestinfo guestwire --os --timezone", &format!("{system}\n{timezone}\n\n"));
     libvirt.says("guestinfo guestwire --user --filesystem", "user.count          : 0\n\n");
     libvirt.says("domhostname guestwire --source agent", "guestwire\n\n");
-    let no_addresses = " Name       MAC address          Protocol     Address\n-------------------------------------------------------------------------------\n\n";
-    libvirt.says("domifaddr guestwire --source agent", no_addresses);
+    // Newer ones make an empty table narrower.
+    let addresses = libvirt.succeeds("domifaddr guestwire --source agent");
+    assert!(addresses.split_whitespace().eq([
+        "Name",
+        "MAC",
+        "address",
+        "Protocol",
+        "Address",
+        addresses.lines().nth(1).unwrap()
+    ]));
     libvirt.says("domfsinfo guestwire", "No filesystems are mounted in the domain\n");
     libvirt.says("guestvcpus guestwire", "vcpus          : 0\nonline         : 0\nofflinable     : \n\n");
     libvirt.says("vcpucount guestwire --guest", "1\n\n");
@@ -134,12 +142,19 @@ fn time(libvirt: &Libvirt) {
         let said = libvirt.succeeds("domtime guestwire");
         said.trim().strip_prefix("Time: ").unwrap_or_else(|| panic!("{said}")).parse().unwrap()
     };
+    // When the guest has set its clock, libvirt 12.8 asks QEMU 11.1 for something that a machine other than a PC does not have.
+    let set = |how: &str| {
+        let output = libvirt.run(&format!("domtime guestwire {how}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() || said.contains("rtc-reset-reinjection"), "{output:?}");
+        assert_eq!(output.stdout, b"\n");
+    };
     assert!(guest().abs_diff(host()) <= 5);
-    libvirt.says("domtime guestwire --time 1700000000", "\n");
+    set("--time 1700000000");
     assert!((1_700_000_000..1_700_000_030).contains(&guest()));
-    libvirt.says("domtime guestwire --now", "\n");
+    set("--now");
     assert!(guest().abs_diff(host()) <= 5);
-    libvirt.says("domtime guestwire --sync", "\n");
+    set("--sync");
     assert!(guest().abs_diff(host()) <= 5);
 }
 

@@ -5,6 +5,7 @@
 mod clock;
 mod interrupts;
 mod io_ports;
+mod memory;
 mod paging;
 mod pci;
 mod power;
