@@ -76,8 +76,16 @@ fn a_virtio_device_can_be_anywhere() {
         ),
         ("-M q35", large, "pcie.0"),
         ("-M pc", large, "pci.0"),
+        // Memory could grow to 2 TiB, and what is above 4 GiB is above that.
+        ("-M q35 -cpu max,phys-bits=46 -m 32M,slots=1,maxmem=2T", large, "pcie.0"),
     ] {
         let guest = boot_on(&format!("{bridges} -device virtio-serial-pci,bus={bus} {AGENT}"), machine);
+        if bridges == large {
+            let found = guest.try_qmp(r#"{"execute":"query-pci"}"#);
+            let addresses =
+                found.split(r#""address": "#).filter_map(|rest| rest.split([',', '}']).next()?.parse().ok());
+            assert_eq!(addresses.filter(|address: &u64| *address >= 1 << 32).count(), 2, "{found}");
+        }
         let mut line = guest.connect();
         assert_eq!(line.ask(PING), PONG, "{bridges}");
         // Once more, after it has slept.
