@@ -69,8 +69,8 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn new(
         bus: &impl Bus,
-        receive: &'static mut Shared<BUFFERS_IN, { MESSAGE / WORD }>,
-        transmit: &'static mut Shared<BUFFERS_OUT, { HEADER / WORD }>,
+        receive: &'static mut Shared<BUFFERS_IN, 62, { MESSAGE / WORD }>,
+        transmit: &'static mut Shared<BUFFERS_OUT, 30, { HEADER / WORD }>,
     ) -> Self {
         let receive = Queue::new(bus, Direction::FromDevice, receive);
         let transmit = Queue::new(bus, Direction::ToDevice, transmit);

@@ -1,4 +1,5 @@
 #![no_std]
+#![warn(missing_docs, unreachable_pub)]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -2,6 +2,7 @@
 //!
 //! All memory that the device can write consists of atomics, and nothing that was read from it is used unchecked.
 
+use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, AtomicUsize, Ordering, fence};
 
@@ -12,11 +13,14 @@ use crate::transport::{Rings, Transport};
 /// Bytes in a word, the unit in which buffers are copied.
 pub(crate) const WORD: usize = size_of::<usize>();
 
-/// Shared by driver and device: `N` descriptors, a power of two up to 32, and as many buffers.
+/// Shared by driver and device: `N` descriptors, a power of two from 4 to 32, and as many buffers of `WORDS` words.
+///
+/// A legacy device expects what it returns at the next multiple of 64 after what it is given. `RING`, 30 or 62, fills the
+/// space between, so that the device may write to every byte: none is padding.
 #[repr(C, align(64))]
-pub(crate) struct Shared<const N: usize, const WORDS: usize> {
+pub(crate) struct Shared<const N: usize, const RING: usize, const WORDS: usize> {
     descriptors: [Descriptor; N],
-    available: Available<N>,
+    available: Available<RING>,
     used: Used<N>,
     buffers: [[AtomicUsize; WORDS]; N],
 }
@@ -32,18 +36,20 @@ struct Descriptor {
 
 /// Descriptors that the driver gives to the device.
 #[repr(C)]
-struct Available<const N: usize> {
+struct Available<const RING: usize> {
     flags: AtomicU16,
     index: AtomicU16,
-    ring: [AtomicU16; N],
+    ring: [AtomicU16; RING],
 }
 
-/// Those that the device returns. A legacy device expects it at the next multiple of its page, here 64.
-#[repr(C, align(64))]
+/// Those that the device returns.
+#[repr(C)]
 struct Used<const N: usize> {
     flags: AtomicU16,
     index: AtomicU16,
     ring: [UsedElement; N],
+    /// So that buffers begin at a multiple of 8.
+    filler: AtomicU32,
 }
 
 #[repr(C)]
@@ -69,19 +75,27 @@ impl UsedElement {
     }
 }
 
-impl<const N: usize, const WORDS: usize> Shared<N, WORDS> {
+impl<const N: usize, const RING: usize, const WORDS: usize> Shared<N, RING, WORDS> {
     pub(crate) const fn new() -> Self {
         const {
-            assert!(N.is_power_of_two() && N <= 32, "a queue has a power of two of buffers, up to 32");
+            assert!(N.is_power_of_two() && N <= 32, "the number of buffers is a power of two");
+            let used = offset_of!(Self, used);
+            assert!(used == (N * 16 + 6 + N * 2).next_multiple_of(64), "there are from 4 to 16 buffers");
+            assert!(offset_of!(Self, buffers) == used + 4 + N * 8 + 4);
         }
         Self {
             descriptors: [const { Descriptor::new() }; N],
             available: Available {
                 flags: AtomicU16::new(0),
                 index: AtomicU16::new(0),
-                ring: [const { AtomicU16::new(0) }; N],
+                ring: [const { AtomicU16::new(0) }; RING],
             },
-            used: Used { flags: AtomicU16::new(0), index: AtomicU16::new(0), ring: [const { UsedElement::new() }; N] },
+            used: Used {
+                flags: AtomicU16::new(0),
+                index: AtomicU16::new(0),
+                ring: [const { UsedElement::new() }; N],
+                filler: AtomicU32::new(0),
+            },
             buffers: [const { [const { AtomicUsize::new(0) }; WORDS] }; N],
         }
     }
@@ -126,25 +140,24 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new<const N: usize, const WORDS: usize>(
+    pub(crate) fn new<const N: usize, const RING: usize, const WORDS: usize>(
         bus: &impl Bus,
         direction: Direction,
-        shared: &'static mut Shared<N, WORDS>,
+        shared: &'static mut Shared<N, RING, WORDS>,
     ) -> Self {
-        let shared: &'static Shared<N, WORDS> = shared;
-        let start = NonNull::from(shared).cast::<u8>();
-        let address = bus.address(NonNull::slice_from_raw_parts(start, size_of_val(shared)));
+        let shared: &'static Shared<N, RING, WORDS> = shared;
+        let (start, first) = (NonNull::from(shared).cast::<u8>(), offset_of!(Shared<N, RING, WORDS>, buffers));
+        let address = bus.address(NonNull::slice_from_raw_parts(start, first + size_of_val(&shared.buffers)));
         let rings = address.filter(|address| address % 64 == 0).map(|descriptors| {
             let at = |offset: usize| descriptors.wrapping_add(offset as u64);
             Rings {
                 descriptors,
-                available: at(core::mem::offset_of!(Shared<N, WORDS>, available)),
-                used: at(core::mem::offset_of!(Shared<N, WORDS>, used)),
+                available: at(offset_of!(Shared<N, RING, WORDS>, available)),
+                used: at(offset_of!(Shared<N, RING, WORDS>, used)),
             }
         });
-        let first = core::mem::offset_of!(Shared<N, WORDS>, buffers) as u64;
         for (index, descriptor) in shared.descriptors.iter().enumerate() {
-            let offset = first.wrapping_add((index * WORDS * WORD) as u64);
+            let offset = (first + index * WORDS * WORD) as u64;
             let address = rings.map_or(0, |rings| rings.descriptors.wrapping_add(offset));
             let [low, high] = &descriptor.address;
             low.store(address as u32, Ordering::Relaxed);
