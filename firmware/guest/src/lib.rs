@@ -45,7 +45,12 @@ pub trait Board {
 
     /// The operating system, or what is there instead.
     fn system(&self) -> System<'_> {
-        System { id: "guestwire", name: "guestwire firmware", version: env!("CARGO_PKG_VERSION") }
+        System {
+            id: "guestwire",
+            name: "guestwire firmware",
+            pretty_name: concat!("guestwire firmware ", env!("CARGO_PKG_VERSION")),
+            version_id: env!("CARGO_PKG_VERSION"),
+        }
     }
 
     fn interfaces(&self) -> impl Iterator<Item = Interface<'_>> {
@@ -85,7 +90,8 @@ pub enum Shutdown {
 pub struct System<'b> {
     pub id: &'b str,
     pub name: &'b str,
-    pub version: &'b str,
+    pub pretty_name: &'b str,
+    pub version_id: &'b str,
 }
 
 /// A network interface.
@@ -173,18 +179,15 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         Command::new("guest-set-time", set_time),
         Command::new("guest-shutdown", shutdown).no_success_response(),
         Command::new("guest-get-osinfo", |guest, call| {
-            let System { id, name, version } = guest.board.system();
-            object(call, &mut |system| {
-                system.member("id").string(id)?;
-                system.member("name").string(name)?;
-                system.member("pretty-name").text(|text| {
-                    text.write_str(name)?;
-                    text.write_char(' ')?;
-                    text.write_str(version)
-                })?;
-                system.member("version-id").string(version)?;
-                system.member("machine").string(B::MACHINE)
-            })
+            let System { id, name, pretty_name, version_id } = guest.board.system();
+            let members = [
+                ("id", id),
+                ("name", name),
+                ("pretty-name", pretty_name),
+                ("version-id", version_id),
+                ("machine", B::MACHINE),
+            ];
+            object(call, &mut |system| members.iter().try_for_each(|(name, value)| system.member(name).string(value)))
         }),
         Command::new("guest-get-host-name", |guest, call| {
             object(call, &mut |host| host.member("host-name").string(guest.board.host_name()))
@@ -236,8 +239,8 @@ impl<B: Board + 'static> Guest for Firmware<B> {
         .allowed_when_frozen(),
         Command::new("guest-fsfreeze-freeze", freeze),
         Command::new("guest-fsfreeze-freeze-list", |guest, call| {
-            if let Some(mut mountpoints) = call.arguments.optional_array("mountpoints")? {
-                mountpoints.try_for_each(|mountpoint| mountpoint.string().map(drop))?;
+            if let Some(mountpoints) = call.arguments.get("mountpoints")? {
+                mountpoints.array()?.try_for_each(|mountpoint| mountpoint.string().map(drop))?;
             }
             freeze(guest, call)
         }),

@@ -57,7 +57,7 @@ impl Board for Complete {
     }
 
     fn system(&self) -> System<'_> {
-        System { id: "crumb", name: "Crumb OS", version: "2.1" }
+        System { id: "crumb", name: "Crumb OS", pretty_name: "Crumb OS 2.1 (Rye)", version_id: "2.1" }
     }
 
     fn interfaces(&self) -> impl Iterator<Item = Interface<'_>> {
@@ -130,7 +130,7 @@ fn what_a_board_tells_arrives_at_a_client() {
     let system = returned(&mut agent, GetOsinfo {});
     let members = [system.id, system.name, system.pretty_name, system.version_id, system.machine];
     let members = members.map(|member| member.unwrap().to_string());
-    assert_eq!(members, ["crumb", "Crumb OS", "Crumb OS 2.1", "2.1", "test"]);
+    assert_eq!(members, ["crumb", "Crumb OS", "Crumb OS 2.1 (Rye)", "2.1", "test"]);
 
     let [wired, serial] = returned(&mut agent, NetworkGetInterfaces {}).iter().collect::<Vec<_>>()[..] else {
         panic!("two interfaces")
