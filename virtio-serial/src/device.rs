@@ -208,8 +208,32 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
 
     /// Ends the device's interrupt, if there is one, and returns whether there was. Do this before you poll: an interrupt
     /// after that means that there is more to do.
+    ///
+    /// Wakes the tasks that wait for a stream (feature `embedded-io-async`).
     pub fn acknowledge_interrupt(&mut self) -> bool {
-        self.transport.acknowledge_interrupt()
+        let interrupted = self.transport.acknowledge_interrupt();
+        #[cfg(feature = "embedded-io-async")]
+        if interrupted {
+            self.ports.iter_mut().for_each(Port::wake);
+        }
+        interrupted
+    }
+
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn has_ended(&self, port: usize) -> bool {
+        self.ports.get(port).is_some_and(Port::has_ended)
+    }
+
+    #[cfg(any(feature = "embedded-io", feature = "embedded-hal-nb"))]
+    pub(crate) fn take_end(&mut self, port: usize) -> bool {
+        self.ports.get_mut(port).is_some_and(Port::take_end)
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn wake_later(&mut self, port: usize, wait: crate::port::Wait, waker: &core::task::Waker) {
+        if let Some(port) = self.ports.get_mut(port) {
+            port.wake_later(wait, waker);
+        }
     }
 
     /// A port that the device has, otherwise nothing.

@@ -24,6 +24,8 @@ pub enum Error {
     NameTooLong,
     /// The device does not see the memory, or not at a multiple of 64.
     Memory,
+    /// A `Stream` ended: there is another client at the host's end, or none. The next call goes on.
+    Ended,
 }
 
 impl fmt::Display for Error {
@@ -37,6 +39,7 @@ impl fmt::Display for Error {
             Self::Ring(number) => write!(f, "the device broke the rules of queue {number}"),
             Self::PortNumber(number) => write!(f, "a port cannot have the number {number}"),
             Self::NameTooLong => f.write_str("the name of a port is too long"),
+            Self::Ended => f.write_str("the client at the host's end has gone"),
             Self::Memory => f.write_str("the device does not see the memory"),
         }
     }

@@ -21,6 +21,8 @@ mod error;
 mod memory;
 mod port;
 mod queue;
+#[cfg(any(feature = "embedded-io", feature = "embedded-hal-nb"))]
+mod stream;
 mod transport;
 
 pub use bus::{Bus, Identity, Registers, Window};
@@ -28,4 +30,6 @@ pub use control::MAX_NAME;
 pub use device::{Device, Event};
 pub use error::Error;
 pub use memory::Memory;
+#[cfg(any(feature = "embedded-io", feature = "embedded-hal-nb"))]
+pub use stream::{Lock, Stream};
 pub use transport::{Mmio, Pci, Rings, Transport, pci};

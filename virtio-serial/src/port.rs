@@ -23,6 +23,20 @@ pub(crate) struct Port {
     /// has not been seen yet.
     readable: u16,
     host_closed: bool,
+    /// Bytes have gone one way or the other since the last end.
+    used: bool,
+    /// There is another client, or none, and nobody was told.
+    ended: bool,
+    #[cfg(feature = "embedded-io-async")]
+    wakers: [Option<core::task::Waker>; 2],
+}
+
+/// What a task waits for.
+#[cfg(feature = "embedded-io-async")]
+#[derive(Clone, Copy)]
+pub(crate) enum Wait {
+    Read,
+    Write,
 }
 
 /// Where a port is.
@@ -49,6 +63,10 @@ impl Port {
             arrived: 0,
             readable: 0,
             host_closed: false,
+            used: false,
+            ended: false,
+            #[cfg(feature = "embedded-io-async")]
+            wakers: [None, None],
         }
     }
 
@@ -56,6 +74,40 @@ impl Port {
     pub(crate) fn forget(&mut self) {
         self.state = State::Unknown;
         self.unread = 0..0;
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.ended |= self.used;
+        self.used = false;
+    }
+
+    #[cfg(feature = "embedded-io")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    #[cfg(any(feature = "embedded-io", feature = "embedded-hal-nb"))]
+    pub(crate) fn take_end(&mut self) -> bool {
+        core::mem::take(&mut self.ended)
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn wake_later(&mut self, wait: Wait, waker: &core::task::Waker) {
+        let [reader, writer] = &mut self.wakers;
+        let waiting = match wait {
+            Wait::Read => reader,
+            Wait::Write => writer,
+        };
+        match waiting {
+            Some(waiting) => waiting.clone_from(waker),
+            None => *waiting = Some(waker.clone()),
+        }
+    }
+
+    #[cfg(feature = "embedded-io-async")]
+    pub(crate) fn wake(&mut self) {
+        self.wakers.iter_mut().filter_map(Option::take).for_each(core::task::Waker::wake);
     }
 
     pub(crate) fn is(&self, id: u32) -> bool {
@@ -93,11 +145,13 @@ impl Port {
     }
 
     pub(crate) fn opened(&mut self) {
+        self.end();
         self.host_closed = false;
     }
 
     pub(crate) fn closed(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         self.host_closed = true;
+        self.end();
         self.transmit.doubt();
         self.drop_received(transport)
     }
@@ -152,6 +206,7 @@ impl Port {
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
+        self.used |= count > 0;
         self.unread.start = self.unread.start.saturating_add(count);
     }
 
@@ -165,6 +220,7 @@ impl Port {
         }
         let sent = bytes.len().wrapping_sub(rest.len());
         if sent > 0 {
+            self.used = true;
             self.transmit.notify(transport);
         }
         Ok(sent)
