@@ -15,8 +15,7 @@ mod uart;
 use core::array::from_fn;
 
 use guest::{Board, Firmware, Shutdown};
-use guestwire::Agent;
-use virt::{DEVICES, Machine, halt};
+use virt::{DEVICES, Machine, Served, halt};
 use virtio_serial::{Pci, Window, pci::find};
 
 use clock::Ticks;
@@ -31,25 +30,24 @@ extern "C" fn main(start_info: &StartInfo) -> ! {
     let command_line = unsafe { start_info.command_line() };
     let has = |option: &[u8]| command_line.split(|byte| *byte == b' ').any(|word| word == option);
     interrupts::start();
-    let pc = Pc { ticks: Ticks::start() };
+    let agent = &mut Served::new(Firmware::new(Pc { ticks: Ticks::start() }));
     // Nothing else is ever printed on the agent's.
     if has(b"agent=com1") {
-        serve_uart(pc, Uart::COM1, Log(Uart::COM2))
+        serve_uart(agent, Uart::COM1, Log(Uart::COM2))
     } else if has(b"agent=com2") {
-        serve_uart(pc, Uart::COM2, Log(Uart::COM1))
+        serve_uart(agent, Uart::COM2, Log(Uart::COM1))
     } else {
         LOG.0.start();
-        virt::serve(pc)
+        virt::serve(agent)
     }
 }
 
-fn serve_uart(pc: Pc, uart: Uart, log: Log) -> ! {
+fn serve_uart(agent: &mut Served<Pc>, uart: Uart, log: Log) -> ! {
     log.0.start();
     if !uart.start() {
         log.print("there is no such serial port\n");
         halt::<Pc>();
     }
-    let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(pc));
     interrupts::enable(uart.interrupt());
     log.print("the agent is ready\n");
     let mut held = None;

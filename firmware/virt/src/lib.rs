@@ -2,7 +2,7 @@
 #![no_std]
 
 use guest::{Board, Firmware};
-use guestwire::{Agent, Guest};
+use guestwire::Agent;
 use static_cell::ConstStaticCell;
 use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
 
@@ -37,8 +37,11 @@ pub trait Machine: Board + 'static {
 
 type Devices<M> = [Option<Device<<M as Machine>::Transport, 1>>; DEVICES];
 
+/// The agent of a board.
+pub type Served<B> = Agent<Firmware<B>, 512, 2048>;
+
 /// Serves the agent, on whichever device its port is.
-pub fn serve<M: Machine>(machine: M) -> ! {
+pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
     static MEMORY: ConstStaticCell<[Memory<1>; DEVICES]> = ConstStaticCell::new([const { Memory::new() }; DEVICES]);
     let bus = M::bus();
     let mut transports = M::devices(&bus);
@@ -49,8 +52,7 @@ pub fn serve<M: Machine>(machine: M) -> ! {
         M::log("there is no virtio-serial device\n");
         halt::<M>();
     }
-    search(&machine, &mut devices);
-    let mut agent: Agent<_, 512, 2048> = Agent::new(Firmware::new(machine));
+    search(agent.guest().board(), &mut devices);
     let mut used = None;
     loop {
         while poll::<M>(&mut devices) {
@@ -63,7 +65,7 @@ pub fn serve<M: Machine>(machine: M) -> ! {
             used = found;
         }
         let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
-        let moved = device.as_mut().is_some_and(|device| transfer(device, &mut agent).unwrap_or(true));
+        let moved = device.as_mut().is_some_and(|device| transfer(device, agent).unwrap_or(true));
         let is_sent = !moved && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
         if !agent.guest_mut().shuts_down(is_sent) && !moved {
             agent.guest_mut().sleep(M::wait_for_interrupt);
@@ -107,7 +109,7 @@ fn poll<M: Machine>(devices: &mut Devices<M>) -> bool {
 }
 
 /// Moves bytes in both directions, and returns whether there were any.
-fn transfer<T: Transport, G: Guest>(device: &mut Device<T, 1>, agent: &mut Agent<G, 512, 2048>) -> Result<bool, Error> {
+fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served<M>) -> Result<bool, Error> {
     // The agent takes no more while a response waits to be sent. The rest is offered again.
     let taken = agent.push_slice(device.received(PORT)?);
     device.consume(PORT, taken);
