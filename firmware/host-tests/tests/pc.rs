@@ -1,7 +1,6 @@
 //! The PC, in plain QEMU.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use host_tests::healthy::{PING, PONG, asks_as_proxmox, is_healthy, shuts_down_and_reboots, time};
 use host_tests::{Guest, build, named_ports};
@@ -179,9 +178,12 @@ fn a_serial_port_that_is_not_there_is_logged() {
 fn a_break_in_mid_request_is_a_corrupted_byte() {
     let guest = com1("-M pc");
     let mut line = guest.connect();
-    line.send(br#"{"execute":"guest-set-time","argu"#);
-    // QEMU's monitor is another connection: the break may overtake the bytes.
-    std::thread::sleep(Duration::from_millis(500));
+    let begun = r#"{"execute":"guest-set-time","argu"#;
+    assert_eq!(line.ask(&format!("{PING}{begun}")), PONG);
+    // QEMU's monitor is another connection, and the break must not overtake the bytes: at each of these QEMU reads some.
+    for _ in 0..10 {
+        guest.try_qmp(r#"{"execute":"query-status"}"#);
+    }
     guest.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
     let error = line.receive();
     assert_eq!(error, r#"{"error": {"class": "GenericError", "desc": "JSON parse error, invalid syntax"}}"#);
