@@ -72,7 +72,9 @@ fn serve_uart(agent: &mut Served<Pc>, uart: Uart, log: Log) -> ! {
         }
         let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
         let is_sent = agent.transmit().is_empty();
-        if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) && (held.is_some() || received.is_err()) {
+        // What the agent did not take, it takes when everything is sent.
+        let can_go_on = if held.is_some() { is_sent } else { received.is_ok() };
+        if !agent.guest_mut().shuts_down(is_sent && uart.has_transmitted()) && !can_go_on {
             uart.enable_interrupt(!is_sent);
             agent.guest_mut().sleep(interrupts::sleep);
         }
