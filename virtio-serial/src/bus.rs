@@ -7,6 +7,30 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 ///
 /// [`Identity`] is the usual one. Implement it yourself where addresses are translated.
 ///
+/// ```
+/// use std::ptr::NonNull;
+/// use virtio_serial::{Bus, Window};
+///
+/// /// A kernel in the upper half: all of physical memory is mapped from here on.
+/// struct UpperHalf;
+/// const OFFSET: u64 = 0xFFFF_8000_0000_0000;
+///
+/// // SAFETY: memory is mapped in one piece, and what is beyond 0xFE00_0000 in the first 4 GiB are devices.
+/// unsafe impl Bus for UpperHalf {
+///     type Registers = Window;
+///
+///     fn map(&self, address: u64, length: usize) -> Option<Window> {
+///         let is_inside = address >= 0xFE00_0000 && address.checked_add(length as u64)? <= 1 << 32;
+///         // SAFETY: it is a device's.
+///         is_inside.then(|| unsafe { Window::new((OFFSET + address) as usize, length) })
+///     }
+///
+///     fn address(&self, memory: NonNull<[u8]>) -> Option<u64> {
+///         (memory.cast::<u8>().as_ptr().expose_provenance() as u64).checked_sub(OFFSET)
+///     }
+/// }
+/// ```
+///
 /// # Safety
 /// A device gets the addresses that [`address`](Self::address) returns, and may write there at any time until it is reset.
 /// Hence they must be those of the memory that was asked for, for good, and none other. Registers that [`map`](Self::map)
@@ -89,6 +113,7 @@ impl Window {
     }
 
     /// A register, if it is inside and aligned.
+    #[inline(always)] // Most of it is known when it is compiled.
     fn register<T>(&self, offset: usize) -> Option<*mut T> {
         let end = offset.checked_add(size_of::<T>())?;
         let register = with_exposed_provenance_mut::<T>(self.address.wrapping_add(offset));

@@ -1,5 +1,7 @@
 //! The messages by which device and driver speak about ports (virtio 1.2, section 5.3.6.2).
 
+use bytemuck::must_cast_slice;
+
 use crate::Error;
 use crate::bus::Bus;
 use crate::queue::{Direction, Queue, Shared, WORD};
@@ -64,6 +66,8 @@ pub(crate) struct Control {
     /// The ports that were added, but not yet answered, one bit each. QEMU drops messages for which it has no buffer, so an
     /// answer, which brings up to three messages, must wait until it has them back.
     added: [u32; PORTS / 32],
+    /// Whether there may be any.
+    any_added: bool,
 }
 
 impl Control {
@@ -74,12 +78,12 @@ impl Control {
     ) -> Self {
         let receive = Queue::new(bus, Direction::FromDevice, receive);
         let transmit = Queue::new(bus, Direction::ToDevice, transmit);
-        Self { receive, transmit, added: [0; PORTS / 32] }
+        Self { receive, transmit, added: [0; PORTS / 32], any_added: false }
     }
 
     /// Sets the queues up.
     pub(crate) fn start(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
-        self.added = [0; PORTS / 32];
+        (self.added, self.any_added) = ([0; PORTS / 32], false);
         self.receive.start(transport, QUEUE_IN)?;
         self.transmit.start(transport, QUEUE_OUT)
     }
@@ -135,14 +139,14 @@ impl Control {
 
     fn receive(&mut self, transport: &mut impl Transport) -> Result<Option<(u32, u16, u16, Name)>, Error> {
         let Some(buffer) = self.receive.take()? else { return Ok(None) };
-        let mut message = [[0; WORD]; MESSAGE / WORD];
+        let mut message = [0; MESSAGE / WORD];
         self.receive.read(buffer, &mut message);
         self.receive.give(buffer);
         self.receive.notify(transport);
-        let Some((header, name)) = message.as_flattened().split_first_chunk() else { return Err(self.error()) };
+        let Some((header, name)) = must_cast_slice(&message).split_first_chunk() else { return Err(self.error()) };
         let [id0, id1, id2, id3, event0, event1, value0, value1] = *header;
         // QEMU counts the bytes of a name that it could not write, too.
-        let length = buffer.length.checked_sub(HEADER).ok_or(self.error())?;
+        let length = usize::from(buffer.length).checked_sub(HEADER).ok_or(self.error())?;
         let mut bytes = [0; MAX_NAME + 1];
         bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         Ok(Some((
@@ -154,23 +158,32 @@ impl Control {
     }
 
     fn mark(&mut self, id: u32, added: bool) -> Result<(), Error> {
-        let word = self.added.get_mut((id / 32) as usize).ok_or(Error::PortNumber(id))?;
+        let word = self.added.get_mut((id / 32) as usize).ok_or(Error::PortNumber)?;
         let bit = 1 << (id % 32);
         *word = if added { *word | bit } else { *word & !bit };
+        self.any_added |= added;
         Ok(())
     }
 
-    fn next_added(&self) -> Option<u32> {
-        let (index, word) = self.added.iter().enumerate().find(|(_, word)| **word != 0)?;
-        Some(index as u32 * 32 + word.trailing_zeros())
+    fn next_added(&mut self) -> Option<u32> {
+        if !self.any_added {
+            return None;
+        }
+        let first = self.added.iter().enumerate().find(|(_, word)| **word != 0);
+        self.any_added = first.is_some();
+        first.map(|(index, word)| index as u32 * 32 + word.trailing_zeros())
+    }
+
+    /// Whether there is nothing to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.receive.returned() == self.receive.taken() && !self.any_added
     }
 
     fn tell(&mut self, transport: &mut impl Transport, id: u32, event: u16) -> Result<bool, Error> {
         let Some(buffer) = self.transmit.free()? else { return Ok(false) };
         let [id0, id1, id2, id3] = id.to_le_bytes();
         let [event0, event1] = event.to_le_bytes();
-        let (buffer, _) = self.transmit.write(buffer, &[id0, id1, id2, id3, event0, event1, 1, 0]);
-        self.transmit.give(buffer);
+        self.transmit.write(buffer, &[id0, id1, id2, id3, event0, event1, 1, 0]);
         self.transmit.notify(transport);
         Ok(true)
     }

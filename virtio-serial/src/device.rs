@@ -43,6 +43,22 @@ pub enum Event {
 /// the list of names. One that the device does not have yet has no bytes, and takes none.
 ///
 /// After an error all methods return that error, until [`restart`](Self::restart).
+///
+/// ```
+/// use virtio_serial::{Device, Error, Transport};
+///
+/// /// Sends back what comes, as far as there is room.
+/// fn echo<T: Transport>(device: &mut Device<T, 1>) -> Result<(), Error> {
+///     while device.poll()?.is_some() {}
+///     let mut copy = [0; 256];
+///     let received = device.received(0)?;
+///     let bytes = &mut copy[..received.len()];
+///     bytes.copy_from_slice(received);
+///     let sent = device.send(0, bytes)?;
+///     device.consume(0, sent);
+///     Ok(())
+/// }
+/// ```
 pub struct Device<T, const PORTS: usize> {
     transport: T,
     control: Control,
@@ -112,24 +128,26 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
     /// `None`, only those bytes can be read that had come before.
     pub fn poll(&mut self) -> Result<Option<(usize, Event)>, Error> {
         self.check()?;
-        let result = self.try_poll();
-        self.note(result)
+        self.ports.iter_mut().for_each(Port::look);
+        if !self.control.is_idle() {
+            let result = self.handle_messages();
+            if !matches!(self.note(result), Ok(None)) || !self.control.is_idle() {
+                return result;
+            }
+        }
+        let result = self.ports.iter_mut().try_for_each(|port| port.settle(&mut self.transport));
+        self.note(result).map(|()| None)
     }
 
-    fn try_poll(&mut self) -> Result<Option<(usize, Event)>, Error> {
-        self.ports.iter_mut().for_each(Port::look);
+    /// Until there is an event, no message, or no room to answer.
+    #[inline(never)] // Usually there is none.
+    fn handle_messages(&mut self) -> Result<Option<(usize, Event)>, Error> {
         for _ in 0..MESSAGES {
             // It takes a message to open a port. The device returns messages soon.
-            if !self.control.can_tell()? {
+            if self.control.is_idle() || !self.control.can_tell()? {
                 return Ok(None);
             }
-            let Some(message) = self.control.next(&mut self.transport)? else {
-                for port in &mut self.ports {
-                    port.settle();
-                    port.drop_late(&mut self.transport)?;
-                }
-                return Ok(None);
-            };
+            let Some(message) = self.control.next(&mut self.transport)? else { continue };
             if let Some(event) = self.handle(&message)? {
                 return Ok(Some(event));
             }

@@ -18,8 +18,8 @@ pub enum Error {
     /// The device broke the rules of the queue of this number: a buffer that it does not have, a length beyond the buffer,
     /// an index that jumps.
     Ring(u16),
-    /// A port cannot have this number.
-    PortNumber(u32),
+    /// A port has a number that no port can have.
+    PortNumber,
     /// The name of a port has more than [`MAX_NAME`](crate::MAX_NAME) bytes.
     NameTooLong,
     /// The device does not see the memory, or not at a multiple of 64.
@@ -37,7 +37,7 @@ impl fmt::Display for Error {
             Self::Features => f.write_str("the device has no named ports"),
             Self::Queue(number) => write!(f, "the device has no usable queue {number}"),
             Self::Ring(number) => write!(f, "the device broke the rules of queue {number}"),
-            Self::PortNumber(number) => write!(f, "a port cannot have the number {number}"),
+            Self::PortNumber => f.write_str("a port has a number that no port can have"),
             Self::NameTooLong => f.write_str("the name of a port is too long"),
             Self::Ended => f.write_str("the client at the host's end has gone"),
             Self::Memory => f.write_str("the device does not see the memory"),

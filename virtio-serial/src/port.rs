@@ -1,20 +1,35 @@
 //! One port: its two queues, and the bytes received.
 
+use bytemuck::must_cast_slice;
+
 use crate::Error;
 use crate::bus::Bus;
-use crate::memory::PortMemory;
-use crate::queue::{Direction, Queue, WORD};
+use crate::queue::{Buffer, Direction, Queue, Shared, WORD};
 use crate::transport::Transport;
 
 /// The size of a buffer.
-pub(crate) const BUFFER: usize = 256;
+const BUFFER: usize = 256;
+
+/// The memory of a port with this many buffers in each direction.
+pub(crate) struct PortMemory<const BUFFERS: usize> {
+    receive: Shared<BUFFERS, 30, { BUFFER / WORD }>,
+    transmit: Shared<BUFFERS, 30, { BUFFER / WORD }>,
+    /// What was received: only the driver writes there.
+    received: [usize; BUFFER / WORD],
+}
+
+impl<const BUFFERS: usize> PortMemory<BUFFERS> {
+    pub(crate) const fn new() -> Self {
+        Self { receive: Shared::new(), transmit: Shared::new(), received: [0; BUFFER / WORD] }
+    }
+}
 
 pub(crate) struct Port {
     pub(crate) name: &'static str,
     pub(crate) state: State,
     receive: Queue,
     transmit: Queue,
-    received: &'static mut [[u8; WORD]],
+    received: &'static mut [usize],
     /// Those of `received` that are still to be consumed.
     unread: core::ops::Range<usize>,
     /// How many buffers had come when `poll` was called last.
@@ -118,12 +133,12 @@ impl Port {
     pub(crate) fn found(&mut self, transport: &mut impl Transport, id: u32) -> Result<(), Error> {
         if self.state == State::Removed(id) {
             self.arrived = self.receive.returned();
-            self.settle();
+            self.readable = self.arrived;
             self.drop_received(transport)?;
         } else {
             let first = id.checked_add(1).and_then(|place| u16::try_from(place.checked_mul(2)?).ok());
             // Port 0 has the queues before the control queues.
-            let first = if id == 0 { 0 } else { first.ok_or(Error::PortNumber(id))? };
+            let first = if id == 0 { 0 } else { first.ok_or(Error::PortNumber)? };
             self.receive.start(transport, first)?;
             self.transmit.start(transport, first | 1)?;
             (self.arrived, self.readable) = (0, 0);
@@ -163,13 +178,9 @@ impl Port {
         }
     }
 
-    /// What had come by the last [`look`](Self::look) can be read.
-    pub(crate) fn settle(&mut self) {
+    /// What had come by the last [`look`](Self::look) can be read, or is dropped while the host's end is closed.
+    pub(crate) fn settle(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         self.readable = self.arrived;
-    }
-
-    /// Drops what has come while the host's end is closed.
-    pub(crate) fn drop_late(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         if self.host_closed { self.drop_received(transport) } else { Ok(()) }
     }
 
@@ -182,7 +193,7 @@ impl Port {
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<crate::queue::Buffer>, Error> {
+    fn next(&mut self) -> Result<Option<Buffer>, Error> {
         if self.receive.taken() == self.readable { Ok(None) } else { self.receive.take() }
     }
 
@@ -190,11 +201,12 @@ impl Port {
     pub(crate) fn fetch(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         while self.unread.is_empty() {
             let Some(buffer) = self.next()? else { break };
-            if buffer.length > BUFFER {
+            let length = usize::from(buffer.length);
+            if length > BUFFER {
                 return Err(self.receive.error());
             }
             self.receive.read(buffer, self.received);
-            self.unread = 0..buffer.length;
+            self.unread = 0..length;
             self.receive.give(buffer);
             self.receive.notify(transport);
         }
@@ -202,7 +214,7 @@ impl Port {
     }
 
     pub(crate) fn received(&self) -> &[u8] {
-        self.received.as_flattened().get(self.unread.clone()).unwrap_or_default()
+        must_cast_slice(self.received).get(self.unread.clone()).unwrap_or_default()
     }
 
     pub(crate) fn consume(&mut self, count: usize) {
@@ -213,17 +225,19 @@ impl Port {
     pub(crate) fn send(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> Result<usize, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let Some(buffer) = self.transmit.free()? else { break };
-            let (buffer, later) = self.transmit.write(buffer, rest);
-            self.transmit.give(buffer);
-            rest = later;
-        }
-        let sent = bytes.len().wrapping_sub(rest.len());
-        if sent > 0 {
+            let before = rest.len();
+            while let Some(buffer) = if rest.is_empty() { None } else { self.transmit.free()? } {
+                let count = self.transmit.write(buffer, rest);
+                rest = rest.get(count..).unwrap_or_default();
+            }
+            if rest.len() == before {
+                break;
+            }
+            // Many devices return buffers at once.
             self.used = true;
             self.transmit.notify(transport);
         }
-        Ok(sent)
+        Ok(bytes.len().wrapping_sub(rest.len()))
     }
 
     pub(crate) fn can_send(&mut self) -> Result<bool, Error> {

@@ -114,8 +114,8 @@ pub(crate) enum Direction {
 #[derive(Clone, Copy)]
 pub(crate) struct Buffer {
     index: u16,
-    /// How many bytes the device wrote, it says.
-    pub(crate) length: usize,
+    /// How many bytes the device wrote, it says, or is to read. No buffer has as many as fit here.
+    pub(crate) length: u16,
 }
 
 pub(crate) struct Queue {
@@ -125,6 +125,8 @@ pub(crate) struct Queue {
     /// None: the device cannot see the memory.
     rings: Option<Rings>,
     descriptors: &'static [Descriptor],
+    /// What the driver tells the device: 1 for no interrupts.
+    flags: &'static AtomicU16,
     available: &'static AtomicU16,
     available_ring: &'static [AtomicU16],
     used: &'static AtomicU16,
@@ -171,6 +173,7 @@ impl Queue {
             direction,
             rings,
             descriptors: &shared.descriptors,
+            flags: &shared.available.flags,
             available: &shared.available.index,
             available_ring: &shared.available.ring,
             used: &shared.used.index,
@@ -189,10 +192,11 @@ impl Queue {
         let rings = self.rings.ok_or(Error::Memory)?;
         self.number = number;
         (self.given, self.stale, self.next_available, self.next_used) = (0, 0, 0, 0);
+        self.flags.store((self.direction == Direction::ToDevice).into(), Ordering::Relaxed);
         self.available.store(0, Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
         if self.direction == Direction::FromDevice {
-            (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: self.size() }));
+            (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: 0 }));
         }
         fence(Ordering::SeqCst);
         self.doorbell = transport.start_queue(number, self.descriptors.len() as u16, rings)?;
@@ -204,17 +208,35 @@ impl Queue {
         self.words.wrapping_mul(WORD)
     }
 
-    /// A buffer that the device does not have.
+    /// A buffer that the device does not have. If there is none, an interrupt says when there is one.
     pub(crate) fn free(&mut self) -> Result<Option<Buffer>, Error> {
-        while self.take()?.is_some() {}
-        let index = self.given.trailing_ones() as u16;
-        Ok((usize::from(index) < self.descriptors.len()).then_some(Buffer { index, length: 0 }))
+        let count = self.descriptors.len();
+        let is_free = |index: u32| (index as usize) < count;
+        if !is_free(self.given.trailing_ones()) {
+            self.collect(|given| is_free(given.trailing_ones()))?;
+        }
+        let index = self.given.trailing_ones();
+        Ok(is_free(index).then_some(Buffer { index: index as u16, length: 0 }))
     }
 
-    /// Whether the device has read all that it was given.
+    /// Whether the device has read all that it was given. If it has not, an interrupt says when it has.
     pub(crate) fn is_drained(&mut self) -> Result<bool, Error> {
-        while self.take()?.is_some() {}
+        let stale = self.stale;
+        self.collect(|given| given & !stale == 0)?;
         Ok(self.given & !self.stale == 0)
+    }
+
+    /// Takes what the device has returned. An interrupt comes only for what is missing.
+    fn collect(&mut self, is_enough: impl Fn(u32) -> bool) -> Result<(), Error> {
+        while self.take()?.is_some() {}
+        let enough = is_enough(self.given);
+        self.flags.store(enough.into(), Ordering::Relaxed);
+        if !enough {
+            fence(Ordering::SeqCst);
+            // It may have returned something before it knew.
+            while self.take()?.is_some() {}
+        }
+        Ok(())
     }
 
     /// The device may never return what it has.
@@ -225,11 +247,11 @@ impl Queue {
     /// Gives a buffer to the device, to fill or to read `buffer.length` bytes from.
     pub(crate) fn give(&mut self, buffer: Buffer) {
         let length = match self.direction {
-            Direction::FromDevice => self.size(),
-            Direction::ToDevice => buffer.length,
+            Direction::FromDevice => self.size() as u32,
+            Direction::ToDevice => buffer.length.into(),
         };
         if let Some(descriptor) = self.descriptors.get(usize::from(buffer.index)) {
-            descriptor.length.store(length as u32, Ordering::Relaxed);
+            descriptor.length.store(length, Ordering::Relaxed);
         }
         if let Some(element) = self.available_ring.get(self.place(self.next_available)) {
             element.store(buffer.index, Ordering::Relaxed);
@@ -240,6 +262,7 @@ impl Queue {
     }
 
     /// The device broke the rules.
+    #[cold]
     pub(crate) fn error(&self) -> Error {
         Error::Ring(self.number)
     }
@@ -262,24 +285,32 @@ impl Queue {
 
     /// The next buffer that the device returned.
     pub(crate) fn take(&mut self) -> Result<Option<Buffer>, Error> {
-        let error = Error::Ring(self.number);
-        match u32::from(self.returned().wrapping_sub(self.next_used)) {
-            0 => return Ok(None),
-            count if count > self.given.count_ones() => return Err(error),
-            _ => {}
+        let count = self.returned().wrapping_sub(self.next_used);
+        if count == 0 {
+            return Ok(None);
         }
-        let element = self.used_ring.get(self.place(self.next_used)).ok_or(error)?;
+        let Some(element) = self.used_ring.get(self.place(self.next_used)) else { return Err(self.error()) };
         let id = element.id.load(Ordering::Relaxed);
-        let bit = 1u32.checked_shl(id).filter(|bit| self.given & bit != 0).ok_or(error)?;
+        let bit = 1u32.wrapping_shl(id);
+        if usize::from(count) > self.descriptors.len() || id >= 32 || self.given & bit == 0 {
+            return Err(self.error());
+        }
         self.next_used = self.next_used.wrapping_add(1);
-        self.given &= !bit;
+        self.given ^= bit;
+        if self.stale != 0 {
+            self.pass_stale(bit);
+        }
+        Ok(Some(Buffer { index: id as u16, length: element.length.load(Ordering::Relaxed).min(0xFFFF) as u16 }))
+    }
+
+    /// Ports are streams: when a buffer comes back, the device has gone past those that it had before.
+    #[cold]
+    fn pass_stale(&mut self, bit: u32) {
         if self.stale & bit == 0 {
-            // Ports are streams, so the device has gone past those that it had before.
             self.given &= !self.stale;
             self.stale = 0;
         }
         self.stale &= !bit;
-        Ok(Some(Buffer { index: id as u16, length: element.length.load(Ordering::Relaxed) as usize }))
     }
 
     fn place(&self, index: u16) -> usize {
@@ -287,32 +318,28 @@ impl Queue {
     }
 
     /// The words of a buffer.
+    #[inline(always)]
     fn buffer(&self, buffer: Buffer) -> &'static [AtomicUsize] {
         let start = usize::from(buffer.index).wrapping_mul(self.words);
-        self.buffers.get(start..).and_then(|rest| rest.get(..self.words)).unwrap_or_default()
+        self.buffers.get(start..start.wrapping_add(self.words)).unwrap_or_default()
     }
 
     /// Copies a buffer that the device has filled.
-    pub(crate) fn read(&self, buffer: Buffer, target: &mut [[u8; WORD]]) {
-        let length = buffer.length.min(self.size()).div_ceil(WORD);
-        for (to, from) in target.iter_mut().zip(self.buffer(buffer)).take(length) {
-            *to = from.load(Ordering::Relaxed).to_ne_bytes();
+    pub(crate) fn read(&self, buffer: Buffer, target: &mut [usize]) {
+        let count = usize::from(buffer.length).div_ceil(WORD);
+        for (to, from) in target.iter_mut().zip(self.buffer(buffer)).take(count) {
+            *to = from.load(Ordering::Relaxed);
         }
     }
 
-    /// Copies as much as fits into a buffer for the device, and returns that buffer and the rest.
-    pub(crate) fn write<'b>(&self, buffer: Buffer, bytes: &'b [u8]) -> (Buffer, &'b [u8]) {
-        let length = bytes.len().min(self.size());
-        let (now, later) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
-        let (words, mut buffers) = (now.chunks_exact(WORD), self.buffer(buffer).iter());
-        let mut last = [0; WORD];
-        last.iter_mut().zip(words.remainder()).for_each(|(to, from)| *to = *from);
-        for (word, to) in words.filter_map(|word| word.try_into().ok()).zip(&mut buffers) {
-            to.store(usize::from_ne_bytes(word), Ordering::Relaxed);
-        }
-        if let Some(to) = buffers.next() {
-            to.store(usize::from_ne_bytes(last), Ordering::Relaxed);
-        }
-        (Buffer { length, ..buffer }, later)
+    /// Gives as many bytes as fit to the device, in a buffer that it does not have, and returns how many.
+    pub(crate) fn write(&mut self, buffer: Buffer, bytes: &[u8]) -> usize {
+        let target = self.buffer(buffer);
+        let length = bytes.len().min(size_of_val(target));
+        // SAFETY: both are as long. The driver has the buffer, so no device writes to it. One that does against the rules
+        // changes what it reads itself, for nobody else does. The words are atomics, and may be changed by anybody.
+        unsafe { bytes.as_ptr().copy_to_nonoverlapping(target.as_ptr().cast::<u8>().cast_mut(), length) }
+        self.give(Buffer { length: length as u16, ..buffer });
+        length
     }
 }

@@ -53,21 +53,21 @@ pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
         halt::<M>();
     }
     search(agent.guest().board(), &mut devices);
-    let mut used = None;
+    let mut found = None;
+    let mut look = true;
     loop {
-        while poll::<M>(&mut devices) {
+        if poll::<M>(&mut devices, look) || look {
             agent.reset();
-        }
-        let found = devices.iter().position(|device| device.as_ref().is_some_and(|device| device.is_found(PORT)));
-        if found != used {
-            agent.reset();
-            M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
-            used = found;
+            let before = found;
+            found = devices.iter().position(|device| device.as_ref().is_some_and(|device| device.is_found(PORT)));
+            if found != before {
+                M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
+            }
         }
         let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
-        let moved = device.as_mut().is_some_and(|device| transfer(device, agent).unwrap_or(true));
-        let is_sent = !moved && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
-        if !agent.guest_mut().shuts_down(is_sent) && !moved {
+        look = device.as_mut().is_some_and(|device| transfer(device, agent).is_err());
+        let is_sent = device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
+        if !agent.guest_mut().shuts_down(is_sent) && !look {
             agent.guest_mut().sleep(M::wait_for_interrupt);
         }
     }
@@ -81,41 +81,55 @@ fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
             M::log(NOT_FOUND);
             return;
         }
-        poll::<M>(devices);
+        poll::<M>(devices, false);
     }
 }
 
-/// Handles an event, if there is one. Starts devices anew that have failed.
-fn poll<M: Machine>(devices: &mut Devices<M>) -> bool {
-    let mut polled = false;
+/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices anew
+/// that have failed.
+fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
+    let mut changed = false;
     for slot in devices {
         let Some(device) = slot else { continue };
-        device.acknowledge_interrupt();
-        match device.poll() {
-            Ok(None) => continue,
-            Ok(Some((_, Event::Opened))) => M::log("a client has come\n"),
-            Ok(Some((_, Event::Closed))) => M::log("the client has gone\n"),
-            Ok(Some((_, Event::Found | Event::Removed))) => {}
-            Err(error) => {
-                M::log(text(error));
-                if device.restart().is_err() {
-                    *slot = None;
+        if !device.acknowledge_interrupt() && !all {
+            continue;
+        }
+        loop {
+            match device.poll() {
+                Ok(None) => break,
+                Ok(Some((_, Event::Opened))) => M::log("a client has come\n"),
+                Ok(Some((_, Event::Closed))) => M::log("the client has gone\n"),
+                Ok(Some((_, Event::Found | Event::Removed))) => {}
+                Err(error) => {
+                    M::log(text(error));
+                    if device.restart().is_err() {
+                        *slot = None;
+                    }
+                    return true;
                 }
             }
+            changed = true;
         }
-        polled = true;
     }
-    polled
+    changed
 }
 
-/// Moves bytes in both directions, and returns whether there were any.
-fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served<M>) -> Result<bool, Error> {
-    // The agent takes no more while a response waits to be sent. The rest is offered again.
-    let taken = agent.push_slice(device.received(PORT)?);
-    device.consume(PORT, taken);
-    let sent = device.send(PORT, agent.transmit())?;
-    agent.transmitted(sent);
-    Ok(taken > 0 || sent > 0)
+/// Moves bytes in both directions, as many as there are.
+fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served<M>) -> Result<(), Error> {
+    loop {
+        let received = device.received(PORT)?;
+        if received.is_empty() && agent.transmit().is_empty() {
+            return Ok(());
+        }
+        // The agent takes no more while a response waits to be sent. The rest is offered again.
+        let taken = agent.push_slice(received);
+        device.consume(PORT, taken);
+        let sent = device.send(PORT, agent.transmit())?;
+        agent.transmitted(sent);
+        if taken == 0 && sent == 0 {
+            return Ok(());
+        }
+    }
 }
 
 fn started<M: Machine>(device: Result<Device<M::Transport, 1>, Error>) -> Option<Device<M::Transport, 1>> {

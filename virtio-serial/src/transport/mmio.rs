@@ -36,6 +36,15 @@ const CONSOLE: u32 = 3;
 const PAGE: u32 = 64;
 
 /// A device on virtio-mmio.
+///
+/// ```
+/// use virtio_serial::{Bus, Mmio};
+///
+/// /// The virtio-serial devices of QEMU's aarch64 `virt`.
+/// fn devices<B: Bus>(bus: &B) -> impl Iterator<Item = Mmio<B::Registers>> {
+///     (0x0A00_0000..0x0A00_4000).step_by(0x200).filter_map(|slot| Mmio::new(bus, slot).ok())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Mmio<R> {
     registers: R,

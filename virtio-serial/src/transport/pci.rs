@@ -5,6 +5,23 @@ use crate::Error;
 use crate::bus::{Bus, Registers};
 
 /// The configuration space of PCI.
+///
+/// ```
+/// use virtio_serial::{Registers, Window, pci::{Configuration, Function}};
+///
+/// /// ECAM: all of it is in memory, 4 KiB for each function.
+/// struct Ecam(Window);
+///
+/// impl Configuration for Ecam {
+///     fn read(&mut self, function: Function, offset: u8) -> u32 {
+///         self.0.read_32((usize::from(function.0) << 12) + usize::from(offset))
+///     }
+///
+///     fn write(&mut self, function: Function, offset: u8, value: u32) {
+///         self.0.write_32((usize::from(function.0) << 12) + usize::from(offset), value);
+///     }
+/// }
+/// ```
 pub trait Configuration {
     /// Reads the 32 bits at this offset, a multiple of 4, from a function's registers. All ones: there is no such function.
     fn read(&mut self, function: Function, offset: u8) -> u32;
@@ -74,6 +91,16 @@ mod common {
 }
 
 /// A device on virtio-pci.
+///
+/// ```
+/// use virtio_serial::{Bus, Error, Pci, pci};
+///
+/// /// The first virtio-serial device on any bus.
+/// fn first<B: Bus>(bus: &B, configuration: &mut impl pci::Configuration) -> Result<Pci<B::Registers>, Error> {
+///     let function = pci::find(configuration).next().ok_or(Error::NoDevice)?;
+///     Pci::new(bus, configuration, function)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Pci<R> {
     common: R,

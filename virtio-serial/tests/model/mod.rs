@@ -280,7 +280,7 @@ impl Model {
         let descriptor = descriptors + 16 * u64::from(id);
         let flags = self.load(descriptor + 12, 2);
         // The driver lets the device write only what it is to write.
-        assert!(self.chaos.is_some() || flags == if number % 2 == 0 { 2 } else { 0 });
+        assert!(self.chaos.is_some() || flags == if number & 1 == 0 { 2 } else { 0 });
         let (address, length) = (self.load(descriptor, 8), self.load(descriptor + 8, 4) as u32);
         // And it has shared all of it.
         assert!(self.chaos.is_some() || self.memory(address, length as usize).is_some());
@@ -374,7 +374,7 @@ impl Model {
             2 => {}
             _ => {
                 let id = if queue < 2 { 0 } else { u32::from(queue) / 2 - 1 };
-                if queue % 2 == 0 {
+                if queue & 1 == 0 {
                     return self.receive(id);
                 }
                 while self.ports.get(&id).is_some_and(|port| !port.full) {
