@@ -6,9 +6,9 @@ use core::arch::{asm, global_asm};
 use core::num::NonZero;
 use core::ops::Range;
 
-use guest::{Board, Shutdown};
+use guest::{Board, Firmware, Shutdown};
 use registers::Registers;
-use virt::{Machine, halt};
+use virt::{Machine, Served, halt};
 use virtio_serial::{Identity, Mmio, Window};
 
 // SAFETY: the machine's interrupt controller, which nothing else uses.
@@ -46,7 +46,7 @@ global_asm!(
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
-    virt::serve(Aarch64)
+    virt::serve(&mut Served::new(Firmware::new(Aarch64)))
 }
 
 struct Aarch64;

@@ -6,9 +6,9 @@
 use core::arch::asm;
 use core::ops::Range;
 
-use guest::{Board, Shutdown};
+use guest::{Board, Firmware, Shutdown};
 use registers::Registers;
-use virt::{Machine, halt};
+use virt::{Machine, Served, halt};
 use virtio_serial::{Identity, Mmio, Window};
 
 // SAFETY: the device that ends the machine, which nothing else uses.
@@ -31,7 +31,7 @@ const VIRTIO_FIRST_INTERRUPT: usize = 1;
 
 #[riscv_rt::entry]
 fn main() -> ! {
-    virt::serve(Riscv)
+    virt::serve(&mut Served::new(Firmware::new(Riscv)))
 }
 
 struct Riscv;

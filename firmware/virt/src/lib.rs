@@ -2,14 +2,14 @@
 #![no_std]
 
 use guest::{Board, Firmware};
-use guestwire::{Agent, Guest};
+use guestwire::Agent;
 use static_cell::ConstStaticCell;
 use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
 
 const NAME: &str = "org.qemu.guest_agent.0";
 const NOT_FOUND: &str = "there is no port org.qemu.guest_agent.0\n";
 /// How many virtio-serial devices can be there.
-const DEVICES: usize = 4;
+pub const DEVICES: usize = 4;
 /// The index of the port among those that a device is asked for.
 const PORT: usize = 0;
 /// A device says which ports it has as soon as it is asked. This long it may take.
@@ -37,8 +37,11 @@ pub trait Machine: Board + 'static {
 
 type Devices<M> = [Option<Device<<M as Machine>::Transport, 1>>; DEVICES];
 
+/// The agent of a board.
+pub type Served<B> = Agent<Firmware<B>, 512, 2560>;
+
 /// Serves the agent, on whichever device its port is.
-pub fn serve<M: Machine>(machine: M) -> ! {
+pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
     static MEMORY: ConstStaticCell<[Memory<1>; DEVICES]> = ConstStaticCell::new([const { Memory::new() }; DEVICES]);
     let bus = M::bus();
     let mut transports = M::devices(&bus);
@@ -49,8 +52,7 @@ pub fn serve<M: Machine>(machine: M) -> ! {
         M::log("there is no virtio-serial device\n");
         halt::<M>();
     }
-    search(&machine, &mut devices);
-    let mut agent: Agent<_, 512, 2560> = Agent::new(Firmware::new(machine));
+    search(agent.guest().board(), &mut devices);
     let mut found = None;
     let mut look = true;
     loop {
@@ -62,10 +64,11 @@ pub fn serve<M: Machine>(machine: M) -> ! {
                 M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
             }
         }
-        let device = found.and_then(|index| devices.get_mut(index)?.as_mut());
-        look = device.is_some_and(|device| transfer(device, &mut agent).is_err());
-        if !look {
-            M::wait_for_interrupt();
+        let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
+        look = device.as_mut().is_some_and(|device| transfer(device, agent).is_err());
+        let is_sent = device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
+        if !agent.guest_mut().shuts_down(is_sent) && !look {
+            agent.guest_mut().sleep(M::wait_for_interrupt);
         }
     }
 }
@@ -112,7 +115,7 @@ fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
 }
 
 /// Moves bytes in both directions, as many as there are.
-fn transfer<T: Transport, G: Guest>(device: &mut Device<T, 1>, agent: &mut Agent<G, 512, 2560>) -> Result<(), Error> {
+fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served<M>) -> Result<(), Error> {
     loop {
         let received = device.received(PORT)?;
         if received.is_empty() && agent.transmit().is_empty() {
