@@ -350,3 +350,108 @@ fn the_documented_loop_goes_on_after_an_error_and_yields_at_a_closed_port() {
     assert!(port.output.starts_with(PONG) && port.output.ends_with(PONG), "{}", port.output.escape_ascii());
     assert!(port.reads.is_empty());
 }
+
+/// A line that holds few bytes, to an agent that sends its response before it takes more. A flush waits for the agent, so
+/// it waits for ever before that response has been read.
+struct Narrow {
+    response: VecDeque<u8>,
+    room: usize,
+    has_flushed: bool,
+}
+
+impl embedded_io::ErrorType for Narrow {
+    type Error = Infallible;
+}
+
+impl embedded_io::ReadReady for Narrow {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.response.is_empty())
+    }
+}
+
+impl embedded_io::Read for Narrow {
+    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+        to[0] = self.response.pop_front().expect("a read blocks");
+        if self.response.is_empty() {
+            self.room = usize::MAX;
+        }
+        Ok(1)
+    }
+}
+
+impl embedded_io::WriteReady for Narrow {
+    fn write_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.room > 0)
+    }
+}
+
+impl embedded_io::Write for Narrow {
+    fn write(&mut self, from: &[u8]) -> Result<usize, Infallible> {
+        self.room = self.room.checked_sub(from.len()).expect("a write blocks");
+        Ok(from.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        assert!(self.response.is_empty(), "a flush blocks for ever");
+        self.has_flushed = true;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_polled_client_reads_before_it_waits_for_its_request_to_leave() {
+    let mut port = Narrow { response: PONG.iter().copied().collect(), room: 16, has_flushed: false };
+    let mut client = TestClient::new();
+    client.synchronize(1);
+    for _ in 0..2 {
+        assert_eq!(client.exchange_io(&mut port, |_| Fault::Fatal), Err(nb::Error::WouldBlock));
+    }
+    assert!(client.transmit().is_empty() && port.has_flushed);
+}
+
+#[test]
+fn each_kind_of_error_of_embedded_io_has_its_meaning() {
+    #[derive(Debug)]
+    struct Of(embedded_io::ErrorKind);
+
+    impl std::fmt::Display for Of {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{:?}", self.0)
+        }
+    }
+
+    impl std::error::Error for Of {}
+
+    impl embedded_io::Error for Of {
+        fn kind(&self) -> embedded_io::ErrorKind {
+            self.0
+        }
+    }
+
+    use embedded_io::ErrorKind::*;
+    for (due, kinds) in [
+        (Fault::Interrupted, &[Interrupted][..]),
+        (Fault::Corrupted, &[InvalidData]),
+        (Fault::Lost, &[Other]),
+        (Fault::Closed, &[BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero]),
+        (
+            Fault::Fatal,
+            &[
+                NotFound,
+                PermissionDenied,
+                ConnectionRefused,
+                AddrInUse,
+                AddrNotAvailable,
+                AlreadyExists,
+                InvalidInput,
+                TimedOut,
+                Unsupported,
+                OutOfMemory,
+            ],
+        ),
+    ] {
+        for kind in kinds {
+            assert_eq!(Fault::by_kind(&Of(*kind)), due, "{kind:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -11,8 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use embedded_hal_nb::serial;
 use guestwire::{
-    Agent, Client, Reply,
-    client::ClientError,
+    Agent, Client, Command, Guest, Reply,
+    client::{ClientError, Execute},
+    frame::Piece,
     io::{Fault, Halves, HalvesError, IoError, LineError, Received, RxConsumer, RxProducer},
     nb,
 };
@@ -119,6 +121,8 @@ struct Script {
     input: Vec<Event>,
     /// Whether each call blocks the first time, and a write takes only one byte.
     pauses: bool,
+    /// Whether a write takes only one byte, and every other one is interrupted.
+    interrupts: bool,
     /// The fault of the write that begins at this byte, and of the flush that comes after this byte.
     write: Option<(usize, WriteFault)>,
     flush: Option<(usize, Broke)>,
@@ -156,6 +160,7 @@ struct State {
     sent: Vec<u8>,
     written: usize,
     has_paused: [bool; 3],
+    has_interrupted: bool,
     can_read: bool,
     can_write: bool,
     uses: usize,
@@ -230,6 +235,10 @@ impl Port {
     fn write(&self, from: &[u8]) -> Result<usize, Broke> {
         let mut state = self.0.borrow_mut();
         state.is_used();
+        state.has_interrupted = state.script.interrupts && !state.has_interrupted;
+        if state.has_interrupted {
+            return Err(Interrupted);
+        }
         let written = state.written;
         if let Some((_, fault)) = state.script.write.take_if(|(place, _)| *place == written) {
             return match fault {
@@ -237,7 +246,7 @@ impl Port {
                 WriteFault::TakesNone => Ok(0),
             };
         }
-        let room = if state.script.pauses { 1 } else { usize::MAX };
+        let room = if state.script.pauses || state.script.interrupts { 1 } else { usize::MAX };
         let until_fault = state.script.write.map_or(usize::MAX, |(place, _)| place.saturating_sub(written).max(1));
         let count = from.len().min(room).min(until_fault);
         state.held.extend_from_slice(&from[..count]);
@@ -473,6 +482,13 @@ impl From<IoError<Broke>> for Outcome {
     }
 }
 
+fn halves_outcome(error: IoError<HalvesError<Broke, Broke>>) -> Outcome {
+    match error {
+        IoError::Closed => Outcome::Closed,
+        IoError::Port(HalvesError::Reader(broke) | HalvesError::Writer(broke)) => Outcome::Broke(broke),
+    }
+}
+
 /// What the other end has got, and how the loop came out each time.
 type Served = (String, Vec<Outcome>);
 
@@ -540,7 +556,7 @@ fn repeat(mut outcome: impl FnMut() -> Option<Outcome>) -> Outcome {
 
 type Loop = fn(Port) -> Served;
 
-const AGENTS: [(&str, Loop); 10] = [
+const AGENTS: [(&str, Loop); 13] = [
     ("poll_nb", |mut port| {
         let mut agent = TestAgent::new(());
         let outcomes = serve(|| {
@@ -606,10 +622,22 @@ const AGENTS: [(&str, Loop); 10] = [
         let outcomes = serve(|| repeat(|| agent.poll_io(&mut port, fault).err().map(Outcome::from)));
         (port.0.sent(), outcomes)
     }),
+    ("poll_io, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: Ready(port.clone()), writer: Ready(port) };
+        let outcomes = serve(|| repeat(|| agent.poll_io(&mut port, halves_fault).err().map(halves_outcome)));
+        (port.writer.0.sent(), outcomes)
+    }),
     ("run_blocking", |mut port| {
         let mut agent = TestAgent::new(());
         let outcomes = serve(|| agent.run_blocking(&mut port, fault).unwrap_err().into());
         (port.sent(), outcomes)
+    }),
+    ("run_blocking, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: port.clone(), writer: port };
+        let outcomes = serve(|| halves_outcome(agent.run_blocking(&mut port, halves_fault).unwrap_err()));
+        (port.writer.sent(), outcomes)
     }),
     ("run", |mut port| {
         let mut agent = TestAgent::new(());
@@ -619,10 +647,7 @@ const AGENTS: [(&str, Loop); 10] = [
     ("run, halves", |port| {
         let mut agent = TestAgent::new(());
         let mut port = Halves { reader: port.clone(), writer: port };
-        let outcomes = serve(|| match run(agent.run(&mut port, halves_fault)).unwrap_err() {
-            IoError::Closed => Outcome::Closed,
-            IoError::Port(HalvesError::Reader(broke) | HalvesError::Writer(broke)) => Outcome::Broke(broke),
-        });
+        let outcomes = serve(|| halves_outcome(run(agent.run(&mut port, halves_fault)).unwrap_err()));
         (port.writer.sent(), outcomes)
     }),
     ("run, dropped at every poll", |mut port| {
@@ -635,6 +660,12 @@ const AGENTS: [(&str, Loop); 10] = [
         let (mut agent, mut port) = (TestAgent::new(()), Buffered::new(port));
         let outcomes = serve(|| run(agent.run_buffered(&mut port, fault)).unwrap_err().into());
         (port.port.sent(), outcomes)
+    }),
+    ("run_buffered, halves", |port| {
+        let mut agent = TestAgent::new(());
+        let mut port = Halves { reader: Buffered::new(port.clone()), writer: port };
+        let outcomes = serve(|| halves_outcome(run(agent.run_buffered(&mut port, halves_fault)).unwrap_err()));
+        (port.writer.sent(), outcomes)
     }),
     ("run_buffered, dropped at every poll", |port| {
         let (mut agent, mut port) = (TestAgent::new(()), Buffered::new(port));
@@ -688,7 +719,7 @@ fn a_read_that_fails_at_any_byte_costs_what_the_rules_say() {
 fn a_write_or_flush_that_fails_at_any_byte_is_tried_again() {
     let script = Script::new(bytes(&PING.repeat(3)));
     let due = by_hand(&script.input).served.0;
-    for place in 0..2 * PONG.len() {
+    for place in 0..3 * PONG.len() {
         for broke in [Interrupted, Fatal, Framing] {
             let failing_write = Script { write: Some((place, WriteFault::Fails(broke))), ..script.clone() };
             let failing_flush = Script { flush: Some((place, broke)), ..script.clone() };
@@ -740,6 +771,60 @@ fn a_port_that_only_fails_comes_out() {
     }
 }
 
+/// A break lasts as long as the cable is unplugged. A port that makes the loop wait between two errors is not stuck.
+#[test]
+fn errors_that_take_their_time_do_not_end_a_loop() {
+    for broke in [Interrupted, Framing, Overrun] {
+        let fails = vec![Event::Fails(broke); 300];
+        let script = Script::new([fails, bytes(&PING.repeat(2))].concat()).pausing();
+        let due = by_hand(&script.input).served;
+        // A thread that blocks cannot tell how long it has.
+        for (how, serve) in AGENTS.iter().filter(|(how, _)| !how.starts_with("run_blocking")) {
+            assert_eq!(serve(Port::new(&script)), due, "{how}: {broke:?}");
+        }
+    }
+}
+
+#[test]
+fn errors_with_bytes_between_them_do_not_end_a_loop() {
+    let noise = [Event::Fails(Framing), Event::Byte(b'\n')].repeat(300);
+    let script = Script::new([noise.clone(), bytes(&PING.repeat(2))].concat());
+    let due = by_hand(&script.input).served;
+    for (how, serve) in AGENTS {
+        assert_eq!(serve(Port::new(&script)), due, "{how}");
+    }
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[0].1.splice(..0, noise);
+    for (how, converse) in CLIENTS {
+        assert_eq!(converse(Port::answering(&script)), well(), "{how}");
+    }
+}
+
+/// Without its last error, the rest would make a request of what comes before and after a gap.
+#[test]
+fn the_error_that_ends_a_loop_is_not_forgotten() {
+    let (before, after) = PING.split_at(11);
+    let stuck = vec![Event::Fails(Interrupted); 256];
+    for last in [Framing, Overrun] {
+        let input = [bytes(before), stuck.clone(), vec![Event::Fails(last)], bytes(after), bytes(PING)].concat();
+        let due = by_hand(&input).served.0;
+        for (how, serve) in AGENTS {
+            let (sent, outcomes) = serve(Port::new(&Script::new(input.clone())));
+            assert_eq!(sent, due, "{how}: {last:?}: {outcomes:?}");
+        }
+    }
+}
+
+#[test]
+fn writes_that_are_interrupted_now_and_then_do_not_end_a_loop() {
+    let script = Script { interrupts: true, ..Script::new(bytes(b"{\"execute\": \"guest-info\"}\n")) };
+    let due = by_hand(&script.input).served;
+    assert!(due.0.len() > 256);
+    for (how, serve) in AGENTS {
+        assert_eq!(serve(Port::new(&script)), due, "{how}");
+    }
+}
+
 /// What became of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
@@ -779,7 +864,7 @@ fn stream_outcome(error: IoError<Broke>) -> Outcome {
     error.into()
 }
 
-/// Synchronizes and asks, three times, whatever comes of it. The caller's part is here: it tries again after an error that
+/// Synchronizes and asks, three times, whatever comes of it. The last answer may come in pieces. The caller's part is here: it tries again after an error that
 /// means nothing, and resets the client after one that does.
 fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> {
     let mut client = TestClient::new();
@@ -790,7 +875,9 @@ fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> 
             loop {
                 let answer = exchange(&mut client);
                 let is_again = matches!(answer, Answer::Outcome(Outcome::Broke(Fatal | Framing)));
-                let is_again = is_again || matches!(&answer, Answer::Reply(reply) if reply.starts_with("Unattributed"));
+                let goes_on =
+                    |reply: &str| ["Unattributed", "Piece", "Discarded"].iter().any(|it| reply.starts_with(it));
+                let is_again = is_again || matches!(&answer, Answer::Reply(reply) if goes_on(reply));
                 let is_over = matches!(answer, Answer::Outcome(Outcome::Closed) | Answer::Overdue);
                 answers.push(answer);
                 if is_over {
@@ -800,7 +887,8 @@ fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> 
                     break;
                 }
             }
-            if client.execute("guest-ping").is_err() {
+            let members: &[&str] = if id == 200 { &["text"] } else { &[] };
+            if client.execute(Execute::new("guest-ping").pieces(members)).is_err() {
                 break;
             }
         }
@@ -1010,4 +1098,187 @@ fn a_client_that_has_asked_nothing_does_not_wait() {
     assert_eq!(client.exchange_blocking(&mut port, fault), nothing);
     assert_eq!(run(client.exchange(&mut port.clone(), &mut port, fault)), nothing);
     assert_eq!(run(client.exchange_buffered(&mut Buffered::new(port.clone()), &mut port, fault)), nothing);
+}
+
+/// A guest that takes a string in pieces. One that defers takes each only when it is given again.
+#[derive(Default)]
+struct Staging<const DEFERS: bool> {
+    content: Vec<u8>,
+    is_ready: bool,
+}
+
+impl<const DEFERS: bool> Guest for Staging<DEFERS> {
+    const VERSION: &'static str = "1.0.0";
+    const DEFERS: bool = DEFERS;
+    const STREAMED: &'static [&'static str] = &["text"];
+    const COMMANDS: &'static [Command<Self>] = &[Command::new("write", |staging: &mut Self, call| {
+        call.arguments.streamed("text")?;
+        let response = call.respond()?;
+        response.integer(staging.content.len() as i64)
+    })];
+
+    fn piece(&mut self, piece: Piece<'_>) -> nb::Result<(), Infallible> {
+        self.is_ready = DEFERS && !self.is_ready;
+        if self.is_ready {
+            return Err(nb::Error::WouldBlock);
+        }
+        self.content.extend_from_slice(piece.content);
+        Ok(())
+    }
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
+type StagingAgent<const DEFERS: bool> = Agent<Staging<DEFERS>, 80, 512>;
+
+type StagingLoop<const DEFERS: bool> = fn(&mut StagingAgent<DEFERS>, Port);
+
+/// Each loop but the one that cannot defer.
+fn staging_loops<const DEFERS: bool>() -> [(&'static str, StagingLoop<DEFERS>); 6] {
+    [
+        ("poll_nb", |agent, mut port| {
+            while agent.poll_nb(&mut port).is_ok() {
+                agent.retry();
+            }
+        }),
+        ("poll_io", |agent, port| {
+            let mut port = Ready(port);
+            while agent.poll_io(&mut port, fault).is_ok() {
+                agent.retry();
+            }
+        }),
+        ("run", |agent, mut port| {
+            run(agent.run(&mut port, fault)).unwrap_err();
+        }),
+        ("run, dropped at every poll", |agent, mut port| {
+            run_dropping(|context| pin!(agent.run(&mut port, fault)).poll(context)).unwrap_err();
+        }),
+        ("run_buffered", |agent, port| {
+            run(agent.run_buffered(&mut Buffered::new(port), fault)).unwrap_err();
+        }),
+        ("run_buffered, dropped at every poll", |agent, port| {
+            let mut port = Buffered::new(port);
+            run_dropping(|context| pin!(agent.run_buffered(&mut port, fault)).poll(context)).unwrap_err();
+        }),
+    ]
+}
+
+fn a_string_comes_through<const DEFERS: bool>(how: &str, serve: StagingLoop<DEFERS>) {
+    let content = "0123456789".repeat(100);
+    let request = format!("{{\"execute\": \"write\", \"arguments\": {{\"text\": \"{content}\"}}}}\n");
+    let due = [b"{\"return\": 1000}\n", PONG].concat();
+    let script = Script { sent_at_end: Some(due.len()), ..Script::new(bytes(&[request.as_bytes(), PING].concat())) };
+    for script in [&script, &script.pausing()] {
+        let (port, mut agent) = (Port::new(script), Agent::new(Staging { content: vec![], is_ready: false }));
+        serve(&mut agent, port.clone());
+        assert_eq!(port.sent(), due.escape_ascii().to_string(), "{how}");
+        assert_eq!(agent.guest().content, content.as_bytes(), "{how}");
+    }
+}
+
+#[test]
+fn a_string_in_pieces_comes_through_every_loop() {
+    for (how, serve) in staging_loops::<false>() {
+        a_string_comes_through(how, serve);
+    }
+    a_string_comes_through::<false>("run_blocking", |agent, mut port| {
+        agent.run_blocking(&mut port, fault).unwrap_err();
+    });
+    for (how, serve) in staging_loops::<true>() {
+        a_string_comes_through(&format!("{how}, not taken at once"), serve);
+    }
+}
+
+/// While it synchronizes, a client waits on after any error of the line.
+#[test]
+fn a_port_of_a_client_that_only_fails_comes_out() {
+    for broke in [Framing, Overrun] {
+        let mut script = Script { answers: answers(), ..Script::default() };
+        script.answers[0].1 = vec![Event::Fails(broke); 300];
+        for (how, converse) in CLIENTS {
+            let answers = converse(Port::answering(&script));
+            assert_eq!(answers[0], Answer::Outcome(Outcome::Broke(broke)), "{how}");
+        }
+    }
+}
+
+/// After another response's pieces.
+#[test]
+fn a_return_value_in_pieces_comes_through_every_loop_of_a_client() {
+    let content = "0123456789".repeat(100);
+    let response = |id| format!("{{\"return\": {{\"text\": \"{content}\", \"eof\": true}}, \"id\": {id}}}\n");
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[5].1 = bytes((response(6) + &response(201)).as_bytes());
+    let due = converse_by_hand(&script);
+    let begins =
+        |with: &str| due.iter().filter(|it| matches!(it, Answer::Reply(reply) if reply.starts_with(with))).count();
+    assert!(begins("Piece") > 8 && begins("Discarded") == 1 && begins("Return") == 3, "{due:?}");
+    for script in [&script, &script.pausing()] {
+        for (how, converse) in CLIENTS {
+            assert_eq!(converse(Port::answering(script)), due, "{how}");
+        }
+    }
+}
+
+#[test]
+fn writes_of_a_client_that_are_interrupted_now_and_then_do_not_end_a_loop() {
+    type Large = Client<256, 512>;
+    type Exchange = fn(&mut Large, &mut Port) -> String;
+    let loops: [(&str, Exchange); 4] = [
+        ("exchange_io", |client, port| format!("{:?}", client.exchange_io(&mut Ready(port.clone()), fault))),
+        ("exchange_blocking", |client, port| format!("{:?}", client.exchange_blocking(port, fault))),
+        ("exchange", |client, port| format!("{:?}", run(client.exchange(&mut port.clone(), port, fault)))),
+        ("exchange_buffered", |client, port| {
+            format!("{:?}", run(client.exchange_buffered(&mut Buffered::new(port.clone()), port, fault)))
+        }),
+    ];
+    for (how, exchange) in loops {
+        let mut port = Port::answering(&Script { answers: answers(), interrupts: true, ..Script::default() });
+        let mut client = Large::new();
+        client.synchronize(7);
+        assert_eq!(exchange(&mut client, &mut port), "Ok(Synchronized)", "{how}");
+        let text = "0123456789".repeat(40);
+        client.execute_with("write", |arguments| arguments.member("text").string(&text)).unwrap();
+        assert_eq!(exchange(&mut client, &mut port), "Ok(Return({}))", "{how}");
+    }
+}
+
+/// Two halves whose errors have two types: each error is that of its half, and keeps its kind.
+#[test]
+fn an_error_of_halves_says_whose_it_is() {
+    type Error = HalvesError<Broke, embedded_io::ErrorKind>;
+
+    struct Writer;
+
+    impl embedded_io::ErrorType for Writer {
+        type Error = embedded_io::ErrorKind;
+    }
+
+    impl embedded_io::Write for Writer {
+        fn write(&mut self, _: &[u8]) -> Result<usize, Self::Error> {
+            Err(embedded_io::ErrorKind::BrokenPipe)
+        }
+
+        fn flush(&mut self) -> Result<(), Self::Error> {
+            Err(embedded_io::ErrorKind::TimedOut)
+        }
+    }
+
+    let reader = Port::new(&Script::new(vec![Event::Fails(Parity)]));
+    let mut port = Halves { reader, writer: Writer };
+    let read: Error = embedded_io::Read::read(&mut port, &mut [0]).unwrap_err();
+    let written = embedded_io::Write::write(&mut port, b"x").unwrap_err();
+    let flushed = embedded_io::Write::flush(&mut port).unwrap_err();
+    assert_eq!([read, written], [HalvesError::Reader(Parity), HalvesError::Writer(embedded_io::ErrorKind::BrokenPipe)]);
+    let faults = [read, written, flushed].map(|error| Fault::by_kind(&error));
+    assert_eq!(faults, [Fault::Lost, Fault::Closed, Fault::Fatal]);
+    let kinds = [HalvesError::Reader(Parity), HalvesError::Writer(Noise)].map(|error| serial::Error::kind(&error));
+    assert_eq!(kinds, [serial::ErrorKind::Parity, serial::ErrorKind::Noise]);
+
+    let mut port = Halves { reader: Port::new(&Script::new(bytes(PING))), writer: Writer };
+    let mut agent = TestAgent::new(());
+    let whose = |error: &Error| if matches!(error, HalvesError::Writer(_)) { Fault::Closed } else { Fault::Fatal };
+    assert_eq!(agent.run_blocking(&mut port, whose), Err(IoError::Closed));
 }

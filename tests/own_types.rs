@@ -135,3 +135,44 @@ fn a_long_string_of_an_own_command_comes_in_pieces() {
     let Some(Reply::Piece(piece)) = line.reply() else { panic!("it comes in pieces") };
     assert_eq!(piece.content, *b"boot");
 }
+
+/// Whoever uses the macros may have other things of these names in scope.
+mod shadowed {
+    pub struct Result;
+    pub struct Ok;
+    pub struct Default;
+    pub struct From;
+    pub struct Encode;
+
+    guestwire::command! {
+        pub struct Blink<'a> = "board-blink" { pattern: Option<Pattern<'a>> = "pattern" } -> Blinked
+    }
+
+    guestwire::object! {
+        pub struct Blinked { count: u64 = "count", depth: Depth = "depth" }
+    }
+
+    guestwire::choices! {
+        pub enum Pattern<'a> { Slow = "slow", Fast = "fast" }
+    }
+
+    guestwire::choices! {
+        pub enum Depth { Light = "light", Deep = "deep" }
+    }
+}
+
+#[test]
+fn the_macros_take_no_names_from_where_they_are_used() {
+    let mut client: Client<256, 256> = Client::new();
+    client.synchronize(7);
+    client.transmitted(usize::MAX);
+    client.push_slice(b"\xFF{\"return\": 7}").1.unwrap();
+    client.request(shadowed::Blink { pattern: Some(shadowed::Pattern::Fast) }).unwrap();
+    assert!(client.transmit().starts_with(br#"{"execute": "board-blink", "arguments": {"pattern": "fast"}"#));
+    client.transmitted(usize::MAX);
+    let answer = br#"{"return": {"depth": "deep", "count": 2}, "id": 8}"#;
+    let (_, Ok(Some(Reply::Return(value)))) = client.push_slice(answer) else { panic!("it is answered") };
+    let blinked = shadowed::Blink::returned(value).unwrap();
+    assert_eq!((blinked.count, blinked.depth), (2, shadowed::Depth::Deep));
+    let _ = (shadowed::Result, shadowed::Ok, shadowed::Default, shadowed::From, shadowed::Encode);
+}

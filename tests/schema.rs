@@ -351,8 +351,19 @@ fn types_are_read_and_written_as_in_the_schema() {
     }
 }
 
+/// Whether `Debug` shows this value. Variants are named like their choices.
+fn is_shown(shown: &str, value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::Number(_) => shown.contains(&value.to_string().replace('.', "")),
+        Value::String(text) => shown.to_lowercase().contains(&text.replace('-', "")),
+        Value::Array(list) if list[0].is_string() => shown.contains(&format!("[{}", list[0])),
+        _ => true, // has a type of its own
+    }
+}
+
 /// `Debug` shows the members' values in the fields that are named like them.
 fn check_fields(debug: &str, value: &Value) {
+    assert!(value.is_object() || is_shown(debug, value), "{debug} is not {value}");
     for (name, value) in value.as_object().into_iter().flatten() {
         let field = match name.as_str() {
             "type" if value.as_str().is_some_and(|value| value.parse::<u32>().is_ok()) => "fs_type".to_owned(),
@@ -362,13 +373,7 @@ fn check_fields(debug: &str, value: &Value) {
         };
         let (_, after) = debug.split_once(&format!(" {field}: ")).unwrap_or_else(|| panic!("no {field}: {debug}"));
         let shown = after.split([',', '}']).next().unwrap();
-        let is_shown = match value {
-            Value::Bool(_) | Value::Number(_) => shown.contains(&value.to_string().replace('.', "")),
-            Value::String(text) if text.parse::<u32>().is_ok() => shown.contains(text.as_str()),
-            Value::Array(list) if list[0].is_string() => shown.contains(&format!("[{}", list[0])),
-            _ => true, // has a type of its own
-        };
-        assert!(is_shown, "{field} is not {value}: {debug}");
+        assert!(is_shown(shown, value), "{field} is not {value}: {debug}");
     }
 }
 
@@ -471,6 +476,14 @@ fn requests_are_spelled_as_in_the_schema() {
             let mut more = value.clone();
             more["x-new"] = 1.into();
             assert_eq!(ask(&more), Err("Parameter 'x-new' is unexpected".to_owned()), "{}", command.name);
+            // Of several errors the first is named, in the schema's order.
+            let wrong =
+                qapi::members(command.name, None).into_iter().map(|member| (member.name, serde_json::json!({})));
+            if let Some(Member { name, kind, .. }) = qapi::members(command.name, None).first() {
+                let wrong = serde_json::Map::from_iter(wrong.map(|(name, value)| (name.to_owned(), value)));
+                let due = Err(format!("Invalid parameter type for '{name}', expected: {}", expected(kind)));
+                assert_eq!(ask(&wrong.into()), due, "{}", command.name);
+            }
             for Member { name, is_optional, kind, .. } in qapi::members(command.name, None) {
                 let mut other = value.clone();
                 // No member takes an object.
@@ -907,4 +920,29 @@ fn while_frozen_a_guest_can_be_thawed_and_asked_for_its_status() {
             }
         }
     }
+}
+
+#[test]
+fn what_holds_no_closure_can_be_compared() {
+    fn check<T: PartialEq>() {}
+    check::<CpuStats<'_>>();
+    check::<DeviceId<'_>>();
+    check::<DiskSmart<'_>>();
+    check::<DiskStats>();
+    check::<Done>();
+    check::<ExecPid>();
+    check::<FilePosition>();
+    check::<FileWritten>();
+    check::<FsfreezeState<'_>>();
+    check::<InterfaceStatistics>();
+    check::<Load>();
+    check::<LogicalProcessor>();
+    check::<MemoryBlock>();
+    check::<MemoryBlockInfo>();
+    check::<MemoryBlockResponse<'_>>();
+    check::<PciAddress>();
+    check::<CcwAddress>();
+    let cpu = |user| CpuStats::Linux(LinuxCpuStats { cpu: 1, user, ..Default::default() });
+    assert_eq!(cpu(5), cpu(5));
+    assert_ne!(cpu(5), cpu(6));
 }

@@ -9,7 +9,7 @@ use guestwire::{CommandResult, Guest, agent::Responder};
 use crate::files::Files;
 use crate::freeze::Frozen;
 use crate::programs::Programs;
-use crate::{files, freeze, network, power, programs, storage, system};
+use crate::{files, freeze, network, power, programs, statistics, storage, system};
 
 /// This system.
 pub struct Linux {
@@ -79,9 +79,13 @@ impl Guest for Linux {
         GetLoad::command(system::get_load),
         GetVcpus::command(system::get_vcpus),
         SetVcpus::command(system::set_vcpus),
+        GetCpustats::command(statistics::get_cpustats),
+        GetMemoryBlocks::command(statistics::get_memory_blocks),
+        GetMemoryBlockInfo::command(statistics::get_memory_block_info),
         NetworkGetInterfaces::command(network::get_interfaces),
         GetFsinfo::command(storage::get_fsinfo),
         GetDisks::command(storage::get_disks),
+        GetDiskstats::command(statistics::get_diskstats),
         FsfreezeStatus::command(freeze::status),
         FsfreezeFreeze::command(freeze::freeze_all),
         FsfreezeFreezeList::command(freeze::freeze_list),

@@ -11,6 +11,7 @@ mod ports;
 mod power;
 mod programs;
 mod signals;
+mod statistics;
 mod storage;
 mod system;
 

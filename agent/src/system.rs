@@ -136,18 +136,20 @@ fn processor(logical_id: i64) -> io::Result<LogicalProcessor> {
     }
 }
 
+/// Sorted by their numbers.
+pub fn processors() -> io::Result<Vec<LogicalProcessor>> {
+    let mut ids = Vec::new();
+    for entry in fs::read_dir("/sys/devices/system/cpu")? {
+        let name = entry?.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix("cpu"));
+        ids.extend(id.and_then(|id| id.parse::<i64>().ok()));
+    }
+    ids.sort_unstable();
+    ids.into_iter().map(processor).collect()
+}
+
 pub fn get_vcpus(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
-    let processors = || -> io::Result<Vec<_>> {
-        let mut ids = Vec::new();
-        for entry in fs::read_dir("/sys/devices/system/cpu")? {
-            let name = entry?.file_name();
-            let id = name.to_str().and_then(|name| name.strip_prefix("cpu"));
-            ids.extend(id.and_then(|id| id.parse::<i64>().ok()));
-        }
-        ids.sort_unstable();
-        ids.into_iter().map(processor).collect()
-    };
     match processors() {
         Ok(processors) => {
             response.array(|list| processors.iter().try_for_each(|processor| list.element().encode(*processor)))

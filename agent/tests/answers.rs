@@ -1,17 +1,38 @@
 //! What the agent answers: against the schema, and against QEMU's agent on the same machine.
 
 mod peer;
-mod schema;
+#[path = "../../tests/qapi/mod.rs"]
+mod qapi;
 
 use peer::{Peer, worst_moment};
-use schema::{SCHEMA, validate};
 use serde_json::{Value, json};
+
+/// They return something on this machine and change nothing.
+const QUIET: [&str; 17] = [
+    "guest-ping",
+    "guest-info",
+    "guest-get-time",
+    "guest-get-osinfo",
+    "guest-get-host-name",
+    "guest-get-timezone",
+    "guest-get-users",
+    "guest-get-load",
+    "guest-get-vcpus",
+    "guest-get-cpustats",
+    "guest-get-memory-blocks",
+    "guest-get-memory-block-info",
+    "guest-network-get-interfaces",
+    "guest-get-fsinfo",
+    "guest-get-disks",
+    "guest-get-diskstats",
+    "guest-fsfreeze-status",
+];
 
 #[test]
 fn every_return_value_follows_the_schema() {
     let mut ours = Peer::ours(&[]);
-    for (command, shape) in SCHEMA {
-        validate(shape, &ours.returned(command, json!({})), command);
+    for command in QUIET {
+        qapi::check_return(command, &ours.returned(command, json!({})));
     }
     for command in ["guest-sync", "guest-sync-delimited"] {
         assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
@@ -41,6 +62,9 @@ const MOVING: &[(&str, u64)] = &[
     ("tx-packets", 10_000),
 ];
 
+/// Of disks and CPUs: all that counts goes on, by a tenth and a little more at most.
+const COUNTERS: [&str; 2] = ["guest-get-diskstats", "guest-get-cpustats"];
+
 fn compare(name: &str, ours: &Value, theirs: &Value, at: &str) -> usize {
     match (ours, theirs) {
         (Value::Object(ours), Value::Object(theirs)) => {
@@ -59,6 +83,13 @@ fn compare(name: &str, ours: &Value, theirs: &Value, at: &str) -> usize {
         (Value::Array(ours), Value::Array(theirs)) => {
             assert_eq!(ours.len(), theirs.len(), "{at}: ours {ours:?}, theirs {theirs:?}");
             ours.iter().zip(theirs).map(|(ours, theirs)| compare(name, ours, theirs, &format!("{at}[]"))).sum()
+        }
+        (Value::Number(ours), Value::Number(theirs))
+            if COUNTERS.iter().any(|counter| at.starts_with(counter)) && !["cpu", "major", "minor"].contains(&name) =>
+        {
+            let [ours, theirs] = [ours, theirs].map(|number| number.as_u64().unwrap());
+            assert!(ours.abs_diff(theirs) <= 2_000_000 + ours / 10, "{at}: ours {ours}, theirs {theirs}");
+            1
         }
         (Value::Number(ours), Value::Number(theirs)) if MOVING.iter().any(|(moving, _)| *moving == name) => {
             let distance = MOVING.iter().find(|(moving, _)| *moving == name).unwrap().1 as f64;
@@ -80,13 +111,13 @@ fn qemu_ga_on_the_same_machine_answers_the_same_field_by_field() {
     let listed = theirs.returned("guest-info", json!({}))["supported_commands"].clone();
     let has = |command: &str| listed.as_array().unwrap().iter().any(|entry| entry["name"] == command);
     let mut fields = 0;
-    for (command, shape) in SCHEMA {
-        if *command == "guest-info" || !has(command) {
+    for command in QUIET {
+        if command == "guest-info" || !has(command) {
             continue;
         }
         let [ours, theirs] = [&mut ours, &mut theirs].map(|agent| {
             let mut returned = agent.returned(command, json!({}));
-            validate(shape, &returned, command);
+            qapi::check_return(command, &returned);
             as_sets(&mut returned);
             returned
         });
@@ -99,7 +130,8 @@ fn qemu_ga_on_the_same_machine_answers_the_same_field_by_field() {
     // What both say of each command that ours has.
     let info = ours.returned("guest-info", json!({}));
     for entry in info["supported_commands"].as_array().unwrap() {
-        let known = entry["name"] == "guest-get-load" || listed.as_array().unwrap().contains(entry);
+        let known = ["guest-get-load", "guest-network-get-route"].iter().any(|newer| entry["name"] == *newer)
+            || listed.as_array().unwrap().contains(entry);
         assert!(known, "{entry}");
     }
 

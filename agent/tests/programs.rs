@@ -180,3 +180,24 @@ fn memory_is_bounded_whatever_clients_leave_behind() {
     assert!(after_connections < at_first + (16 << 10), "{at_first} kB grew to {after_connections}");
     assert!(open < 16, "{open} files are open");
 }
+
+#[test]
+fn what_a_program_writes_is_kept_as_asked_for() {
+    let mut agent = Peer::ours(&["--allow", "exec"]);
+    let (out, err) = (json!("bwo="), json!("ZQo="));
+    for (capture_output, out, err) in [
+        (json!(true), out.clone(), err.clone()),
+        (json!(false), Value::Null, Value::Null),
+        (json!("none"), Value::Null, Value::Null),
+        (json!("stdout"), out.clone(), Value::Null),
+        (json!("stderr"), Value::Null, err.clone()),
+        (json!("separated"), out, err),
+        (json!("merged"), json!("bwplCg=="), Value::Null),
+    ] {
+        let arguments = json!(["-c", "echo o; echo e >&2"]);
+        let exec = json!({"path": "/bin/sh", "arg": arguments, "capture-output": capture_output});
+        let pid = agent.returned("guest-exec", exec)["pid"].clone();
+        let status = agent.ended(&pid);
+        assert_eq!((&status["out-data"], &status["err-data"]), (&out, &err), "{capture_output}: {status}");
+    }
+}

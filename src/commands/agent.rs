@@ -1,4 +1,4 @@
-//! What every agent has built in: these types are for clients. (In an agent's table they are there twice, which
+//! What every agent has built in: these types are for clients. (In an agent's table they would be there twice, which
 //! `cargo build` refuses.)
 
 use super::values::{Done, List, Str};

@@ -3,8 +3,8 @@
 //!
 //! Each command is a type with its arguments as fields, a [`Schema`]. One description serves both ends: an agent reads
 //! what a client writes, and a client reads what an agent returns. Flash is paid for what is used, and serde is not
-//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own: their types are for
-//! clients.)
+//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own: their types are
+//! for clients.)
 //!
 //! ```
 //! use guestwire::{Command, CommandError, Guest};
@@ -16,7 +16,9 @@
 //! impl Guest for Board {
 //!     const VERSION: &'static str = "1.0.0";
 //!     const COMMANDS: &'static [Command<Self>] = &[
-//!         GetHostName::command(|_, call| call.respond()?.encode(HostName { host_name: "toaster".into(), ..Default::default() })),
+//!         GetHostName::command(|_, call| {
+//!             call.respond()?.encode(HostName { host_name: "toaster".into(), ..Default::default() })
+//!         }),
 //!         SetTime::command(|board, call| {
 //!             let (SetTime { time, .. }, response) = call.parse()?;
 //!             board.nanoseconds = time.ok_or(CommandError::Failed("This board has no clock to set it from"))?;
@@ -55,7 +57,8 @@
 //!
 //! QEMU's newer versions add members and choices, and so will minor versions of this crate. No program breaks by that:
 //!
-//! * Whoever builds a value ends with `..Default::default()`, whoever takes one apart ends with `..`. Nothing else compiles.
+//! * Whoever builds a value ends with `..Default::default()`, whoever takes one apart ends with `..`. Nothing else
+//!   compiles.
 //! * An agent's new members are ignored by an older client. Its new choices are `Other`, with their text: a `match` of
 //!   choices ends with `_`.
 //! * A client's new arguments and choices are errors, as with an older `qemu-ga`.
@@ -77,8 +80,8 @@
 //!
 //! # What a closure writes
 //!
-//! A [`Str`] or a [`List`] may be a closure. All types are `Send` and `Sync`, so it has to be `Sync`. Types that hold
-//! neither are `PartialEq`; a [`Str`] can be compared with a `str`.
+//! A [`Str`] or a [`List`] may be a closure. All types are `Send` and `Sync`, so it has to be `Sync`. What commands
+//! return is `PartialEq` unless it may hold one of them, or [`Bytes`]; a [`Str`] can be compared with a `str`.
 //!
 //! With the feature `heapless`, `heapless::String<N>` is a string, `heapless::Vec<u8, N>` base64, and
 //! `heapless::Vec<T, N>` an array: they outlive the frame. What does not fit is an error.

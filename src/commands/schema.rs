@@ -177,18 +177,19 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 }
 
-/// A command of your own, typed for both ends: a struct with its arguments, which is a [`Schema`](crate::commands::Schema).
+/// A command of your own, typed for both ends: a struct with its arguments that is a
+/// [`Schema`](crate::commands::Schema).
 ///
-/// For each argument write the field, its type, and its name on the wire. The types of
-/// [`commands`](crate::commands) are there for arguments: [`Str`](crate::commands::Str), [`List`](crate::commands::List),
-/// [`Bytes`](crate::commands::Bytes), `bool`, `i64`, `u64`, what [`object!`](crate::object) and
-/// [`choices!`](crate::choices) make, and your own that implement [`Encode`](crate::commands::Encode) and
-/// [`Parse`](crate::commands::Parse). An `Option` may be absent. All must be `Copy`, `Debug` and `Default`. The lifetime, if
-/// there is one, is `'a`, in what the command returns too.
+/// For each argument write the field, its type, and its name on the wire. Its type is one of
+/// [`commands`](crate::commands) ([`Str`](crate::commands::Str), [`List`](crate::commands::List),
+/// [`Bytes`](crate::commands::Bytes)), `bool`, `i64`, `u64`, one that [`object!`](crate::object) or
+/// [`choices!`](crate::choices) makes, or your own that implements [`Encode`](crate::commands::Encode) and
+/// [`Parse`](crate::commands::Parse). An `Option` may be absent. All must be `Copy`, `Debug` and `Default`. The
+/// lifetime, if there is one, is `'a`, in what the command returns too.
 ///
 /// After the type that it returns may follow, in this order: `no_success_response: true` and
-/// `allowed_when_frozen: true`, as [`Command`](crate::Command) has them, and `pieces: ["..."]`, the members of the return
-/// value that may be long strings.
+/// `allowed_when_frozen: true`, as [`Command`](crate::Command) has them, and `pieces: ["..."]`, the members of the
+/// return value that may be long strings.
 ///
 /// ```
 /// use guestwire::commands::{Done, List, Schema, Str};
@@ -256,6 +257,7 @@ macro_rules! command {
         }
         $crate::command! { @impl $vis $name [$($a)?] $wire { $($field = $member,)* } [] $($rest)* }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis struct $name:ident $(<$a:lifetime>)? = $wire:literal {
@@ -279,6 +281,7 @@ macro_rules! command {
     ) => {
         impl $(<$a>)? $name $(<$a>)? {
             /// The command with the function that runs it, for an agent's table.
+            #[allow(dead_code, reason = "a client needs none")]
             $vis const fn command<G>(handler: $crate::agent::Handler<G>) -> $crate::Command<G> {
                 let command = $crate::Command::new($wire, handler);
                 $(let command = if $silent { command.no_success_response() } else { command };)?
@@ -300,17 +303,20 @@ macro_rules! command {
             #[allow(unused_variables, reason = "some have no arguments")]
             fn read(
                 arguments: &mut $crate::message::Arguments<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
-                Ok(Self { $($field: arguments.parse($member)?,)* $($more: Default::default(),)? })
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
+                ::core::result::Result::Ok(Self {
+                    $($field: arguments.parse($member)?,)*
+                    $($more: ::core::default::Default::default(),)?
+                })
             }
 
             #[allow(unused_variables, reason = "some have no arguments")]
             fn write(
                 self,
                 arguments: &mut $crate::json::ObjectEncoder<'_>,
-            ) -> Result<(), $crate::json::DoesNotFit> {
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 $($crate::commands::Encode::encode_member(self.$field, $member, arguments)?;)*
-                Ok(())
+                ::core::result::Result::Ok(())
             }
         }
     };
@@ -347,6 +353,7 @@ macro_rules! object {
         }
         $crate::object! { @impl $name [$($a)?] { $($field = $wire,)* } [] }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis struct $name:ident $(<$a:lifetime>)? {
@@ -391,10 +398,13 @@ macro_rules! object {
     };
     (@impl $name:ident [$($a:lifetime)?] { $($field:ident = $wire:literal,)* } [$($more:ident)?]) => {
         impl $(<$a>)? $crate::commands::Encode for $name $(<$a>)? {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.object(|members| {
                     $($crate::commands::Encode::encode_member(self.$field, $wire, members)?;)*
-                    Ok(())
+                    ::core::result::Result::Ok(())
                 })
             }
         }
@@ -402,10 +412,10 @@ macro_rules! object {
         impl<'a> $crate::commands::Parse<'a> for $name $(<$a>)? {
             fn parse(
                 argument: $crate::message::Argument<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
-                argument.object(|members| Ok(Self {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
+                argument.object(|members| ::core::result::Result::Ok(Self {
                     $($field: members.parse($wire)?,)*
-                    $($more: Default::default(),)?
+                    $($more: ::core::default::Default::default(),)?
                 }))
             }
         }
@@ -440,6 +450,7 @@ macro_rules! choices {
     ) => {
         $crate::choices! { @enum $(#[$meta])* $vis $name [$($a)?] { $($(#[$doc])* $choice = $wire,)* } }
     };
+    // With `..` one of this crate: QEMU adds to it.
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident $(<$a:lifetime>)? {
@@ -473,11 +484,11 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// Each with its name on the wire.
-            $vis const CHOICES: &'static [(&'static str, Self)] =
+            const CHOICES: &'static [(&'static str, Self)] =
                 &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
 
             /// The name on the wire.
+            #[allow(dead_code, reason = "an agent may only read it")]
             $vis const fn as_str(self) -> &'static str {
                 match self {
                     Self::$first => $first_wire,
@@ -493,7 +504,10 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 place.string(self.as_str())
             }
         }
@@ -501,7 +515,7 @@ macro_rules! choices {
         impl<'a> $crate::commands::Parse<'a> for $name {
             fn parse(
                 argument: $crate::message::Argument<'a>,
-            ) -> Result<Self, $crate::message::ArgumentError<'a>> {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<'a>> {
                 argument.one_of(Self::CHOICES.iter().copied())
             }
         }
@@ -530,12 +544,11 @@ macro_rules! choices {
         }
 
         impl $name<'static> {
-            /// Each with its name on the wire.
-            $vis const CHOICES: &'static [(&'static str, Self)] =
+            const CHOICES: &'static [(&'static str, Self)] =
                 &[($first_wire, Self::$first), $(($wire, Self::$choice)),*];
         }
 
-        impl<$a> From<$name<$a>> for $crate::commands::Str<$a> {
+        impl<$a> ::core::convert::From<$name<$a>> for $crate::commands::Str<$a> {
             fn from(choice: $name<$a>) -> Self {
                 match choice {
                     $name::$first => Self::Plain($first_wire),
@@ -552,7 +565,10 @@ macro_rules! choices {
         }
 
         impl $crate::commands::Encode for $name<'_> {
-            fn encode(self, place: $crate::json::ValueEncoder<'_>) -> Result<(), $crate::json::DoesNotFit> {
+            fn encode(
+                self,
+                place: $crate::json::ValueEncoder<'_>,
+            ) -> ::core::result::Result<(), $crate::json::DoesNotFit> {
                 $crate::commands::Encode::encode($crate::commands::Str::from(self), place)
             }
         }
@@ -560,7 +576,7 @@ macro_rules! choices {
         impl<$a> $crate::commands::Parse<$a> for $name<$a> {
             fn parse(
                 argument: $crate::message::Argument<$a>,
-            ) -> Result<Self, $crate::message::ArgumentError<$a>> {
+            ) -> ::core::result::Result<Self, $crate::message::ArgumentError<$a>> {
                 let choices: &[(&'static str, Self)] = $name::<'static>::CHOICES;
                 argument.one_of_or(choices.iter().copied(), Self::Other)
             }
@@ -568,8 +584,8 @@ macro_rules! choices {
     };
 }
 
-/// An object of the schema that is one of several, as its member `type` says. Each variant has that member as `tag`, at its
-/// place.
+/// An object of the schema that is one of several, as its member `type` says. Each variant has that member as `tag`, at
+/// its place.
 macro_rules! union {
     ($(#[$meta:meta])* $name:ident<$a:lifetime> { $($(#[$doc:meta])* $variant:ident($type:ty) = $tag:ident $wire:literal,)* }) => {
         $(

@@ -55,8 +55,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// ```
     ///
     /// # Errors
-    /// The port's error of another kind, or one that it reports 256 times in a row. Call [`reset`](Self::reset) if it means
-    /// that the port has closed.
+    /// The port's error, if it is of another kind or one of [too many in a row](crate::io). Call [`reset`](Self::reset) if
+    /// it means that the port has closed.
     pub fn poll_nb<U: Read + Write>(&mut self, uart: &mut U) -> Result<(), U::Error> {
         self.poll_port(Uart(uart), fault)
     }
@@ -68,8 +68,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// An overrun is [`lost`](Self::lost), a framing, parity or noise error [`corrupted`](Self::corrupted).
     ///
     /// # Errors
-    /// [`nb::Error::WouldBlock`] while there is no reply, the port's error of another kind, or one that it reports 256
-    /// times in a row, or [`ClientError`].
+    /// [`nb::Error::WouldBlock`] while there is no reply, [`ClientError`], or the port's error, if it is of another kind or
+    /// one of [too many in a row](crate::io).
     pub fn exchange_nb<U: Read + Write>(
         &mut self,
         uart: &mut U,

@@ -45,14 +45,14 @@ impl<P: Read + ReadReady + Write + WriteReady> PollPort for Stream<'_, P> {
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Reads and writes until neither can go on before the port is ready again, and flushes. Feature `embedded-io`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one. After a line error it goes on.
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports. After a line error it goes on.
     ///
     /// For a port that hands out its own buffer (`BufRead`), give that to [`push_slice`](Self::push_slice), and the number
     /// of bytes that it took to `consume`.
     ///
     /// # Errors
     /// [`IoError::Closed`] when the other end has gone: the agent has been reset, for the next one. The port's error, if
-    /// it is fatal or reported 256 times in a row.
+    /// it is fatal or one of [too many in a row](crate::io).
     pub fn poll_io<P>(&mut self, port: &mut P, fault: impl FnMut(&P::Error) -> Fault) -> Result<(), IoError<P::Error>>
     where
         P: Read + ReadReady + Write + WriteReady,
@@ -62,13 +62,13 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 
     /// Serves a port that only blocks, in a thread of its own, for as long as it works. Feature `embedded-io`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one. After a line error it goes on.
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports. After a line error it goes on.
     ///
-    /// It reads a byte at a time: give it a port that has a buffer where a read is a system call. A guest that
+    /// It reads a byte at a time, so wrap a port whose reads are system calls in a buffer. A guest that
     /// [answers later](crate::agent::Guest::DEFERS) does not compile here: in a thread of its own, a handler can wait.
     ///
     /// ```no_run
-    /// use embedded_io::{Read, Write};
+    /// use embedded_io::{Error, ErrorKind, Read, Write};
     /// use guestwire::{Agent, Guest, io::{Fault, IoError}};
     ///
     /// fn thread<G: Guest, P: Read + Write>(guest: G, port: &mut P) -> Result<(), P::Error> {
@@ -76,6 +76,12 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     ///     loop {
     ///         match agent.run_blocking(port, Fault::by_kind) {
     ///             Err(IoError::Closed) => {} // wait here for the port to open
+    ///             // For ports whose reads time out. The rest of a request is overdue.
+    ///             Err(IoError::Port(error)) if error.kind() == ErrorKind::TimedOut => {
+    ///                 if agent.is_receiving() {
+    ///                     agent.lost();
+    ///                 }
+    ///             }
     ///             Err(IoError::Port(error)) => return Err(error),
     ///         }
     ///     }
@@ -84,7 +90,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     ///
     /// # Errors
     /// [`IoError::Closed`] when the other end has gone: the agent has been reset, for the next one. The port's error, if
-    /// it is fatal or reported 256 times in a row.
+    /// it is fatal or one of [too many in a row](crate::io); nothing is lost by calling it again.
     pub fn run_blocking<P: Read + Write>(
         &mut self,
         port: &mut P,
@@ -97,7 +103,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             while !self.transmit().is_empty() {
                 is_flushed = false;
                 match some(port.write(self.transmit())) {
-                    Ok(count) => self.transmitted(count),
+                    Ok(count) => {
+                        policy.forget_errors();
+                        self.transmitted(count);
+                    }
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
@@ -110,7 +119,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             let mut byte = [0];
             match some(port.read(&mut byte)) {
                 Ok(_) => {
-                    policy.received();
+                    policy.forget_errors();
                     // Nothing waits, for all has been sent.
                     let [byte] = byte;
                     self.step(byte);
@@ -124,7 +133,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Writes what is to be sent, flushes, and reads until there is a reply. Feature `embedded-io`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one.
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports.
     ///
     /// # Errors
     /// [`nb::Error::WouldBlock`] while there is no reply, [`IoError`], or [`ClientError`]. When the port is closed,
@@ -142,7 +151,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// Writes what is to be sent to a port that only blocks, flushes, and waits for the reply. Feature `embedded-io`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one. A deadline is the port's: a read that
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports. A deadline is the port's: a read that
     /// times out ends this with its error. Then [`reset`](Self::reset) and synchronize.
     ///
     /// It does not read while it writes. That is safe if the port, or what is behind it, has room for a response of the
@@ -160,14 +169,14 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             return Err(LineError::Protocol(ClientError::NothingAsked));
         }
         let mut policy = Policy::new(of_stream(fault));
-        while let Err(error) = self.send_blocking(port) {
+        while let Err(error) = self.send_blocking(port, &mut policy) {
             policy.client_wrote(error).map_err(LineError::Port)?;
         }
         let mut byte = [0];
         loop {
             let verdict = match some(port.read(&mut byte)) {
                 Ok(_) => {
-                    policy.received();
+                    policy.forget_errors();
                     let [byte] = byte;
                     self.step(byte)
                 }
@@ -179,9 +188,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    fn send_blocking<P: Write>(&mut self, port: &mut P) -> Result<(), IoError<P::Error>> {
+    fn send_blocking<P: Write, F>(&mut self, port: &mut P, policy: &mut Policy<F>) -> Result<(), IoError<P::Error>> {
         while !self.transmit().is_empty() {
             let count = some(port.write(self.transmit()))?;
+            policy.forget_errors();
             self.transmitted(count);
         }
         port.flush().map_err(IoError::Port)

@@ -19,7 +19,7 @@ use crate::offset::Offset;
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     /// Serves a port for as long as it works. Feature `embedded-io-async`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one. After a line error it goes on.
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports. After a line error it goes on.
     ///
     /// It reads a byte at a time, so that none is lost when the future is dropped: dropping it is safe if it is safe for
     /// the port's own read, write and flush. It begins with a flush, in case the previous future was dropped in one. For
@@ -47,8 +47,8 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     ///
     /// # Errors
     /// [`IoError::Closed`] when the other end has gone: the agent has been reset, for the next one. Let other tasks run
-    /// before you call it again: a closed port may report that at every read. The port's error, if it is fatal or reported
-    /// 256 times in a row; nothing is lost by calling it again.
+    /// before you call it again: a closed port may report that at every read. The port's error, if it is fatal or one of
+    /// [too many in a row](crate::io); nothing is lost by calling it again.
     pub async fn run<P: Read + Write>(
         &mut self,
         port: &mut P,
@@ -65,7 +65,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         .await
     }
 
-    /// The same for a port that has a buffer, which is taken from as a whole.
+    /// The same for a port with a buffer: takes all that the buffer holds at once.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -97,7 +97,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
             while !self.transmit().is_empty() {
                 is_flushed = false;
                 match some(port.write(self.transmit()).await) {
-                    Ok(count) => self.transmitted(count),
+                    Ok(count) => {
+                        policy.forget_errors();
+                        self.transmitted(count);
+                    }
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
@@ -112,9 +115,12 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 self.retry();
                 continue;
             }
-            match receive(self, port).await {
-                Ok(()) => policy.received(),
-                Err(error) => policy.agent_read(self, error)?,
+            let received = {
+                let mut receive = pin!(receive(self, port));
+                poll_fn(|context| policy.watch(receive.as_mut().poll(context))).await
+            };
+            if let Err(error) = received {
+                policy.agent_read(self, error)?;
             }
         }
     }
@@ -123,7 +129,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Sends what is to be sent, and waits for the reply. Feature `embedded-io-async`.
     ///
-    /// `fault` says what an error of the port means: [`Fault::by_kind`] is one.
+    /// `fault` says what an error of the port means; [`Fault::by_kind`] fits many ports.
     ///
     /// The port comes in two halves, because it reads while it writes: an agent may have to send a response before it
     /// takes more. When a write ends, a read that waits for its first byte is dropped, so a read must lose nothing when it
@@ -164,9 +170,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         .await
     }
 
-    /// The same for a reader that has a buffer, which is taken from as a whole.
+    /// The same for a reader with a buffer: takes all that the buffer holds at once.
     ///
-    /// It writes at most 256 bytes at a time: give it a writer that has a buffer where a write is a system call. It flushes.
+    /// It writes at most 256 bytes at a time, and flushes, so wrap a writer whose writes are system calls in a buffer.
     ///
     /// # Errors
     /// As [`exchange`](Self::exchange).
@@ -230,7 +236,10 @@ impl<I, C, F> Receiver<'_, I, C, F> {
             let write = writer.write(piece.get(..count).unwrap_or_default());
             match self.receive_until(client, write).await? {
                 Ok(written) => match some(written) {
-                    Ok(count) => client.transmitted(count),
+                    Ok(count) => {
+                        self.policy.forget_errors();
+                        client.transmitted(count);
+                    }
                     Err(error) => self.policy.client_wrote(error)?,
                 },
                 Err(verdict) => return Ok(verdict),
@@ -266,16 +275,13 @@ impl<I, C, F> Receiver<'_, I, C, F> {
                 let mut receive = pin!((self.receive)(client, self.reader));
                 let either = poll_fn(|context| match write.as_mut().poll(context) {
                     Poll::Ready(written) => Poll::Ready(Err(written)),
-                    Poll::Pending => receive.as_mut().poll(context).map(Ok),
+                    Poll::Pending => self.policy.watch(receive.as_mut().poll(context)).map(Ok),
                 });
                 either.await
             };
             let verdict = match received {
                 Err(written) => return Ok(Ok(written)),
-                Ok(Ok(verdict)) => {
-                    self.policy.received();
-                    verdict
-                }
+                Ok(Ok(verdict)) => verdict,
                 Ok(Err(error)) => self.policy.client_read(client, error)?,
             };
             if verdict != Verdict::Nothing {

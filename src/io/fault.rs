@@ -2,7 +2,8 @@
 
 /// What an error of a port means for the conversation over it.
 ///
-/// The loops take a function that says so: a port's errors are its own, and a UART that loses bytes is no reason to stop.
+/// Each port has errors of its own, so the loops on streams take a function that says which fault an error is. Then they
+/// know how to go on: a UART that loses bytes is no reason to stop.
 ///
 /// ```
 /// use guestwire::io::Fault;
@@ -23,9 +24,9 @@
 pub enum Fault {
     /// Nothing is missing or wrong: the loop tries again.
     Interrupted,
-    /// A byte is wrong: a framing, parity or noise error, or a break. A write has no such error: it is fatal there.
+    /// A byte is wrong: a framing, parity or noise error, or a break. In a write it is fatal.
     Corrupted,
-    /// Bytes are missing: an overrun, a full queue. A write has no such error: it is fatal there.
+    /// Bytes are missing: an overrun, a full queue. In a write it is fatal.
     Lost,
     /// The other end has gone: the loop ends with `IoError::Closed`.
     Closed,
@@ -34,7 +35,12 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What embedded-io's kind of an error says. Any error that it has no name for is [`Lost`](Self::Lost).
+    /// What an error's kind in embedded-io says.
+    ///
+    /// Many UART drivers report all their errors as `Other`, so that is [`Lost`](Self::Lost), the safe choice.
+    /// `InvalidData` is [`Corrupted`](Self::Corrupted). `BrokenPipe`, `ConnectionAborted`, `ConnectionReset`,
+    /// `NotConnected` and `WriteZero` are [`Closed`](Self::Closed). All others but `Interrupted` are
+    /// [`Fatal`](Self::Fatal), `TimedOut` among them.
     #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
     pub fn by_kind(error: &impl embedded_io::Error) -> Self {
         use embedded_io::ErrorKind;
@@ -45,7 +51,8 @@ impl Fault {
             ErrorKind::BrokenPipe
             | ErrorKind::ConnectionAborted
             | ErrorKind::ConnectionReset
-            | ErrorKind::NotConnected => Self::Closed,
+            | ErrorKind::NotConnected
+            | ErrorKind::WriteZero => Self::Closed,
             _ => Self::Fatal,
         }
     }

@@ -5,7 +5,8 @@ use core::fmt;
 
 /// A reader and a writer as one port, for all loops: a UART that was split, two queues, a receiver that an interrupt fills.
 ///
-/// It has those of the port's traits that its halves have. A half may be borrowed: `&mut T` reads and writes as `T` does.
+/// It implements those of the loops' traits that its halves implement. A half may be borrowed: `&mut T` reads and writes as
+/// `T` does.
 ///
 /// ```
 /// use guestwire::{Agent, io::{Fault, Halves}};

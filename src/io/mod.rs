@@ -8,7 +8,10 @@
 //! | an async task | `run` | `exchange` | `embedded-io-async` |
 //! | the same, a stream that has a buffer | `run_buffered` | `exchange_buffered` | `embedded-io-async` |
 //!
-//! Each goes on after a line error; [`Fault`] says which errors are. A port in two parts is one port as [`Halves`].
+//! Each goes on after a line error; a [`Fault`] is what an error means. But a port that is stuck reports errors without
+//! end, so a loop ends with the 257th error in a row: no byte was read or written between them, and the task did not wait.
+//!
+//! [`Halves`] makes one port of a reader and a writer.
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 mod error;

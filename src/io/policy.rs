@@ -1,5 +1,8 @@
 //! How a loop goes on after an error.
 
+#[cfg(feature = "embedded-io-async")]
+use core::task::Poll;
+
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use super::error::IoError;
 use super::fault::Fault;
@@ -7,7 +10,8 @@ use crate::agent::{AgentOver, Service};
 use crate::client::{ClientOver, Verdict};
 use crate::frame::Buffer;
 
-/// How many errors in a row a loop goes on after. No FIFO holds more, so after that the port itself is broken.
+/// How many errors in a row, without a byte or a wait in between, a loop goes on after. No FIFO holds more, so after that
+/// the port itself is broken.
 const MOST_ERRORS: u16 = 256;
 
 /// Decides how a loop goes on after an error, and which errors end it.
@@ -22,19 +26,25 @@ impl<F> Policy<F> {
         Self { fault, left: MOST_ERRORS }
     }
 
-    /// A byte has come.
-    pub(super) const fn received(&mut self) {
+    /// A byte has come or gone, or the port has made the loop wait: the next error begins another row.
+    pub(super) const fn forget_errors(&mut self) {
         self.left = MOST_ERRORS;
     }
 
-    fn fault<E>(&mut self, error: &mut E) -> Fault
-    where
-        F: FnMut(&mut E) -> Fault,
-    {
-        let fault = (self.fault)(error);
-        let is_one_too_many = self.left == 0 && fault != Fault::Closed;
+    /// Looks on as a read is polled. An error after a wait begins another row: a task that waits does not spin.
+    #[cfg(feature = "embedded-io-async")]
+    pub(super) fn watch<T, E>(&mut self, polled: Poll<Result<T, E>>) -> Poll<Result<T, E>> {
+        if !matches!(polled, Poll::Ready(Err(_))) {
+            self.forget_errors();
+        }
+        polled
+    }
+
+    /// Counts an error. Returns whether it is one too many.
+    const fn count_error(&mut self) -> bool {
+        let is_one_too_many = self.left == 0;
         self.left = self.left.saturating_sub(1);
-        if is_one_too_many { Fault::Fatal } else { fault }
+        is_one_too_many
     }
 
     /// After an agent's read that failed.
@@ -46,8 +56,8 @@ impl<F> Policy<F> {
     where
         F: FnMut(&mut E) -> Fault,
     {
-        match self.fault(&mut error) {
-            Fault::Interrupted => return Ok(()),
+        match (self.fault)(&mut error) {
+            Fault::Interrupted => {}
             Fault::Corrupted => agent.corrupted(),
             Fault::Lost => agent.lost(),
             Fault::Closed => {
@@ -56,7 +66,7 @@ impl<F> Policy<F> {
             }
             Fault::Fatal => return Err(error),
         }
-        Ok(())
+        if self.count_error() { Err(error) } else { Ok(()) }
     }
 
     /// After an agent's write or flush that failed.
@@ -68,10 +78,10 @@ impl<F> Policy<F> {
     where
         F: FnMut(&mut E) -> Fault,
     {
-        match self.fault(&mut error) {
-            Fault::Interrupted => return Ok(()),
+        match (self.fault)(&mut error) {
+            Fault::Interrupted if !self.count_error() => return Ok(()),
             Fault::Closed => agent.reset(),
-            Fault::Corrupted | Fault::Lost | Fault::Fatal => {}
+            Fault::Interrupted | Fault::Corrupted | Fault::Lost | Fault::Fatal => {}
         }
         Err(error)
     }
@@ -85,12 +95,13 @@ impl<F> Policy<F> {
     where
         F: FnMut(&mut E) -> Fault,
     {
-        match self.fault(&mut error) {
-            Fault::Interrupted => Ok(Verdict::Nothing),
-            Fault::Corrupted => Ok(client.step_corrupted()),
-            Fault::Lost => Ok(client.step_lost()),
-            Fault::Closed | Fault::Fatal => Err(error),
-        }
+        let verdict = match (self.fault)(&mut error) {
+            Fault::Interrupted => Verdict::Nothing,
+            Fault::Corrupted => client.step_corrupted(),
+            Fault::Lost => client.step_lost(),
+            Fault::Closed | Fault::Fatal => return Err(error),
+        };
+        if self.count_error() && verdict == Verdict::Nothing { Err(error) } else { Ok(verdict) }
     }
 
     /// After a client's write or flush that failed.
@@ -98,9 +109,9 @@ impl<F> Policy<F> {
     where
         F: FnMut(&mut E) -> Fault,
     {
-        match self.fault(&mut error) {
-            Fault::Interrupted => Ok(()),
-            Fault::Corrupted | Fault::Lost | Fault::Closed | Fault::Fatal => Err(error),
+        match (self.fault)(&mut error) {
+            Fault::Interrupted if !self.count_error() => Ok(()),
+            Fault::Interrupted | Fault::Corrupted | Fault::Lost | Fault::Closed | Fault::Fatal => Err(error),
         }
     }
 }

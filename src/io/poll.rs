@@ -24,18 +24,25 @@ enum Failure<E> {
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     pub(super) fn poll_port<P: PollPort>(
         &mut self,
-        mut port: P,
+        port: P,
         fault: impl FnMut(&mut P::Error) -> Fault,
     ) -> Result<(), P::Error> {
-        let mut policy = Policy::new(fault);
+        let mut both = (port, Policy::new(fault));
         loop {
-            let read = |port: &mut P| {
-                let byte = port.read().map_err(|error| error.map(Failure::Read))?;
-                policy.received();
-                Ok(byte)
-            };
-            let polled =
-                self.poll(&mut port, read, |port, byte| port.write(byte).map_err(|error| error.map(Failure::Write)));
+            let polled = self.poll(
+                &mut both,
+                |(port, policy)| {
+                    let byte = port.read().map_err(|error| error.map(Failure::Read))?;
+                    policy.forget_errors();
+                    Ok(byte)
+                },
+                |(port, policy), byte| {
+                    port.write(byte).map_err(|error| error.map(Failure::Write))?;
+                    policy.forget_errors();
+                    Ok(())
+                },
+            );
+            let (port, policy) = &mut both;
             // Also after an error: what was written must reach a peer that has closed only its own half.
             let flushed = if self.transmit().is_empty() { port.flush() } else { Ok(()) };
             match (polled, flushed) {
@@ -58,13 +65,13 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             return Err(nb::Error::Other(LineError::Protocol(ClientError::NothingAsked)));
         }
         let mut policy = Policy::new(fault);
-        while let Err(error) = self.send(&mut port) {
+        while let Err(error) = self.send(&mut port, &mut policy) {
             policy.client_wrote(error).map_err(LineError::Port)?;
         }
         let verdict = loop {
             let verdict = match port.read() {
                 Ok(byte) => {
-                    policy.received();
+                    policy.forget_errors();
                     self.step(byte)
                 }
                 Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
@@ -77,9 +84,16 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         self.reply_nb(verdict)
     }
 
-    /// Writes what the port takes.
-    fn send<P: PollPort>(&mut self, port: &mut P) -> Result<(), P::Error> {
-        self.write_to(|byte| port.write(byte))?;
+    /// Writes what the port takes, and flushes once that is all.
+    fn send<P: PollPort, F>(&mut self, port: &mut P, policy: &mut Policy<F>) -> Result<(), P::Error> {
+        self.write_to(|byte| {
+            port.write(byte)?;
+            policy.forget_errors();
+            Ok(())
+        })?;
+        if !self.transmit().is_empty() {
+            return Ok(()); // a stream's flush blocks, and an agent may have to send a response before it takes the rest
+        }
         match port.flush() {
             Err(nb::Error::Other(error)) => Err(error),
             Ok(()) | Err(nb::Error::WouldBlock) => Ok(()),

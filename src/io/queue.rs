@@ -6,7 +6,7 @@ use heapless::spsc::{Consumer, Producer};
 
 use super::fault::Fault;
 
-/// What an interrupt handler hands to the main loop: two bytes of a queue.
+/// An entry of the queue from an interrupt handler to the main loop. It takes two bytes.
 ///
 /// ```
 /// use guestwire::io::{Received, RxConsumer, RxProducer};
@@ -74,7 +74,8 @@ pub struct RxProducer<'q> {
 }
 
 impl<'q> RxProducer<'q> {
-    /// The end of a queue that holds at least 2 entries: a `Queue<Received, 3>`, for heapless keeps one free.
+    /// The handler's end of a queue that holds at least 2 entries: at least a `Queue<Received, 3>`, for heapless keeps one
+    /// place free.
     pub const fn new(queue: Producer<'q, Received>) -> Self {
         Self { queue, is_gap: false }
     }
@@ -89,7 +90,7 @@ impl<'q> RxProducer<'q> {
         self.enqueue(Received::Corrupted);
     }
 
-    /// Takes note that bytes are missing here: an overrun.
+    /// Notes that bytes are missing here: an overrun.
     pub fn lost(&mut self) {
         if !self.is_gap {
             // The last place is always free for this.
@@ -128,7 +129,7 @@ pub struct RxConsumer<'q> {
 }
 
 impl<'q> RxConsumer<'q> {
-    /// The end of a queue whose other end is an [`RxProducer`].
+    /// The main loop's end of a queue that an [`RxProducer`] fills.
     pub const fn new(queue: Consumer<'q, Received>) -> Self {
         Self { queue }
     }

@@ -149,7 +149,7 @@ impl Values {
             Some("number") => serde_json::from_str(&format!("{unique}.125")).unwrap(),
             // Four base64 digits.
             Some("str") => json!(unique.to_string()),
-            Some("bool") => json!(self.count >> self.round % 4 & 1 == 1),
+            Some("bool") => json!((self.count >> (self.round % 4)) & 1 == 1),
             Some(name) => match &SCHEMA[name] {
                 entry if entry.get("enum").is_some() => {
                     let values = strings(&entry["values"]);

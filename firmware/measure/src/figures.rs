@@ -59,6 +59,28 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// The guests with a virtio port, and their targets.
+const GUESTS: &[(&str, &str)] = &[
+    ("pc-x86_64", "x86_64-unknown-none"),
+    ("virt-aarch64", "aarch64-unknown-none"),
+    ("virt-riscv", "riscv32imac-unknown-none-elf"),
+];
+
+pub fn guests() -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for (guest, target) in GUESTS {
+        // In its own folder, which has the options for the linker.
+        let built = cargo(&["build", "--release", "--quiet"]).current_dir(workspace().join(guest)).output()?;
+        if !built.status.success() {
+            return Err(Failure(format!("{guest} does not build\n{}", String::from_utf8_lossy(&built.stderr))));
+        }
+        let elf = Elf::read(guest, target)?;
+        report.add("Guests, bytes", guest, "flash", elf.flash()? as f64);
+        report.add("Guests, bytes", guest, "RAM without the stack", elf.statics()? as f64);
+    }
+    Ok(report)
+}
+
 /// A program with every public function links only if none of them can panic, and builds only if none allocates. To show
 /// that this check can fail, a program that panics and one that allocates must not build.
 /// docs/dependencies.md says that serde-json-core can panic: its program must not build either.
@@ -137,7 +159,11 @@ impl Elf {
             let hint = if said.contains("panic_is_reachable") { ": it can panic" } else { "" };
             return Err(Failure(format!("{probe} does not build for {target}{hint}\n{said}")));
         }
-        let path = workspace().join("target").join(target).join("release").join(probe);
+        Self::read(probe, target)
+    }
+
+    fn read(program: &str, target: &str) -> Result<Self, Failure> {
+        let path = workspace().join("target").join(target).join("release").join(program);
         Ok(Self(std::fs::read(path)?))
     }
 
@@ -147,6 +173,13 @@ impl Elf {
         // defmt's linker script leaves `.text.this` and `.text.that`.
         let is_flash = |name: &str| name.starts_with(".text") || name.starts_with(".rodata");
         let sections = elf.sections().filter(|section| section.name().is_ok_and(is_flash));
+        Ok(sections.map(|section| section.size()).sum())
+    }
+
+    fn statics(&self) -> Result<u64, Failure> {
+        let elf = object::File::parse(&*self.0)?;
+        let sections =
+            elf.sections().filter(|section| section.name().is_ok_and(|name| [".data", ".bss"].contains(&name)));
         Ok(sections.map(|section| section.size()).sum())
     }
 

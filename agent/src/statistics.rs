@@ -1,0 +1,124 @@
+//! What disks and CPUs have done, and the blocks of memory: from procfs and sysfs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use guestwire::commands::*;
+use guestwire::{Call, CommandResult};
+use procfs::{CpuTime, CurrentSI, DiskStat, KernelStats};
+
+use crate::guest::{Linux, failed};
+use crate::system::{processors, read_number};
+
+pub fn get_diskstats(_: &mut Linux, call: Call<'_>) -> CommandResult {
+    let response = call.respond()?;
+    match procfs::diskstats() {
+        Ok(disks) => response.array(|list| {
+            disks.iter().try_for_each(|disk| {
+                list.element().encode(DiskStatsInfo {
+                    name: disk.name.as_str().into(),
+                    stats: disk_stats(disk),
+                    minor: disk.minor as u64,
+                    major: disk.major as u64,
+                    ..Default::default()
+                })
+            })
+        }),
+        Err(error) => response.error(format_args!("failed to read what disks have done: {error}")),
+    }
+}
+
+fn disk_stats(disk: &DiskStat) -> DiskStats {
+    DiskStats {
+        discard_sectors: disk.sectors_discarded,
+        write_ios: Some(disk.writes),
+        discard_ios: disk.discards,
+        discard_ticks: disk.time_discarding,
+        weight_ticks: Some(disk.weighted_time_in_progress),
+        read_ios: Some(disk.reads),
+        flush_ios: disk.flushes,
+        write_sectors: Some(disk.sectors_written),
+        write_merges: Some(disk.writes_merged),
+        write_ticks: Some(disk.time_writing),
+        ios_pgr: Some(disk.in_progress),
+        read_sectors: Some(disk.sectors_read),
+        read_merges: Some(disk.merged),
+        total_ticks: Some(disk.time_in_progress),
+        discard_merges: disk.discards_merged,
+        flush_ticks: disk.time_flushing,
+        read_ticks: Some(disk.time_reading),
+        ..Default::default()
+    }
+}
+
+/// The kernel lists the CPUs that are online.
+pub fn get_cpustats(_: &mut Linux, call: Call<'_>) -> CommandResult {
+    let response = call.respond()?;
+    let processors = match processors() {
+        Ok(processors) => processors,
+        Err(error) => return failed(response, "failed to list the CPUs", error),
+    };
+    let times = match KernelStats::current() {
+        Ok(stats) => stats.cpu_time,
+        Err(error) => return response.error(format_args!("failed to read what CPUs have done: {error}")),
+    };
+    let online = processors.iter().filter(|processor| processor.online);
+    response.array(|list| {
+        online.zip(&times).try_for_each(|(processor, time)| {
+            list.element().encode(CpuStats::Linux(cpu_stats(processor.logical_id, time)))
+        })
+    })
+}
+
+fn cpu_stats(cpu: i64, time: &CpuTime) -> LinuxCpuStats {
+    LinuxCpuStats {
+        cpu,
+        guestnice: time.guest_nice_ms(),
+        idle: time.idle_ms(),
+        steal: time.steal_ms(),
+        iowait: time.iowait_ms(),
+        system: time.system_ms(),
+        guest: time.guest_ms(),
+        nice: time.nice_ms(),
+        irq: time.irq_ms(),
+        user: time.user_ms(),
+        softirq: time.softirq_ms(),
+        ..Default::default()
+    }
+}
+
+const MEMORY: &str = "/sys/devices/system/memory";
+
+/// Sorted by their numbers.
+fn memory_blocks() -> io::Result<Vec<MemoryBlock>> {
+    let mut blocks = Vec::new();
+    for entry in fs::read_dir(MEMORY)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(phys_index) = name.and_then(|name| name.strip_prefix("memory")?.parse().ok()) else { continue };
+        let online = fs::read_to_string(path.join("state"))?.trim() == "online";
+        // As the reference agent has it: what is online can go offline unless the kernel says that it cannot.
+        let can_offline = Some(!online || read_number(path.join("removable")).is_ok_and(|removable| removable != 0));
+        blocks.push(MemoryBlock { phys_index, online, can_offline, ..Default::default() });
+    }
+    blocks.sort_unstable_by_key(|block| block.phys_index);
+    Ok(blocks)
+}
+
+pub fn get_memory_blocks(_: &mut Linux, call: Call<'_>) -> CommandResult {
+    let response = call.respond()?;
+    match memory_blocks() {
+        Ok(blocks) => response.array(|list| blocks.iter().try_for_each(|block| list.element().encode(*block))),
+        Err(error) => failed(response, "failed to list the blocks of memory", error),
+    }
+}
+
+pub fn get_memory_block_info(_: &mut Linux, call: Call<'_>) -> CommandResult {
+    let response = call.respond()?;
+    let size = fs::read_to_string(Path::new(MEMORY).join("block_size_bytes"));
+    match size.and_then(|size| u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)) {
+        Ok(size) => response.encode(MemoryBlockInfo { size, ..Default::default() }),
+        Err(error) => failed(response, "failed to read the size of a block of memory", error),
+    }
+}
