@@ -24,6 +24,7 @@ pub fn start() -> Option<(Rx, Tx)> {
         // SAFETY: nothing relies on this interrupt being masked.
         unsafe { NVIC::unmask(Interrupt(interrupt)) }
     }
+    defmt::info!("the port is ready");
     Some(halves)
 }
 

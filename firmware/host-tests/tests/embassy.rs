@@ -1,19 +1,28 @@
 //! A task of Embassy's executor serves the agent, beside one that keeps time.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use host_tests::healthy::{PING, PONG, next_client_is_in_step, survives_dead_clients};
-use host_tests::{Guest, Line, SENTINEL, build};
+use host_tests::{Guest, Line, PATIENCE, SENTINEL, build};
 
-fn elf() -> std::path::PathBuf {
-    build("embassy", "thumbv7m-none-eabi", "embassy-guest", "")
+fn elf(program: &str) -> PathBuf {
+    build("embassy", "thumbv7m-none-eabi", program, "")
 }
 
-/// It logs by defmt, which is not text: there is no line to wait for.
-fn boot() -> Guest {
-    Guest::start("embassy", &elf(), "")
+/// Boots, and waits until it logs that its port is ready: QEMU may never pass on what was sent before. It logs by defmt,
+/// which is not text.
+fn boot(program: &str) -> Guest {
+    let guest = Guest::start("embassy", &elf(program), "");
+    let started = Instant::now();
+    while guest.log().is_empty() {
+        assert!(started.elapsed() < PATIENCE, "{program} logs nothing");
+        sleep(Duration::from_millis(5));
+    }
+    guest
 }
 
 /// What the guest has counted.
@@ -47,7 +56,7 @@ impl Counts {
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
 fn ten_thousand_requests_and_the_other_task_misses_no_tick() {
-    let guest = boot();
+    let guest = boot("embassy-guest");
     let mut line = guest.connect();
     for _ in 0..1000 {
         line.send(PING.repeat(10).as_bytes());
@@ -67,14 +76,13 @@ fn ten_thousand_requests_and_the_other_task_misses_no_tick() {
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
 fn the_small_program_answers() {
-    let guest = Guest::start("embassy", &build("embassy", "thumbv7m-none-eabi", "small", ""), "");
-    assert_eq!(guest.connect().ask(r#"{"execute":"guest-get-time"}"#), r#"{"return": 0}"#);
+    assert_eq!(boot("small").connect().ask(r#"{"execute":"guest-get-time"}"#), r#"{"return": 0}"#);
 }
 
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
 fn an_answer_comes_later_and_the_other_task_goes_on() {
-    let guest = boot();
+    let guest = boot("embassy-guest");
     let mut line = guest.connect();
     let before = Counts::ask(&mut line);
     line.send(br#"{"execute":"board-wait","arguments":{"milliseconds":200}}"#);
@@ -90,7 +98,7 @@ fn an_answer_comes_later_and_the_other_task_goes_on() {
 #[test]
 #[ignore = "needs qemu-system-arm, and defmt-print: cargo install --locked defmt-print"]
 fn a_flood_of_64_kib_ends_with_the_next_synchronization() {
-    let guest = boot();
+    let guest = boot("embassy-guest");
     let mut line = guest.connect();
     line.stream().set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let flooded = Counts::ask(&mut line).bytes + 66_000;
@@ -107,12 +115,17 @@ fn a_flood_of_64_kib_ends_with_the_next_synchronization() {
     assert!(counts.bytes > flooded, "{counts:?}");
     counts.no_tick_is_missing();
 
-    let mut print =
-        Command::new("defmt-print").arg("-e").arg(elf()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut print = Command::new("defmt-print")
+        .arg("-e")
+        .arg(elf("embassy-guest"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     print.stdin.take().unwrap().write_all(&guest.log()).unwrap();
     let printed = String::from_utf8(print.wait_with_output().unwrap().stdout).unwrap();
     assert!(
-        printed.contains("INFO  the agent is ready\n") && printed.contains("WARN  bytes are missing\n"),
+        printed.contains("INFO  the port is ready\n") && printed.contains("WARN  bytes are missing\n"),
         "{printed}"
     );
 }
@@ -121,7 +134,7 @@ fn a_flood_of_64_kib_ends_with_the_next_synchronization() {
 #[test]
 #[ignore = "needs qemu-system-arm: apt install qemu-system-arm"]
 fn clients_that_die_or_do_not_read() {
-    let guest = boot();
+    let guest = boot("embassy-guest");
     survives_dead_clients(&guest);
     let mut deaf = guest.connect();
     (0..200).for_each(|_| deaf.send(br#"{"execute":"guest-info"}"#));

@@ -17,7 +17,6 @@ async fn main(spawner: Spawner) {
     let (Ok(serve), Ok(tick)) = (serve(rx, tx), board::tick()) else { return };
     spawner.spawn(serve);
     spawner.spawn(tick);
-    defmt::info!("the agent is ready");
 }
 
 #[embassy_executor::task]
