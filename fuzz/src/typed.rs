@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use guestwire::commands::{Exec, FileOpen, FileWrite, FsTrim, Schema, SetTime, SetVcpus, Shutdown};
+use guestwire::commands::{
+    Exec, FileOpen, FileWrite, FsTrim, Schema, SetMemoryBlocks, SetTime, SetUserPassword, SetVcpus, Shutdown,
+    SshAddAuthorizedKeys,
+};
 use guestwire::{
     frame::Frame,
     json::Encoder,
@@ -106,6 +109,9 @@ pub fn commands(frame: &Frame<'_>, members: &[(String, Tree)]) {
     command::<FileWrite<'_>>(frame, members, Some(&write));
     command::<Exec<'_>>(frame, members, None);
     command::<SetVcpus<'_>>(frame, members, None);
+    command::<SetMemoryBlocks<'_>>(frame, members, None);
+    command::<SetUserPassword<'_>>(frame, members, None);
+    command::<SshAddAuthorizedKeys<'_>>(frame, members, None);
 }
 
 /// Refused arguments are refused for the expected reason. Others are written again with the same members.
