@@ -161,7 +161,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         writer: &mut O,
         fault: impl FnMut(&I::Error) -> Fault,
     ) -> Result<Reply<'_>, LineError<ClientError, IoError<I::Error>>> {
-        self.exchange_with(reader, writer, fault, async |client, reader| {
+        self.exchange_with(reader, writer, &mut [0; 64], fault, async |client, reader| {
             let mut byte = [0];
             some(reader.read(&mut byte).await)?;
             let [byte] = byte;
@@ -172,7 +172,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// The same for a reader with a buffer: takes all that the buffer holds at once.
     ///
-    /// It writes at most 64 bytes at a time, and flushes, so wrap a writer whose writes are system calls in a buffer.
+    /// It writes at most 256 bytes at a time, and flushes, so wrap a writer whose writes are system calls in a buffer.
     ///
     /// # Errors
     /// As [`exchange`](Self::exchange).
@@ -182,7 +182,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         writer: &mut O,
         fault: impl FnMut(&I::Error) -> Fault,
     ) -> Result<Reply<'_>, LineError<ClientError, IoError<I::Error>>> {
-        self.exchange_with(reader, writer, fault, async |client, reader| {
+        self.exchange_with(reader, writer, &mut [0; 256], fault, async |client, reader| {
             let bytes = reader.fill_buf().await.map_err(IoError::Port)?;
             some(Ok(bytes.len()))?;
             let mut rest = bytes;
@@ -194,11 +194,13 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         .await
     }
 
-    /// `receive` waits for bytes and takes them. Dropped before it is done, it has taken none.
+    /// `receive` waits for bytes and takes them. Dropped before it is done, it has taken none. `piece` holds what is
+    /// written, so that the client can receive meanwhile.
     async fn exchange_with<I: embedded_io::ErrorType, O: Write<Error = I::Error>>(
         &mut self,
         reader: &mut I,
         writer: &mut O,
+        piece: &mut [u8],
         fault: impl FnMut(&I::Error) -> Fault,
         receive: impl AsyncFnMut(&mut Self, &mut I) -> Result<Verdict, IoError<I::Error>>,
     ) -> Result<Reply<'_>, LineError<ClientError, IoError<I::Error>>> {
@@ -206,7 +208,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             return Err(LineError::Protocol(ClientError::NothingAsked));
         }
         let mut receiver = Receiver { reader, receive, policy: Policy::new(of_stream(fault)) };
-        let verdict = receiver.verdict(self, writer).await.map_err(LineError::Port)?;
+        let verdict = receiver.verdict(self, writer, piece).await.map_err(LineError::Port)?;
         self.expect_reply(verdict)
     }
 }
@@ -223,13 +225,13 @@ impl<I, C, F> Receiver<'_, I, C, F> {
         &mut self,
         client: &mut ClientOver<R, T>,
         writer: &mut O,
+        piece: &mut [u8],
     ) -> Result<Verdict, IoError<O::Error>>
     where
         C: AsyncFnMut(&mut ClientOver<R, T>, &mut I) -> Result<Verdict, IoError<O::Error>>,
         F: FnMut(&mut IoError<O::Error>) -> Fault,
     {
         while !client.transmit().is_empty() {
-            let mut piece = [0; 64];
             let count = piece.iter_mut().zip(client.transmit()).map(|(to, from)| *to = *from).count();
             let write = writer.write(piece.get(..count).unwrap_or_default());
             match self.receive_until(client, write).await? {

@@ -21,8 +21,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
 const LINKS: usize = 1000;
-const ROUNDS: usize = 10;
-const RUNS: usize = 15;
+const ROUNDS: usize = 30;
+const RUNS: usize = 11;
 
 /// Of a page that is written, and of one that is read.
 const PAGE: usize = 3000;
@@ -141,7 +141,7 @@ async fn exchange<W: tokio::io::AsyncWrite + Unpin>(rx: OwnedReadHalf, tx: W, wo
 
 async fn buffered(stream: UnixStream, workload: Workload) -> Result<()> {
     let (rx, tx) = stream.into_split();
-    exchange(rx, BufWriter::with_capacity(BUFFER, tx), workload).await
+    exchange(rx, BufWriter::with_capacity(4096, tx), workload).await
 }
 
 /// Each piece that the client writes is a system call.

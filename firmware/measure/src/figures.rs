@@ -30,9 +30,9 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-table", "the same, over lent buffers, the table at run time"),
     ("agent-deferred", "the same, one of the three answers later"),
     ("agent-pieces", "the same, and guest-file-write in pieces"),
-    ("agent-nb", "the same, by poll_nb over a port that loses bytes"),
+    ("agent-nb", "the same, by poll_nb over a port with errors"),
     ("agent-queue", "the same, by poll_nb over a queue that an interrupt fills"),
-    ("agent-run", "the same, by run over a port that loses bytes (can panic)"),
+    ("agent-run", "the same, by run over a port with errors (can panic)"),
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
 

@@ -23,13 +23,20 @@ pub fn read() -> nb::Result<u8, Infallible> {
     }
 }
 
-/// One that can lose bytes.
-pub fn read_or_lose() -> nb::Result<u8, ()> {
+/// What a UART tells about a byte that it does not give.
+pub enum LineError {
+    Overrun,
+    Framing,
+}
+
+/// The same for a UART that tells of errors.
+pub fn read_or_err() -> nb::Result<u8, LineError> {
     // SAFETY: probes are not run.
-    if unsafe { (&raw const UART[2]).read_volatile() } & 4 != 0 {
-        return Err(nb::Error::Other(()));
+    match unsafe { (&raw const UART[2]).read_volatile() } {
+        status if status & 4 != 0 => Err(nb::Error::Other(LineError::Overrun)),
+        status if status & 8 != 0 => Err(nb::Error::Other(LineError::Framing)),
+        _ => read().map_err(|error| error.map(|never| match never {})),
     }
-    read().map_err(|error| error.map(|never| match never {}))
 }
 
 pub fn write(byte: u8) -> nb::Result<(), Infallible> {

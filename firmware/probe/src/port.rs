@@ -1,4 +1,4 @@
-//! A port that can lose bytes, for the probes of the loops.
+//! A port with errors, for the probes of the loops.
 
 use core::convert::Infallible;
 use core::future::poll_fn;
@@ -7,7 +7,8 @@ use core::task::Poll;
 use embedded_hal_nb::serial;
 use embedded_io_async::ErrorKind;
 
-/// A port that can lose bytes.
+use crate::LineError;
+
 pub struct Port;
 
 impl serial::ErrorType for Port {
@@ -16,7 +17,12 @@ impl serial::ErrorType for Port {
 
 impl serial::Read for Port {
     fn read(&mut self) -> nb::Result<u8, serial::ErrorKind> {
-        crate::read_or_lose().map_err(|error| error.map(|()| serial::ErrorKind::Overrun))
+        crate::read_or_err().map_err(|error| {
+            error.map(|error| match error {
+                LineError::Overrun => serial::ErrorKind::Overrun,
+                LineError::Framing => serial::ErrorKind::FrameFormat,
+            })
+        })
     }
 }
 
@@ -37,9 +43,10 @@ impl embedded_io_async::ErrorType for Port {
 impl embedded_io_async::Read for Port {
     async fn read(&mut self, to: &mut [u8]) -> Result<usize, ErrorKind> {
         let Some(first) = to.first_mut() else { return Ok(0) };
-        *first = poll_fn(|_| match crate::read_or_lose() {
+        *first = poll_fn(|_| match crate::read_or_err() {
             Ok(byte) => Poll::Ready(Ok(byte)),
-            Err(nb::Error::Other(())) => Poll::Ready(Err(ErrorKind::Other)),
+            Err(nb::Error::Other(LineError::Overrun)) => Poll::Ready(Err(ErrorKind::Other)),
+            Err(nb::Error::Other(LineError::Framing)) => Poll::Ready(Err(ErrorKind::InvalidData)),
             Err(nb::Error::WouldBlock) => Poll::Pending,
         })
         .await?;

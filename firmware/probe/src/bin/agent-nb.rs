@@ -1,4 +1,4 @@
-//! The agent with the built-in commands and three, over a port of embedded-hal-nb that can lose bytes.
+//! The agent with the built-in commands and three, over a port of embedded-hal-nb with errors.
 #![no_std]
 #![no_main]
 

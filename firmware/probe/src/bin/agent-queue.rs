@@ -9,6 +9,7 @@ use board::Board;
 use guestwire::Agent;
 use guestwire::io::{Halves, Received, RxConsumer, RxProducer};
 use heapless::spsc::Queue;
+use probe::LineError;
 use probe::port::Port;
 
 probe::program! {
@@ -20,9 +21,10 @@ probe::program! {
         let (mut handler, mut port) = (RxProducer::new(producer), Halves { reader: RxConsumer::new(consumer), writer: Port });
         loop {
             // Stands for the handler.
-            match probe::read_or_lose() {
+            match probe::read_or_err() {
                 Ok(byte) => handler.push(byte),
-                Err(nb::Error::Other(())) => handler.lost(),
+                Err(nb::Error::Other(LineError::Overrun)) => handler.lost(),
+                Err(nb::Error::Other(LineError::Framing)) => handler.corrupted(),
                 Err(nb::Error::WouldBlock) => {}
             }
             let _ = agent.poll_nb(&mut port);

@@ -1,4 +1,4 @@
-//! The agent with the built-in commands and three, as a future over a port of embedded-io-async that can lose bytes.
+//! The agent with the built-in commands and three, as a future over a port of embedded-io-async with errors.
 #![no_std]
 #![no_main]
 
