@@ -336,8 +336,8 @@ impl Queue {
     pub(crate) fn write(&mut self, buffer: Buffer, bytes: &[u8]) -> usize {
         let target = self.buffer(buffer);
         let length = bytes.len().min(size_of_val(target));
-        // SAFETY: both are as long. The driver has the buffer, so no device writes to it. One that does against the rules
-        // changes what it reads itself, for nobody else does. The words are atomics, and may be changed by anybody.
+        // SAFETY: both are as long, and only this module has references to the words, which are atomics and need no `&mut`.
+        // The driver has the buffer, so a device does not touch it. If it does, it only harms itself: nobody else reads it.
         unsafe { bytes.as_ptr().copy_to_nonoverlapping(target.as_ptr().cast::<u8>().cast_mut(), length) }
         self.give(Buffer { length: length as u16, ..buffer });
         length
