@@ -199,7 +199,9 @@ impl Queue {
             (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: 0 }));
         }
         fence(Ordering::SeqCst);
-        self.doorbell = transport.start_queue(number, self.descriptors.len() as u16, rings)?;
+        // SAFETY: the bus has said that these are the addresses of `Shared`, which is lent for good. All that the device can
+        // write there are atomics, and its buffers are among them.
+        self.doorbell = unsafe { transport.start_queue(number, self.descriptors.len() as u16, rings) }?;
         Ok(())
     }
 
