@@ -138,6 +138,22 @@ fn a_port_is_plugged_later_unplugged_and_plugged_again() {
 }
 
 #[test]
+fn a_port_is_plugged_where_another_was() {
+    on_every_transport(|kind| {
+        let host = Host::new(kind, &[(1, AGENT)]);
+        let device = &mut host.start([AGENT, LOG]).unwrap();
+        assert_eq!(events(device), [(0, Event::Found)]);
+        host.unplug(1);
+        host.plug(1, LOG);
+        assert_eq!(events(device), [(0, Event::Removed), (1, Event::Found)]);
+        host.plug(2, AGENT);
+        assert_eq!(events(device), [(0, Event::Found)]);
+        assert_eq!((device.send(0, b"agent"), device.send(1, b"log")), (Ok(5), Ok(3)));
+        assert_eq!((host.sent(2), host.sent(1)), (b"agent".to_vec(), b"log".to_vec()));
+    });
+}
+
+#[test]
 fn bytes_of_a_client_that_has_gone_are_dropped_and_those_of_the_next_are_not() {
     on_every_transport(|kind| {
         let (host, mut device) = agent(kind);
