@@ -270,9 +270,11 @@ fn a_window_ends_where_it_ends() {
     // SAFETY: nobody uses this memory but the window.
     let bus = unsafe { Identity::new(start..start + 256) };
     for (address, length) in [(start - 4, 8), (start, 257), (start + 252, 8), (u64::MAX, 8)] {
-        assert!(bus.map(address, length).is_none());
+        // SAFETY: it is no device.
+        assert!(unsafe { bus.map(address, length) }.is_none());
     }
-    let window = bus.map(start, 8).unwrap();
+    // SAFETY: as above.
+    let window = unsafe { bus.map(start, 8) }.unwrap();
     window.write_16(2, 0x0605);
     window.write_8(5, 9);
     assert_eq!((window.read_32(0), window.read_32(4), window.read_8(3)), (0x0605_0201, 0x0403_0901, 6));
@@ -280,7 +282,8 @@ fn a_window_ends_where_it_ends() {
     window.write_32(usize::MAX - 1, 0);
     // Beyond, and not aligned.
     assert_eq!((window.read_32(8), window.read_32(5), window.read_16(1)), (u32::MAX, u32::MAX, u16::MAX));
-    assert_eq!(bus.map(start + 8, 4).unwrap().read_32(0), 0x0403_0201);
+    // SAFETY: as above.
+    assert_eq!(unsafe { bus.map(start + 8, 4) }.unwrap().read_32(0), 0x0403_0201);
     assert!(Mmio::new(&bus, start).is_err_and(|error| error == Error::NoDevice));
 }
 

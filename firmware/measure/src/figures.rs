@@ -33,6 +33,9 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
 
+/// The same of virtio-serial.
+const DRIVERS: &[(&str, &str)] = &[("virtio-mmio", "flash, virtio-mmio"), ("virtio-pci", "flash, virtio-pci")];
+
 pub fn flash_and_ram() -> Result<Report, Failure> {
     let mut report = Report::default();
     for target in TARGETS {
@@ -45,6 +48,12 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
         report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
         let agent = Elf::build("agent", target)?.size_of("AGENT")?;
         let (buffers, state) = (256 + 640, 8);
+        let table = "A virtio port, bytes";
+        for (probe, row) in DRIVERS {
+            report.add(table, row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
+        }
+        let port = Elf::build("virtio-mmio", target)?.size_of("PORT")?;
+        report.add(table, "RAM, buffers included", short, port as f64);
         let row = "Agent<G, RX, TX> beyond G, RX and TX";
         report.add("RAM beyond the buffers, bytes", row, short, (agent - buffers - state) as f64);
     }
