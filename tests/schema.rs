@@ -15,17 +15,18 @@ use std::sync::LazyLock;
 use exchange::{error, exchange};
 use guestwire::client::Execute;
 use guestwire::commands::*;
+use guestwire::frame::DecoderLent;
 use guestwire::json::{self, DoesNotFit, Encoder, ObjectEncoder};
 use guestwire::message::{ArgumentError, Arguments, Request};
-use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply};
+use guestwire::{Agent, Client, Command, Event, Guest, Reply};
 use qapi::{Member, SCHEMA, Values};
 use serde_json::Value;
 
 /// The arguments in `json`, in memory that outlives every test.
 #[track_caller]
 fn arguments(json: &str) -> Arguments<'static> {
-    let decoder: &'static mut Decoder<16384> = Box::leak(Box::default());
     let request = format!("{{\"execute\": \"x\", \"arguments\": {json}}}");
+    let decoder = Box::leak(Box::new(DecoderLent::new(vec![0; request.len() + 64].leak())));
     let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(request.as_bytes()) else { panic!("no frame: {json}") };
     Request::parse(&frame).unwrap().arguments
 }

@@ -334,7 +334,8 @@ fn after_an_agent_died_while_frozen_the_next_one_thaws() {
             let mut agent = second(&root);
             assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "frozen");
             for command in ["guest-get-time", "guest-fsfreeze-freeze"] {
-                assert!(agent.error(command, json!({})).1.ends_with("the command is not allowed"));
+                // The reason differs between versions of qemu-ga.
+                assert!(agent.error(command, json!({})).1.contains(" has been disabled: "));
             }
             assert!(root.is_frozen("/a") && root.is_frozen("/btrfs"));
             assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 2);

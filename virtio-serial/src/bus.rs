@@ -19,7 +19,7 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 /// unsafe impl Bus for UpperHalf {
 ///     type Registers = Window;
 ///
-///     fn map(&self, address: u64, length: usize) -> Option<Window> {
+///     unsafe fn map(&self, address: u64, length: usize) -> Option<Window> {
 ///         let is_inside = address >= 0xFE00_0000 && address.checked_add(length as u64)? <= 1 << 32;
 ///         // SAFETY: it is a device's.
 ///         is_inside.then(|| unsafe { Window::new((OFFSET + address) as usize, length) })
@@ -33,15 +33,18 @@ use core::ptr::{NonNull, with_exposed_provenance_mut};
 ///
 /// # Safety
 /// A device gets the addresses that [`address`](Self::address) returns, and may write there at any time until it is reset.
-/// Hence they must be those of the memory that was asked for, for good, and none other. Registers that [`map`](Self::map)
-/// returns belong to a device: no Rust object is there.
+/// Hence they must be those of the memory that was asked for, for good, and none other, in every device that the driver is
+/// pointed to. Registers that [`map`](Self::map) returns belong to a device: no Rust object is there.
 pub unsafe trait Bus {
     /// Access to mapped registers.
     type Registers: Registers;
 
     /// Maps the registers at this physical address, if there can be any. The address may come from a PCI device, so check
     /// it.
-    fn map(&self, address: u64, length: usize) -> Option<Self::Registers>;
+    ///
+    /// # Safety
+    /// Registers can tell a device to access memory. The caller uses them only so that it accesses what is meant for it.
+    unsafe fn map(&self, address: u64, length: usize) -> Option<Self::Registers>;
 
     /// The address at which a device sees this memory. `None`: it does not see all of it in one piece.
     ///
@@ -86,7 +89,7 @@ impl Identity {
 unsafe impl Bus for Identity {
     type Registers = Window;
 
-    fn map(&self, address: u64, length: usize) -> Option<Window> {
+    unsafe fn map(&self, address: u64, length: usize) -> Option<Window> {
         let end = address.checked_add(u64::try_from(length).ok()?)?;
         let inside = self.registers.start <= address && end <= self.registers.end;
         let address = usize::try_from(address).ok()?;

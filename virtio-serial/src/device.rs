@@ -177,14 +177,18 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
             return Ok(Some((index, event)));
         }
         let What::Named(name) = &message.what else { return Ok(None) };
-        let ports = self.ports.iter_mut().enumerate();
-        let mut named = ports.filter(|(_, port)| !matches!(port.state, State::Found(_)) && name.is(port.name));
-        let Some((index, port)) = named.next() else { return Ok(None) };
-        if matches!(port.state, State::Removed(before) if before != id) {
-            // The port was plugged in again with another number, and a queue cannot be disabled in every transport.
+        let named = |port: &Port| !matches!(port.state, State::Found(_)) && name.is(port.name);
+        let Some(index) = self.ports.iter().position(named) else { return Ok(None) };
+        let has_other_queues = |(other, port): (usize, &Port)| match port.state {
+            State::Removed(before) => (other == index) != (before == id),
+            _ => false,
+        };
+        if self.ports.iter().enumerate().any(has_other_queues) {
+            // A queue cannot be disabled in every transport.
             self.try_restart()?;
             return Ok(None);
         }
+        let Some(port) = self.ports.get_mut(index) else { return Ok(None) };
         port.found(transport, id)?;
         self.control.open(transport, id)?;
         port.notify(transport);
@@ -221,6 +225,7 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
 
     /// Whether the host has taken all that was sent, or has closed its end. Wait for it before you power the machine off.
     pub fn is_sent(&mut self, port: usize) -> Result<bool, Error> {
+        // Where there is no port, nothing is left to send.
         self.with(port, |port, _| Ok(!port.is_sent()?)).map(|unsent| !unsent)
     }
 

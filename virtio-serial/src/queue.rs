@@ -199,7 +199,9 @@ impl Queue {
             (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: 0 }));
         }
         fence(Ordering::SeqCst);
-        self.doorbell = transport.start_queue(number, self.descriptors.len() as u16, rings)?;
+        // SAFETY: the bus has said that these are the addresses of `Shared`, which is lent for good. All that the device can
+        // write there are atomics, and its buffers are among them.
+        self.doorbell = unsafe { transport.start_queue(number, self.descriptors.len() as u16, rings) }?;
         Ok(())
     }
 
@@ -336,8 +338,8 @@ impl Queue {
     pub(crate) fn write(&mut self, buffer: Buffer, bytes: &[u8]) -> usize {
         let target = self.buffer(buffer);
         let length = bytes.len().min(size_of_val(target));
-        // SAFETY: both are as long. The driver has the buffer, so no device writes to it. One that does against the rules
-        // changes what it reads itself, for nobody else does. The words are atomics, and may be changed by anybody.
+        // SAFETY: both are as long, and only this module has references to the words, which are atomics and need no `&mut`.
+        // The driver has the buffer, so a device does not touch it. If it does, it only harms itself: nobody else reads it.
         unsafe { bytes.as_ptr().copy_to_nonoverlapping(target.as_ptr().cast::<u8>().cast_mut(), length) }
         self.give(Buffer { length: length as u16, ..buffer });
         length

@@ -138,6 +138,22 @@ fn a_port_is_plugged_later_unplugged_and_plugged_again() {
 }
 
 #[test]
+fn a_port_is_plugged_where_another_was() {
+    on_every_transport(|kind| {
+        let host = Host::new(kind, &[(1, AGENT)]);
+        let device = &mut host.start([AGENT, LOG]).unwrap();
+        assert_eq!(events(device), [(0, Event::Found)]);
+        host.unplug(1);
+        host.plug(1, LOG);
+        assert_eq!(events(device), [(0, Event::Removed), (1, Event::Found)]);
+        host.plug(2, AGENT);
+        assert_eq!(events(device), [(0, Event::Found)]);
+        assert_eq!((device.send(0, b"agent"), device.send(1, b"log")), (Ok(5), Ok(3)));
+        assert_eq!((host.sent(2), host.sent(1)), (b"agent".to_vec(), b"log".to_vec()));
+    });
+}
+
+#[test]
 fn bytes_of_a_client_that_has_gone_are_dropped_and_those_of_the_next_are_not() {
     on_every_transport(|kind| {
         let (host, mut device) = agent(kind);
@@ -270,9 +286,11 @@ fn a_window_ends_where_it_ends() {
     // SAFETY: nobody uses this memory but the window.
     let bus = unsafe { Identity::new(start..start + 256) };
     for (address, length) in [(start - 4, 8), (start, 257), (start + 252, 8), (u64::MAX, 8)] {
-        assert!(bus.map(address, length).is_none());
+        // SAFETY: it is no device.
+        assert!(unsafe { bus.map(address, length) }.is_none());
     }
-    let window = bus.map(start, 8).unwrap();
+    // SAFETY: as above.
+    let window = unsafe { bus.map(start, 8) }.unwrap();
     window.write_16(2, 0x0605);
     window.write_8(5, 9);
     assert_eq!((window.read_32(0), window.read_32(4), window.read_8(3)), (0x0605_0201, 0x0403_0901, 6));
@@ -280,7 +298,8 @@ fn a_window_ends_where_it_ends() {
     window.write_32(usize::MAX - 1, 0);
     // Beyond, and not aligned.
     assert_eq!((window.read_32(8), window.read_32(5), window.read_16(1)), (u32::MAX, u32::MAX, u16::MAX));
-    assert_eq!(bus.map(start + 8, 4).unwrap().read_32(0), 0x0403_0201);
+    // SAFETY: as above.
+    assert_eq!(unsafe { bus.map(start + 8, 4) }.unwrap().read_32(0), 0x0403_0201);
     assert!(Mmio::new(&bus, start).is_err_and(|error| error == Error::NoDevice));
 }
 

@@ -86,7 +86,8 @@ fn one_device(seed: u64, memory: &'static mut Memory<2>, outcomes: &mut Outcomes
     let kind = KINDS[random.below(3) as usize];
     let host = Host::new(kind, &[(1, AGENT), (2, "com.redhat.spice.0"), (7, LOG)]);
     // Some devices break rules from the beginning, others when they have been trusted for a while.
-    let one_in = 1 << random.below(if cfg!(miri) { 4 } else { 10 });
+    // Miri is slow.
+    let one_in = 1 << if cfg!(miri) { 2 + random.below(4) } else { random.below(10) };
     let late = random.one_in(2);
     if !late {
         host.turn_hostile(seed, one_in);

@@ -39,6 +39,9 @@ const PROBES: &[(&str, &str)] = &[
 /// What an async loop takes that one which polls does not.
 pub const RUN: &str = "run beyond poll_nb";
 
+/// The same of virtio-serial.
+const DRIVERS: &[(&str, &str)] = &[("virtio-mmio", "flash, virtio-mmio"), ("virtio-pci", "flash, virtio-pci")];
+
 pub fn flash_and_ram() -> Result<Report, Failure> {
     let mut report = Report::default();
     for target in TARGETS {
@@ -53,6 +56,12 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
         report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
         let agent = Elf::build("agent", target)?.size_of("AGENT")?;
         let (buffers, state) = (256 + 640, 8);
+        let table = "A virtio port, bytes";
+        for (probe, row) in DRIVERS {
+            report.add(table, row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
+        }
+        let port = Elf::build("virtio-mmio", target)?.size_of("PORT")?;
+        report.add(table, "RAM, buffers included", short, port as f64);
         let row = "Agent<G, RX, TX> beyond G, RX and TX";
         report.add("RAM beyond the buffers, bytes", row, short, (agent - buffers - state) as f64);
     }

@@ -49,7 +49,7 @@ pub struct OneToOne;
 unsafe impl Bus for OneToOne {
     type Registers = Window;
 
-    fn map(&self, address: u64, length: usize) -> Option<Window> {
+    unsafe fn map(&self, address: u64, length: usize) -> Option<Window> {
         let last = address.checked_add(length as u64)?.checked_sub(1)?;
         if address < FIRST_GIB || last >= HALF {
             return None;

@@ -107,3 +107,40 @@ macro_rules! agent {
         }
     };
 }
+
+/// A program that sends back what it receives through a virtio port, over a transport.
+#[macro_export]
+macro_rules! port {
+    ($Transport:ty, |$bus:ident| $transport:expr) => {
+        $crate::program! {
+            static PORT: (virtio_serial::Memory<1>, Option<virtio_serial::Device<$Transport, 1>>) =
+                (virtio_serial::Memory::new(), None);
+            |it| {
+                let (memory, device) = it;
+                // SAFETY: probes are not run.
+                let bus = unsafe { virtio_serial::Identity::new(0x0A00_0000..0xFFFF_0000) };
+                let $bus = &bus;
+                *device = $transport
+                    .and_then(|transport| virtio_serial::Device::start(transport, &bus, ["org.example.probe"], memory))
+                    .ok();
+                let Some(device) = device else { $crate::stop() };
+                loop {
+                    $crate::echo(device);
+                }
+            }
+        }
+    };
+}
+
+pub fn echo(device: &mut virtio_serial::Device<impl virtio_serial::Transport, 1>) {
+    device.acknowledge_interrupt();
+    while let Ok(Some(_)) = device.poll() {}
+    if let Ok(&[byte, ..]) = device.received(0)
+        && device.send(0, &[byte]) == Ok(1)
+    {
+        device.consume(0, 1);
+    }
+    if device.is_sent(0).is_err() {
+        let _ = device.restart();
+    }
+}

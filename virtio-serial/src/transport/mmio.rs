@@ -54,7 +54,8 @@ pub struct Mmio<R> {
 impl<R: Registers> Mmio<R> {
     /// Looks at the slot at this address: [`Error::NoDevice`] if it holds no virtio-serial device.
     pub fn new<B: Bus<Registers = R>>(bus: &B, address: u64) -> Result<Self, Error> {
-        let registers = bus.map(address, register::END).ok_or(Error::Registers)?;
+        // SAFETY: the only addresses that go there are those of `start_queue`.
+        let registers = unsafe { bus.map(address, register::END) }.ok_or(Error::Registers)?;
         if registers.read_32(register::MAGIC) != MAGIC {
             return Err(Error::NoDevice);
         }
@@ -101,7 +102,7 @@ impl<R: Registers> Transport for Mmio<R> {
         }
     }
 
-    fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
+    unsafe fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
         let registers = &self.registers;
         let in_use = if self.legacy { register::QUEUE_PAGE } else { register::QUEUE_READY };
         registers.write_32(register::QUEUE_SELECT, number.into());

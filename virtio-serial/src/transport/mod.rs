@@ -26,7 +26,11 @@ pub trait Transport {
     fn set_features(&mut self, features: u64);
 
     /// Enables a queue of exactly this size, and returns a value for [`notify`](Self::notify).
-    fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error>;
+    ///
+    /// # Safety
+    /// At these addresses the device sees a queue of this size. It, and the buffers that it names, are the device's to
+    /// access until it is reset.
+    unsafe fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error>;
 
     /// Tells the device that there is something in the queue.
     fn notify(&mut self, number: u16, doorbell: usize);

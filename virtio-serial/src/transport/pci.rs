@@ -128,7 +128,8 @@ impl<R: Registers> Pci<R> {
         let (mut common, mut notify, mut interrupt) = (None, None, None);
         for part in parts(configuration, function) {
             // The first of each kind counts, unless its registers are out of reach.
-            let map = |length| bus.map(part.address, length);
+            // SAFETY: the only addresses that go there are those of `start_queue`.
+            let map = |length| unsafe { bus.map(part.address, length) };
             match part.kind {
                 COMMON if common.is_none() && part.length >= common::END => common = map(common::END),
                 NOTIFY if notify.is_none() => {
@@ -217,7 +218,7 @@ impl<R: Registers> Transport for Pci<R> {
         }
     }
 
-    fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
+    unsafe fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
         let (registers, error) = (&self.common, Error::Queue(number));
         registers.write_16(common::QUEUE_SELECT, number);
         // A missing queue has size 0.

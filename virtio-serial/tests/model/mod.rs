@@ -571,7 +571,7 @@ impl Model {
 unsafe impl Bus for Host {
     type Registers = Part;
 
-    fn map(&self, address: u64, length: usize) -> Option<Part> {
+    unsafe fn map(&self, address: u64, length: usize) -> Option<Part> {
         let mut model = self.0.borrow_mut();
         if model.strikes() {
             return None;
@@ -758,8 +758,9 @@ impl Transport for AnyTransport {
         either!(self, transport => transport.set_features(features))
     }
 
-    fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
-        either!(self, transport => transport.start_queue(number, size, rings))
+    unsafe fn start_queue(&mut self, number: u16, size: u16, rings: Rings) -> Result<usize, Error> {
+        // SAFETY: promised by the caller.
+        either!(self, transport => unsafe { transport.start_queue(number, size, rings) })
     }
 
     fn notify(&mut self, number: u16, doorbell: usize) {
