@@ -177,7 +177,7 @@ pub use sentinel::SENTINEL;
 ///     }
 /// }
 /// let mut agent: Agent<Board, 256, 512> = Agent::new(Board);
-/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// let _ = futures::executor::block_on(agent.run(&mut Port, |_| guestwire::io::Fault::Fatal));
 /// ```
 ///
 /// ```compile_fail
@@ -201,7 +201,7 @@ pub use sentinel::SENTINEL;
 ///     const DEFERS: bool = true;
 /// }
 /// let mut agent: Agent<Board, 256, 512> = Agent::new(Board);
-/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// let _ = futures::executor::block_on(agent.run(&mut Port, |_| guestwire::io::Fault::Fatal));
 /// ```
 ///
 /// The same of a service:
@@ -235,7 +235,7 @@ pub use sentinel::SENTINEL;
 /// }
 /// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
 /// let mut agent = AgentLent::new(Script, &mut receive, &mut transmit).unwrap();
-/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// let _ = futures::executor::block_on(agent.run(&mut Port, |_| guestwire::io::Fault::Fatal));
 /// ```
 ///
 /// ```compile_fail
@@ -264,7 +264,7 @@ pub use sentinel::SENTINEL;
 /// }
 /// let (mut receive, mut transmit) = ([0; 256], [0; 512]);
 /// let mut agent = AgentLent::new(Script, &mut receive, &mut transmit).unwrap();
-/// let _ = futures::executor::block_on(agent.run(&mut Port));
+/// let _ = futures::executor::block_on(agent.run(&mut Port, |_| guestwire::io::Fault::Fatal));
 /// ```
 #[cfg(doctest)]
 mod limits {}

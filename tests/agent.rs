@@ -464,12 +464,13 @@ fn frozen_and_disabled() {
     let shutdown = br#"{"execute": "guest-shutdown", "arguments": {"mode": 5}, "id": 1}"#;
     assert_eq!(
         exchange(&mut agent, shutdown),
-        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled").as_bytes()
+        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled: the command is not allowed")
+            .as_bytes()
     );
     agent.guest_mut().frozen = true;
     assert_eq!(
         exchange(&mut agent, shutdown),
-        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled: the agent is in frozen state")
+        error_with_id("1", "CommandNotFound", "Command guest-shutdown has been disabled: the command is not allowed")
             .as_bytes()
     );
     assert_eq!(exchange(&mut agent, br#"{"execute": "guest-fsfreeze-status"}"#), b"{\"return\": \"frozen\"}\n");

@@ -19,7 +19,7 @@ use std::time::Duration;
 use embedded_hal_nb::serial;
 use exchange::{error, error_with_id, exchange};
 use guestwire::agent::{AgentLent, Entry, Service, guest_info_size};
-use guestwire::io::IoError;
+use guestwire::io::{Fault, IoError};
 use guestwire::{Agent, Call, Command, CommandError, CommandResult, Decoder, Event, Guest};
 use random::Random;
 
@@ -618,7 +618,7 @@ const TURNS: [(&str, Turn); 6] = [
         let Ok(()) = agent.poll(&mut stream.port, Port::read::<Infallible>, Port::write);
     }),
     ("poll_nb", |agent, stream| agent.poll_nb(&mut stream.port).unwrap()),
-    ("poll_io", |agent, stream| agent.poll_io(stream).unwrap()),
+    ("poll_io", |agent, stream| agent.poll_io(stream, |_| Fault::Fatal).unwrap()),
     ("read_from and write_to", |agent, stream| {
         for _ in 0..4 {
             let Ok(()) = agent.read_from(|| stream.port.read::<Infallible>());
@@ -699,8 +699,8 @@ const RUNS: [Run; 2] = [Run::Plain, Run::Buffered];
 impl Run {
     async fn run(self, agent: &mut Waiting, stream: &mut Stream) -> Result<Infallible, IoError<Infallible>> {
         match self {
-            Self::Plain => agent.run(stream).await,
-            Self::Buffered => agent.run_buffered(stream).await,
+            Self::Plain => agent.run(stream, |_| Fault::Fatal).await,
+            Self::Buffered => agent.run_buffered(stream, |_| Fault::Fatal).await,
         }
     }
 
@@ -771,7 +771,7 @@ fn a_dropped_future_drops_no_answer() {
             assert_eq!((agent.guest().calls, agent.guest().cancelled.len()), (1, 0), "{run:?}");
             agent.guest().is_ready.set(true);
             stream.port.is_closed = true;
-            assert_eq!(run.once(&mut agent, &mut stream), Poll::Ready(Err(IoError::Ended)), "{run:?}");
+            assert_eq!(run.once(&mut agent, &mut stream), Poll::Ready(Err(IoError::Closed)), "{run:?}");
             assert_eq!(stream.port.output, [response(1).as_bytes(), PONG].concat(), "{run:?}");
         });
     }

@@ -69,12 +69,12 @@ fn frame_errors() {
 fn errors_of_ports() {
     type Polled = LineError<ClientError, IoError<Unplugged>>;
     let formatting = formatting();
-    check(&IoError::<Unplugged>::Ended, "the stream ended", None);
+    check(&IoError::<Unplugged>::Closed, "the port is closed", None);
     check(&IoError::Port(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&LineError::<FrameError, Unplugged>::Port(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&LineError::<Unplugged, FrameError>::Protocol(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&Polled::Port(IoError::Port(UNPLUGGED)), "unplugged", formatting.as_deref());
-    check(&Polled::Port(IoError::Ended), "the stream ended", None);
+    check(&Polled::Port(IoError::Closed), "the port is closed", None);
     for error in [
         ClientError::ResponseTooLong,
         ClientError::Broken(FrameError::Syntax),

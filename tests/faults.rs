@@ -9,7 +9,8 @@ use std::task::{Context, Poll, Waker};
 use embedded_hal_nb::serial::{self, ErrorKind};
 use guestwire::{
     Agent, Client, Guest, Reply,
-    io::{IoError, LineError},
+    client::ClientError,
+    io::{Fault, IoError, LineError},
     nb,
 };
 
@@ -112,16 +113,16 @@ fn a_future_dropped_while_it_flushes_leaves_the_response_in_the_port() {
         let port = Buffered { slowness: 5, ..Buffered::default() };
         port.input.borrow_mut().extend(PING);
         let mut agent = TestAgent::new(());
-        assert_eq!(polled(patience, agent.run(&mut &port)), None);
-        assert_eq!(polled(20, agent.run(&mut &port)), None);
+        assert_eq!(polled(patience, agent.run(&mut &port, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, agent.run(&mut &port, |_| Fault::Fatal)), None);
         assert_eq!(*port.sent.borrow(), PONG, "dropped after {patience} polls");
 
         let port = Buffered { slowness: 5, ..Buffered::default() };
         port.input.borrow_mut().extend(PING);
         let mut buffered = BufferedRead(&port, vec![]);
         let mut agent = TestAgent::new(());
-        assert_eq!(polled(patience, agent.run_buffered(&mut buffered)), None);
-        assert_eq!(polled(20, agent.run_buffered(&mut buffered)), None);
+        assert_eq!(polled(patience, agent.run_buffered(&mut buffered, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, agent.run_buffered(&mut buffered, |_| Fault::Fatal)), None);
         assert_eq!(*port.sent.borrow(), PONG, "buffered, dropped after {patience} polls");
     }
 }
@@ -132,12 +133,15 @@ fn an_exchange_dropped_while_it_flushes_leaves_the_request_in_the_port() {
         let (reader, writer) = (Buffered::default(), Buffered { slowness: 5, ..Buffered::default() });
         let mut client = TestClient::new();
         client.synchronize(7);
-        assert_eq!(polled(patience, client.exchange(&mut &reader, &mut &writer)), None);
-        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer)), None);
+        assert_eq!(polled(patience, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)), None);
+        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)), None);
         let sent = writer.sent.take();
         assert!(sent.starts_with(b"\xFF{") && sent.ends_with(b"}\n"), "dropped after {patience} polls");
         reader.input.borrow_mut().extend(b"\xFF{\"return\": 7}");
-        assert_eq!(polled(20, client.exchange(&mut &reader, &mut &writer)), Some(Ok(Reply::Synchronized)));
+        assert_eq!(
+            polled(20, client.exchange(&mut &reader, &mut &writer, |_| Fault::Fatal)),
+            Some(Ok(Reply::Synchronized))
+        );
     }
 }
 
@@ -169,7 +173,7 @@ fn a_port_is_flushed_for_every_byte() {
 
     let (port, flushes) = (Buffered::default(), Cell::new(0));
     port.input.borrow_mut().extend(PING.repeat(3));
-    assert_eq!(polled(20, TestAgent::new(()).run(&mut Counting(&port, &flushes))), None);
+    assert_eq!(polled(20, TestAgent::new(()).run(&mut Counting(&port, &flushes), |_| Fault::Fatal)), None);
     assert_eq!((port.sent.borrow().len(), flushes.get()), (3 * PONG.len(), 4), "at the start, and for each response");
 }
 
@@ -214,26 +218,15 @@ fn poll_does_not_return_while_a_port_reports_an_error() {
         assert_eq!(agent.poll_nb(&mut Stuck::new(error)), Err(error));
         assert_eq!(agent.poll_nb(&mut Stuck::new(error)), Err(error), "{error:?}, again");
 
-        // In step, out of step, and while a response is expected.
         let mut client = TestClient::new();
-        for state in ["out of step", "synchronizing", "in step"] {
-            match state {
-                "synchronizing" => client.synchronize(1),
-                "in step" => {
-                    client.synchronize(1);
-                    client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
-                }
-                _ => {}
-            }
-            let mut port = Stuck::new(error);
-            // Some errors are reported as line errors first.
-            let outcome = (0..10).find_map(|_| match client.exchange_nb(&mut port) {
-                Err(nb::Error::Other(LineError::Port(error))) => Some(error),
-                Err(nb::Error::Other(LineError::Protocol(_))) => None,
-                other => panic!("{state}: {other:?}"),
-            });
-            assert_eq!(outcome, Some(error), "{state}");
-        }
+        client.synchronize(1);
+        let stuck = Err(nb::Error::Other(LineError::Port(error)));
+        assert_eq!(client.exchange_nb(&mut Stuck::new(error)), stuck, "synchronizing");
+        assert_eq!(client.exchange_nb(&mut Stuck::new(error)), stuck, "synchronizing, again");
+        client.push_slice(b"\xFF{\"return\": 1}").1.unwrap();
+        client.execute("guest-ping").unwrap();
+        let broken = client.exchange_nb(&mut Stuck::new(error));
+        assert!(matches!(broken, Err(nb::Error::Other(LineError::Protocol(ClientError::Broken(_))))), "{broken:?}");
     }
 }
 
@@ -333,28 +326,132 @@ impl embedded_io_async::Write for Faulty {
 }
 
 /// The loop in the documentation of `Agent::run`.
-async fn task<G: Guest>(guest: G, port: &mut Faulty, pause: impl AsyncFn()) {
+async fn task<G: Guest>(guest: G, port: &mut Faulty, open: impl AsyncFn()) -> Result<(), Broke> {
     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
     loop {
-        match agent.run(port).await {
-            Err(IoError::Ended) => agent.reset(),
-            Err(IoError::Port(_)) => agent.lost(),
+        match agent.run(port, Fault::by_kind).await {
+            Err(IoError::Closed) => open().await,
+            Err(IoError::Port(error)) => return Err(error),
         }
-        pause().await;
     }
 }
 
 #[test]
-fn the_documented_loop_ends_at_an_error_and_spins_at_a_closed_port() {
+fn the_documented_loop_goes_on_after_an_error_and_yields_at_a_closed_port() {
     let pause = async || futures::pending!();
     let closed = Ok::<&'static [u8], ErrorKind>(b"");
     let mut port = Faulty { reads: std::iter::repeat_n(closed, 1000).collect(), count: 0, output: vec![] };
-    assert_eq!(polled(100, task((), &mut port, pause)), None);
+    assert!(polled(100, task((), &mut port, pause)).is_none());
     assert_eq!(port.count, 100, "once for each time that it may run");
 
     let reads = [Ok(PING), Err(ErrorKind::Overrun), Ok(PING), closed, Ok(PING)];
     let mut port = Faulty { reads: reads.into(), count: 0, output: vec![] };
-    assert_eq!(polled(100, task((), &mut port, pause)), None);
+    assert!(polled(100, task((), &mut port, pause)).is_none());
     assert!(port.output.starts_with(PONG) && port.output.ends_with(PONG), "{}", port.output.escape_ascii());
     assert!(port.reads.is_empty());
+}
+
+/// A line that holds few bytes, to an agent that sends its response before it takes more. A flush waits for the agent, so
+/// it waits for ever before that response has been read.
+struct Narrow {
+    response: VecDeque<u8>,
+    room: usize,
+    has_flushed: bool,
+}
+
+impl embedded_io::ErrorType for Narrow {
+    type Error = Infallible;
+}
+
+impl embedded_io::ReadReady for Narrow {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(!self.response.is_empty())
+    }
+}
+
+impl embedded_io::Read for Narrow {
+    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+        to[0] = self.response.pop_front().expect("a read blocks");
+        if self.response.is_empty() {
+            self.room = usize::MAX;
+        }
+        Ok(1)
+    }
+}
+
+impl embedded_io::WriteReady for Narrow {
+    fn write_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.room > 0)
+    }
+}
+
+impl embedded_io::Write for Narrow {
+    fn write(&mut self, from: &[u8]) -> Result<usize, Infallible> {
+        self.room = self.room.checked_sub(from.len()).expect("a write blocks");
+        Ok(from.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        assert!(self.response.is_empty(), "a flush blocks for ever");
+        self.has_flushed = true;
+        Ok(())
+    }
+}
+
+#[test]
+fn a_polled_client_reads_before_it_waits_for_its_request_to_leave() {
+    let mut port = Narrow { response: PONG.iter().copied().collect(), room: 16, has_flushed: false };
+    let mut client = TestClient::new();
+    client.synchronize(1);
+    for _ in 0..2 {
+        assert_eq!(client.exchange_io(&mut port, |_| Fault::Fatal), Err(nb::Error::WouldBlock));
+    }
+    assert!(client.transmit().is_empty() && port.has_flushed);
+}
+
+#[test]
+fn each_kind_of_error_of_embedded_io_has_its_meaning() {
+    #[derive(Debug)]
+    struct Of(embedded_io::ErrorKind);
+
+    impl std::fmt::Display for Of {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{:?}", self.0)
+        }
+    }
+
+    impl std::error::Error for Of {}
+
+    impl embedded_io::Error for Of {
+        fn kind(&self) -> embedded_io::ErrorKind {
+            self.0
+        }
+    }
+
+    use embedded_io::ErrorKind::*;
+    for (due, kinds) in [
+        (Fault::Interrupted, &[Interrupted][..]),
+        (Fault::Corrupted, &[InvalidData]),
+        (Fault::Lost, &[Other]),
+        (Fault::Closed, &[BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero]),
+        (
+            Fault::Fatal,
+            &[
+                NotFound,
+                PermissionDenied,
+                ConnectionRefused,
+                AddrInUse,
+                AddrNotAvailable,
+                AlreadyExists,
+                InvalidInput,
+                TimedOut,
+                Unsupported,
+                OutOfMemory,
+            ],
+        ),
+    ] {
+        for kind in kinds {
+            assert_eq!(Fault::by_kind(&Of(*kind)), due, "{kind:?}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ use guestwire::{
     Agent, Client, Command, Guest, Reply,
     client::ClientError,
     frame::FrameError,
-    io::{IoError, LineError},
+    io::{Fault, IoError, LineError},
 };
 use random::Random;
 use recordings::recordings;
@@ -156,7 +156,7 @@ impl embedded_io::Read for Stream {
 
 impl embedded_io::ReadReady for Stream {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
-        Ok(self.0.has_input())
+        Ok(self.0.has_input() && !self.0.input.is_empty())
     }
 }
 
@@ -283,24 +283,19 @@ fn every_recorded_exchange_is_the_same_through_every_port() {
 
             agent.reset();
             let mut stream = Stream(Port::new(input, blocks));
-            let ended = loop {
-                if let Err(ended) = agent.poll_io(&mut stream) {
-                    break ended;
-                }
-            };
-            assert_eq!(ended, IoError::Ended);
-            // The end may be seen before the last response has gone.
-            stream.0.output.extend_from_slice(agent.transmit());
+            while !stream.0.input.is_empty() || !agent.transmit().is_empty() {
+                agent.poll_io(&mut stream, |_| Fault::Fatal).unwrap();
+            }
             check("embedded-io", stream.0.output);
 
             agent.reset();
             let mut stream = Stream(Port::new(input, blocks));
-            assert_eq!(run(agent.run(&mut stream)), Err(IoError::Ended));
+            assert_eq!(run(agent.run(&mut stream, |_| Fault::Fatal)), Err(IoError::Closed));
             check("embedded-io-async", stream.0.output);
 
             agent.reset();
             let mut stream = Stream(Port::new(input, blocks));
-            assert_eq!(run(agent.run_buffered(&mut stream)), Err(IoError::Ended));
+            assert_eq!(run(agent.run_buffered(&mut stream, |_| Fault::Fatal)), Err(IoError::Closed));
             check("embedded-io-async, buffered", stream.0.output);
         }
         count += 1;
@@ -319,16 +314,16 @@ fn a_missing_answer_fails_instead_of_hanging() {
         }),
         ("embedded-io", |client| {
             let mut silent = Stream(Port::answering(b"", 0));
-            while client.exchange_io(&mut silent).is_err() {}
+            while client.exchange_io(&mut silent, |_| Fault::Fatal).is_err() {}
         }),
         ("embedded-io-async", |client| {
             let (mut from, mut to) = (Pipe::default(), Pipe::default());
-            assert!(run(client.exchange(&mut from, &mut to)).is_err());
+            assert!(run(client.exchange(&mut from, &mut to, |_| Fault::Fatal)).is_err());
         }),
         ("an agent", |_| {
             let (mut agent, mut silent) = (agent(), Stream(Port::new(b"", 0)));
             loop {
-                let _ = agent.poll_io(&mut silent);
+                let _ = agent.poll_io(&mut silent, |_| Fault::Fatal);
             }
         }),
     ];
@@ -520,7 +515,7 @@ fn a_client_on_every_port() {
         client.execute("guest-ping").unwrap();
         let mut stream = Stream(Port::answering(b"\n{\"return\": {}, \"id\": 78}\n", blocks));
         let reply = loop {
-            match client.exchange_io(&mut stream) {
+            match client.exchange_io(&mut stream, |_| Fault::Fatal) {
                 Err(nb::Error::WouldBlock) => {}
                 reply => break format!("{reply:?}"),
             }
@@ -549,7 +544,7 @@ fn a_dropped_future_loses_no_byte() {
     let drops = Cell::new(0);
     let ended = loop {
         let once = std::future::poll_fn(|context| {
-            let mut future = std::pin::pin!(agent.run(&mut stream));
+            let mut future = std::pin::pin!(agent.run(&mut stream, |_| Fault::Fatal));
             std::task::Poll::Ready(match future.as_mut().poll(context) {
                 std::task::Poll::Ready(ended) => Some(ended),
                 std::task::Poll::Pending => None,
@@ -560,7 +555,7 @@ fn a_dropped_future_loses_no_byte() {
             None => drops.set(drops.get() + 1),
         }
     };
-    assert_eq!(ended, Err(IoError::Ended));
+    assert_eq!(ended, Err(IoError::Closed));
     assert!(drops.get() > 100, "{} drops", drops.get());
     assert_eq!(stream.0.output, b"{\"return\": {}}\n{\"return\": 5}\n".repeat(20));
 }
@@ -710,23 +705,29 @@ fn exchanges_over_a_line_that_holds_few_bytes() {
         let mut port = GuestPort { received: down.clone(), sent: up.clone() };
         let (mut agent, mut client) = (agent(), Client::<1024, 128>::new());
         let conversation = async {
-            assert_eq!(client.exchange(&mut up, &mut down).await, Err(LineError::Protocol(ClientError::NothingAsked)));
+            assert_eq!(
+                client.exchange(&mut up, &mut down, |_| Fault::Fatal).await,
+                Err(LineError::Protocol(ClientError::NothingAsked))
+            );
             client.synchronize(1);
-            assert_eq!(client.exchange(&mut up, &mut down).await, Ok(Reply::Synchronized));
+            assert_eq!(client.exchange(&mut up, &mut down, |_| Fault::Fatal).await, Ok(Reply::Synchronized));
             for id in 2..5 {
                 client.execute("guest-info").unwrap();
-                if in_time(patience, client.exchange(&mut up, &mut down)).await.is_none() {
+                if in_time(patience, client.exchange(&mut up, &mut down, |_| Fault::Fatal)).await.is_none() {
                     client.reset();
                     client.synchronize(id);
-                    let synchronized = in_time(10_000, client.exchange(&mut up, &mut down)).await;
+                    let synchronized = in_time(10_000, client.exchange(&mut up, &mut down, |_| Fault::Fatal)).await;
                     assert_eq!(synchronized, Some(Ok(Reply::Synchronized)), "patience {patience}");
                 }
             }
             client.execute("guest-ping").unwrap();
-            assert!(matches!(client.exchange(&mut up, &mut down).await, Ok(Reply::Return(_))));
+            assert!(matches!(client.exchange(&mut up, &mut down, |_| Fault::Fatal).await, Ok(Reply::Return(_))));
             client.execute("guest-ping").unwrap();
-            assert_eq!(client.exchange(&mut &b""[..], &mut down).await, Err(LineError::Port(IoError::Ended)));
+            assert_eq!(
+                client.exchange(&mut &b""[..], &mut down, |_| Fault::Fatal).await,
+                Err(LineError::Port(IoError::Closed))
+            );
         };
-        run(select(pin!(agent.run(&mut port)), pin!(conversation)));
+        run(select(pin!(agent.run(&mut port, |_| Fault::Fatal)), pin!(conversation)));
     }
 }

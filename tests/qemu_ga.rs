@@ -94,6 +94,20 @@ fn the_agents_answers_are_read_correctly() {
     assert_eq!(ask(&mut client, &mut stream, Execute::new("guest-ping")), "{}");
 }
 
+#[test]
+#[ignore = "needs qemu-ga: apt-get install qemu-guest-agent"]
+fn a_blocked_command_has_the_class_of_one_that_is_not_there() {
+    let agent = QemuGa::start("guest-get-osinfo");
+    let mut stream = agent.connect();
+    let mut client = Box::new(TestClient::new());
+    client.synchronize(7);
+    send(&mut client, &mut stream);
+    assert_eq!(reply(&mut client, &mut stream), "synchronized");
+    let refused = ask(&mut client, &mut stream, Execute::new("guest-get-osinfo"));
+    assert!(refused.starts_with("CommandNotFound: Command guest-get-osinfo has been disabled"), "{refused}");
+    assert!(client.is_ready());
+}
+
 /// 60 KiB each way. The client's own ids are numbers, so this one travels as a command's name and comes back in the
 /// error, and again as a member of a request written by hand.
 #[test]

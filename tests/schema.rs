@@ -916,7 +916,7 @@ fn while_frozen_a_guest_can_be_thawed_and_asked_for_its_status() {
             "guest-fsfreeze-status" => assert_eq!(answer, "{\"return\": \"frozen\"}\n"),
             "guest-fsfreeze-thaw" => assert_eq!((answer.as_str(), agent.guest().frozen), ("{\"return\": 1}\n", false)),
             name => {
-                let desc = format!("Command {name} has been disabled: the agent is in frozen state");
+                let desc = format!("Command {name} has been disabled: the command is not allowed");
                 assert_eq!(answer, error("CommandNotFound", &desc));
             }
         }

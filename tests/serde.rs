@@ -224,6 +224,11 @@ fn numbers_are_read_as_serde_json_reads_them() {
     }
     let mut accepted = 0;
     for text in &texts {
+        // Other spellings of whole numbers, which serde_json does not take: tests/numbers.rs.
+        if text.parse::<f64>().is_ok_and(|number| number.fract() == 0.0) && text.contains(['.', 'e', 'E']) {
+            assert!(same::<f32>(text) | same::<f64>(text), "{text}");
+            continue;
+        }
         let all = [
             same::<i8>(text),
             same::<i16>(text),

@@ -173,11 +173,14 @@ fn a_command_is_switched_off_and_on_while_it_runs() {
     for _ in 0..2 {
         assert_eq!(answer(&mut agent, "a"), "{\"return\": \"a\"}\n");
         agent.guest_mut().disabled.push("a");
-        assert_eq!(answer(&mut agent, "a"), error(NOT_FOUND, "Command a has been disabled"));
+        assert_eq!(
+            answer(&mut agent, "a"),
+            error(NOT_FOUND, "Command a has been disabled: the command is not allowed")
+        );
         assert_eq!(answer(&mut agent, "b"), "{\"return\": \"b\"}\n");
         agent.guest_mut().disabled.clear();
         agent.guest_mut().frozen = true;
-        let frozen = "Command a has been disabled: the agent is in frozen state";
+        let frozen = "Command a has been disabled: the command is not allowed";
         assert_eq!(answer(&mut agent, "a"), error(NOT_FOUND, frozen));
         agent.guest_mut().frozen = false;
     }
@@ -306,7 +309,7 @@ fn a_catch_all_is_not_asked_while_frozen() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
     let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     agent.guest_mut().frozen = true;
-    let frozen = |name| error(NOT_FOUND, &format!("Command {name} has been disabled: the agent is in frozen state"));
+    let frozen = |name| error(NOT_FOUND, &format!("Command {name} has been disabled: the command is not allowed"));
     for name in ["other", "refused", "own"] {
         assert_eq!(answer(&mut agent, name), frozen(name));
     }
@@ -321,7 +324,10 @@ fn a_disabled_command_does_not_fall_through_to_the_catch_all() {
     let (mut receive, mut transmit) = ([0; 256], [0; 512]);
     let mut agent = AgentLent::new(proxy(), &mut receive, &mut transmit).unwrap();
     agent.guest_mut().disabled = "own";
-    assert_eq!(answer(&mut agent, "own"), error(NOT_FOUND, "Command own has been disabled"));
+    assert_eq!(
+        answer(&mut agent, "own"),
+        error(NOT_FOUND, "Command own has been disabled: the command is not allowed")
+    );
     assert!(agent.guest().seen.is_empty());
     agent.guest_mut().commands.clear();
     assert_eq!(answer(&mut agent, "own"), "{\"return\": \"own\"}\n", "one that is not there does");

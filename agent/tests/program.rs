@@ -69,16 +69,17 @@ fn what_is_not_allowed_or_is_blocked_is_not_run_and_not_listed_as_enabled() {
         list.iter().find(|entry| entry["name"] == name).unwrap()["enabled"].as_bool().unwrap()
     };
     for command in off.iter().chain(&["guest-get-users", "guest-fstrim"]) {
-        let disabled = ("CommandNotFound".into(), format!("Command {command} has been disabled"));
+        let disabled =
+            ("CommandNotFound".into(), format!("Command {command} has been disabled: the command is not allowed"));
         assert_eq!(agent.error(command, json!({})), disabled);
         assert!(!enabled(command));
     }
     assert!(enabled("guest-get-time"));
 
     let mut agent = Peer::ours(&["--allow", "exec", "--allow", "shutdown,files", "--block", "guest-exec"]);
-    assert!(agent.error("guest-exec", json!({})).1.ends_with("has been disabled"));
+    assert!(agent.error("guest-exec", json!({})).1.ends_with("has been disabled: the command is not allowed"));
     assert_eq!(agent.error("guest-exec-status", json!({"pid": 1})).1, "Invalid parameter 'pid'");
-    assert!(agent.error("guest-set-time", json!({})).1.ends_with("has been disabled"));
+    assert!(agent.error("guest-set-time", json!({})).1.ends_with("has been disabled: the command is not allowed"));
     assert_eq!(agent.error("guest-file-open", json!({})).1, "Parameter 'path' is missing");
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use guestwire::SENTINEL;
+use serde::Serialize;
 
 const LENGTH: usize = 1 << 20;
 
@@ -180,6 +181,66 @@ fn dense_text(random: &mut Random) -> String {
         text.push_str(random.pick(&WORDS));
     }
     text
+}
+
+/// W6: Chinese and Japanese text.
+pub fn east_asian_texts() -> Workload {
+    const WORDS: [&str; 8] = ["系统", "日志", "接続", "失敗しました", "文件", "が", "，", "。"];
+    texts_of(&WORDS, 6)
+}
+
+/// W7: lines of a log, in which escapes are rare.
+pub fn logs() -> Workload {
+    const WORDS: [&str; 8] = [
+        r"Nov 28 10:12:44 toaster kernel: eth0: link becomes ready\n",
+        r#"systemd[1]: Started Session 12 of User \"root\".\n"#,
+        r"/usr/sbin/sshd -D: Accepted publickey for root from 192.0.2.7 port 51234\n",
+        "audit: type=1400 apparmor=ALLOWED operation=open class=file ",
+        r"\tat org.example.Main.run(Main.java:117)\n",
+        "GET /index.html HTTP/1.1 200 5123 ",
+        r"café: température 21 °C\n",
+        "ok ",
+    ];
+    texts_of(&WORDS, 7)
+}
+
+fn texts_of(words: &[&str], seed: u64) -> Workload {
+    let mut workload = Workload::new(Shape::Text);
+    let mut random = Random(seed);
+    while !workload.is_full() {
+        let mut text = String::new();
+        while text.len() < 4096 {
+            text.push_str(random.pick(words));
+        }
+        workload.frame(&format!(r#"{{"return":"{text}"}}"#));
+    }
+    workload
+}
+
+/// W8: numbers of all lengths.
+pub fn numbers() -> Workload {
+    let mut workload = Workload::new(Shape::Other);
+    let mut random = Random(8);
+    while !workload.is_full() {
+        let number = |random: &mut Random| (random.next() >> random.pick(&[1, 8, 32, 48, 56, 60])) as i64;
+        let numbers: Vec<String> = (0..64).map(|_| number(&mut random).to_string()).collect();
+        workload.frame(&format!(r#"{{"return":[{}]}}"#, numbers.join(",")));
+    }
+    workload
+}
+
+/// W9: W3, printed with an indentation of 4.
+pub fn indented() -> Workload {
+    let value: serde_json::Value = serde_json::from_slice(GUEST_INFO).expect("it is valid");
+    let mut text = Vec::new();
+    let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, format)).expect("memory is enough");
+    Workload::repeating(Shape::GuestInfo, std::str::from_utf8(&text).expect("it is ASCII"))
+}
+
+/// W10: nothing but brackets.
+pub fn brackets() -> Workload {
+    Workload::repeating(Shape::Other, &["[", &["[[[]]]"; 40].join(","), "]"].concat())
 }
 
 /// Length without the whitespace between tokens.

@@ -80,6 +80,11 @@ fn depth(text: &[u8]) -> usize {
 fn compare(value: Value<'_>, tree: &Tree) {
     assert_eq!(value.integer(), tree.integer());
     assert_eq!(value.unsigned(), tree.unsigned());
+    assert!(value.integer().is_none() || value.integer() == value.whole());
+    assert!(value.unsigned().is_none() || value.unsigned() == value.whole_unsigned());
+    if let Some(whole) = value.whole() {
+        assert_eq!(value.as_str().parse(), Ok(whole as f64), "{value}");
+    }
     assert_eq!(value.boolean(), if let Tree::Boolean(boolean) = tree { Some(*boolean) } else { None });
     assert_eq!(value.kind() == Kind::Null, *tree == Tree::Null);
     assert_eq!(value.kind() == Kind::Number, matches!(tree, Tree::Number(_)));

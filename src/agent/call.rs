@@ -44,14 +44,13 @@ pub type CommandResult = Result<Responded, CommandError>;
 pub struct Call<'c> {
     /// The arguments. Read all of them before you [`respond`](Self::respond).
     pub arguments: &'c mut Arguments<'c>,
-    pub(super) command: Text<'c>,
     pub(super) response: &'c mut Response<'c>,
 }
 
 impl<'c> Call<'c> {
     /// The command's name, as the request has it.
     pub const fn command(&self) -> Text<'c> {
-        self.command
+        self.response.command
     }
 
     /// Says that all arguments have been read. Call it before the command does anything.
@@ -99,6 +98,8 @@ pub struct Responder<'c> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Response<'c> {
     encoder: Encoder<'c>,
+    /// What the request asks for. Not in [`Call`], which two references fit into registers.
+    command: Text<'c>,
     id: Option<Value<'c>>,
 }
 
@@ -124,14 +125,17 @@ pub struct Responded {
 }
 
 impl<'c> Response<'c> {
+    /// Begin it before the command is called.
+    pub(super) const fn new(command: Text<'c>, id: Option<Value<'c>>, transmit: &'c mut [u8]) -> Self {
+        Self { encoder: Encoder::new(transmit), command, id }
+    }
+
     /// Writes everything before the value. It fits: `TX` is checked.
-    pub(super) fn begin(success: Success, id: Option<Value<'c>>, transmit: &'c mut [u8]) -> Self {
-        let mut encoder = Encoder::new(transmit);
+    pub(super) fn begin(&mut self, success: Success) {
         if success == Success::DelimitedResponse {
-            encoder.put(&[SENTINEL]);
+            self.encoder.put(&[SENTINEL]);
         }
-        encoder.put(b"{\"return\": ");
-        Self { encoder, id }
+        self.encoder.put(b"{\"return\": ");
     }
 
     /// The bytes that are left after the `id` and `others`.

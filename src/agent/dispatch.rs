@@ -43,7 +43,7 @@ pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
     match all_commands(service).find(|command| name == command.name) {
         // The agent's own commands take no pieces.
         Some(command) if command.availability == Availability::Always => service.is_frozen(),
-        Some(command) => objection(service, command, Attempt::First).is_some(),
+        Some(command) => !is_allowed(service, command, Attempt::First),
         None => S::CATCH_ALL.is_none() || service.is_frozen(),
     }
 }
@@ -112,15 +112,15 @@ fn execute<'q, S: Service>(
     let found = all_commands(service).find(|command| name == command.name);
     let (handler, success) = match found {
         Some(command) => {
-            if let Some(template) = objection(service, command, attempt) {
+            if !is_allowed(service, command, attempt) {
                 debug!("{} is not to be run now", command.name);
-                return refusal(template);
+                return refusal(NOT_ALLOWED);
             }
             trace!("{}", command.name);
             (command.handler, command.success)
         }
         None => match S::CATCH_ALL {
-            Some(_) if attempt != Attempt::Again && service.is_frozen() => return refusal(FROZEN),
+            Some(_) if attempt != Attempt::Again && service.is_frozen() => return refusal(NOT_ALLOWED),
             Some(handler) => (handler, Success::Response),
             None => {
                 if attempt == Attempt::Again {
@@ -134,8 +134,9 @@ fn execute<'q, S: Service>(
         return cancelled();
     }
     let mut arguments = envelope.arguments();
-    let mut response = Response::begin(success, *id, transmit);
-    match handler(service, Call { arguments: &mut arguments, command: name, response: &mut response }) {
+    let mut response = Response::new(name, *id, transmit);
+    response.begin(success);
+    match handler(service, Call { arguments: &mut arguments, response: &mut response }) {
         Ok(response) => {
             if !S::STREAMED.is_empty() {
                 *pieces = Pieces::None; // the command has taken them
@@ -156,19 +157,17 @@ fn execute<'q, S: Service>(
 }
 
 const NOT_FOUND: &str = "The command # has not been found";
-const FROZEN: &str = "Command # has been disabled: the agent is in frozen state";
+/// While frozen, too.
+const NOT_ALLOWED: &str = "Command # has been disabled: the command is not allowed";
 
-/// Why a command is not to be run now.
-fn objection<S: Service>(service: &S, command: &Entry<'_, S>, attempt: Attempt) -> Option<&'static str> {
-    if attempt == Attempt::Again {
-        None // it has begun
-    } else if service.is_frozen() && command.availability == Availability::UnlessFrozen {
-        Some(FROZEN)
-    } else if command.availability != Availability::Always && service.is_disabled(command.name) {
-        Some("Command # has been disabled")
-    } else {
-        None
-    }
+/// Whether a command may run now.
+fn is_allowed<S: Service>(service: &S, command: &Entry<'_, S>, attempt: Attempt) -> bool {
+    attempt == Attempt::Again // it has begun
+        || match command.availability {
+            Availability::Always => true,
+            Availability::UnlessFrozen if service.is_frozen() => false,
+            _ => !service.is_disabled(command.name),
+        }
 }
 
 fn sync<S>(_: &mut S, call: Call<'_>) -> CommandResult {
@@ -185,7 +184,7 @@ fn info<S: Service>(service: &mut S, call: Call<'_>) -> CommandResult {
         for command in all_commands(service) {
             encoder.put(separator);
             encoder.put(b"{\"enabled\": ");
-            encoder.put(word(objection(service, command, Attempt::First).is_none()));
+            encoder.put(word(is_allowed(service, command, Attempt::First)));
             encoder.put(b", \"name\": \"");
             encoder.put_text(command.name);
             encoder.put(b"\", \"success-response\": ");

@@ -52,41 +52,8 @@ use crate::transmit::Transmit;
 /// # Interrupts
 ///
 /// A handler can [`push`](Self::push) what the UART received, if a command may run in it. Where that takes too long, it
-/// only queues, and the main loop polls; a byte that the queue has no room for is lost, and the agent has to know:
-///
-/// ```
-/// use core::sync::atomic::{AtomicBool, Ordering};
-/// use guestwire::Agent;
-/// use heapless::spsc::{Consumer, Producer};
-///
-/// static OVERRUN: AtomicBool = AtomicBool::new(false);
-///
-/// fn on_receive(byte: u8, queue: &mut Producer<'_, u8>) {
-///     if queue.enqueue(byte).is_err() {
-///         OVERRUN.store(true, Ordering::Relaxed);
-///     }
-/// }
-///
-/// fn main_loop(agent: &mut Agent<(), 256, 512>, queue: &mut Consumer<'_, u8>) {
-///     if OVERRUN.swap(false, Ordering::Relaxed) {
-///         while queue.dequeue().is_some() {} // the gap is somewhere among these
-///         agent.lost();
-///     }
-///     let Ok(()) = agent.read_from(|| queue.dequeue().ok_or(nb::Error::<core::convert::Infallible>::WouldBlock));
-///     // agent.write_to(|byte| uart.write(byte))
-/// }
-/// # let mut queue = heapless::spsc::Queue::<u8, 8>::new();
-/// # let (mut producer, mut consumer) = queue.split();
-/// # let mut agent = Agent::new(());
-/// # for byte in br#"{"execute": "guest-ping"}"# { on_receive(*byte, &mut producer); main_loop(&mut agent, &mut consumer) }
-/// # assert_eq!(agent.transmit(), b"{\"return\": {}}\n");
-/// # on_receive(b'{', &mut producer);
-/// # main_loop(&mut agent, &mut consumer);
-/// # agent.transmitted(15);
-/// # for byte in b"123456789" { on_receive(*byte, &mut producer) }
-/// # main_loop(&mut agent, &mut consumer);
-/// # assert!(agent.transmit().ends_with(b"bytes were lost\"}}\n"));
-/// ```
+/// only queues, and the main loop polls. A byte that the queue has no room for is lost, and the agent has to know: the
+/// feature `heapless` has both ends of such a queue, [`io`](crate::io)`::{RxProducer, RxConsumer}`.
 pub type Agent<G, const RX: usize, const TX: usize> = AgentOver<G, [u8; RX], [u8; TX]>;
 
 /// An [`Agent`] over buffers that are lent to it, for any [`Service`]: one copy of its code serves all sizes.
@@ -101,11 +68,12 @@ pub struct AgentOver<S, R, T> {
     /// Outcomes to be answered once the response before them has been transmitted. Two, because the byte that breaks
     /// a frame may begin another, which [`lost`](Self::lost) may then end.
     waiting: [Signal; 2],
+    // Four bytes before the buffers. After the guest they would take 8 where it is aligned to that.
+    stream: Stream,
+    pieces: Pieces,
     decoder: DecoderOver<R>,
     transmit: Transmit<T>,
     guest: S,
-    stream: Stream,
-    pieces: Pieces,
 }
 
 /// An agent must be able to receive any synchronization, and its own error for a frame that does not fit: if the line

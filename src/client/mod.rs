@@ -422,7 +422,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
+    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
         let mut verdict = Verdict::Nothing;
         while verdict == Verdict::Nothing && !bytes.is_empty() {
             match self.state {
@@ -462,6 +462,12 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }))
     }
 
+    /// The same where there is a verdict.
+    #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
+    pub(crate) fn expect_reply<E>(&self, verdict: Verdict) -> Result<Reply<'_>, LineError<ClientError, E>> {
+        self.reply(verdict).and_then(|reply| reply.ok_or(ClientError::Unexpected)).map_err(LineError::Protocol)
+    }
+
     pub(crate) fn reply_nb<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
         match self.reply(verdict) {
             Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
@@ -486,7 +492,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         matches!(self.state, State::Ready)
     }
 
-    #[cfg(feature = "embedded-io-async")]
+    /// Whether there is a reply to wait for.
+    #[cfg(any(feature = "embedded-hal-nb", feature = "embedded-io", feature = "embedded-io-async"))]
     pub(crate) const fn is_waiting(&self) -> bool {
         !matches!(self.state, State::OutOfStep | State::Ready)
     }
@@ -560,16 +567,18 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         self.transmit().len() <= 1
     }
 
+    #[inline(never)] // its loop wants all registers
     fn skip_to_sentinel(&mut self, bytes: &mut &[u8], id: i64) {
         // In steps that compilers turn into a few vector instructions: 0.3 instead of 6 instructions a byte.
-        while let Some((chunk, rest)) = bytes.split_first_chunk::<128>() {
+        let mut rest = *bytes;
+        while let Some((chunk, after)) = rest.split_first_chunk::<128>() {
             if chunk.iter().fold(false, |found, byte| found | (*byte == SENTINEL)) {
                 break;
             }
-            *bytes = rest;
+            rest = after;
         }
-        let at = bytes.iter().position(|byte| *byte == SENTINEL);
-        let from = at.and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let at = rest.iter().position(|byte| *byte == SENTINEL);
+        let from = at.and_then(|at| rest.get(at..)).unwrap_or_default();
         *bytes = from.split_first().map_or(&[], |(_, rest)| rest);
         if at.is_some() {
             self.decoder.reset();
@@ -716,7 +725,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
 
     /// Where in the frame a value of it is.
     fn span(&self, value: Value<'_>) -> Span {
-        let start = Offset::end(self.decoder.frame().value().before(value));
+        let start = self.decoder.frame().value().place_of(value);
         let end = start.plus(value.as_bytes().len());
         Span { start: Length::at_most(start.index()), end: Length::at_most(end.index()) }
     }

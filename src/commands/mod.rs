@@ -83,6 +83,24 @@
 //! A [`Str`] or a [`List`] may be a closure. All types are `Send` and `Sync`, so it has to be `Sync`. What commands
 //! return is `PartialEq` unless it may hold one of them, or [`Bytes`]; a [`Str`] can be compared with a `str`.
 //!
+//! With the feature `heapless`, `heapless::String<N>` is a string, `heapless::Vec<u8, N>` base64, and
+//! `heapless::Vec<T, N>` an array: they outlive the frame. What does not fit is an error.
+//!
+#![cfg_attr(feature = "heapless", doc = "```")]
+#![cfg_attr(not(feature = "heapless"), doc = "```ignore")]
+//! use guestwire::{Call, CommandResult};
+//! use heapless::String;
+//!
+//! struct Board { name: String<32> }
+//!
+//! fn set_name(board: &mut Board, call: Call<'_>) -> CommandResult {
+//!     let name = call.arguments.parse("name")?; // "Parameter 'name' expects a shorter string", if it is too long
+//!     let response = call.respond()?;
+//!     board.name = name;
+//!     response.done()
+//! }
+//! ```
+//!
 //! Members of return values are in the order of the reference agent's hash table, so that the same values give the same
 //! bytes. `bucket()` in tests/schema.rs computes that order for a new member. Members of arguments are in the schema's
 //! order, in which the reference agent checks them.
@@ -94,6 +112,8 @@ mod agent;
 mod exec;
 mod file;
 mod network;
+#[cfg(feature = "heapless")]
+mod owned;
 mod storage;
 mod system;
 mod users;

@@ -363,7 +363,7 @@ impl<'a, T: Parse<'a>> Parse<'a> for Option<T> {
 }
 
 macro_rules! scalars {
-    ($($type:ty: $method:ident,)*) => {$(
+    ($($type:ty: $method:ident, $read:ident;)*) => {$(
         impl Encode for $type {
             fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
                 place.$method(self)
@@ -372,16 +372,16 @@ macro_rules! scalars {
 
         impl<'a> Parse<'a> for $type {
             fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
-                argument.$method()
+                argument.$read()
             }
         }
     )*};
 }
 
 scalars! {
-    bool: boolean,
-    i64: integer,
-    u64: unsigned,
+    bool: boolean, boolean;
+    i64: integer, whole;
+    u64: unsigned, whole_unsigned;
 }
 
 impl Encode for u16 {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::lexer::{Lexer, Step, is_plain, plain_from};
+use super::lexer::{Lexer, Step, is_plain, is_ws, plain_from, whole_from};
 use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators};
 use crate::json::value::Value;
@@ -439,7 +439,13 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
             let step = match lexer.step(byte) {
                 opening @ (Step::Quote | Step::Plain) => {
                     run.skip_plain(opening);
-                    let Some(byte) = run.next() else { break Step::Inside };
+                    let Some(mut byte) = run.next() else { break Step::Inside };
+                    if cfg!(target_pointer_width = "64") && byte != b'"' {
+                        run.length = run.before;
+                        run.skip(whole_from(run.bytes, run.length));
+                        let Some(next) = run.next() else { break Step::Inside };
+                        byte = next;
+                    }
                     lexer.string(byte)
                 }
                 step => step,
@@ -462,6 +468,9 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 Step::Skip => {
                     self.store_run(run.bytes, run.before);
                     run = Run::new(run.rest());
+                    if run.peek() == Some(b' ') && lexer.is_open() {
+                        run = Run::new(after_ws(run.bytes));
+                    }
                 }
                 step => break step,
             }
@@ -601,6 +610,17 @@ impl<'a> Run<'a> {
         }
         self.skip(plain_from(self.bytes, self.length));
     }
+}
+
+#[inline(never)]
+fn after_ws(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let Some((byte, after)) = rest.split_first()
+        && is_ws(*byte)
+    {
+        rest = after;
+    }
+    rest
 }
 
 /// Through two registers: `*to = *from` would link memcpy on small targets.

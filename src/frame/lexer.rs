@@ -458,7 +458,7 @@ const fn blank(byte: u8) -> Step {
 }
 
 /// ws = *( %x20 / %x09 / %x0A / %x0D )
-const fn is_ws(byte: u8) -> bool {
+pub(crate) const fn is_ws(byte: u8) -> bool {
     const WS: u64 = 1 << b'\t' | 1 << b'\n' | 1 << b'\r' | 1 << b' ';
     WS.unbounded_shr(byte as u32) & 1 != 0
 }
@@ -466,6 +466,67 @@ const fn is_ws(byte: u8) -> bool {
 /// unescaped of RFC 8259 section 7, as far as it is ASCII.
 pub(crate) const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7F) && !matches!(byte, b'"' | b'\\')
+}
+
+/// How many bytes of whole characters and escapes there are from `at` on, but for some near the end of the bytes.
+///
+/// In a string, none of them changes the lexer's state. What is not whole, or wrong, is left to [`Lexer::string`].
+#[inline(never)]
+pub(crate) fn whole_from(bytes: &[u8], at: usize) -> usize {
+    const LONGEST: usize = 12;
+    let from = bytes.get(at..).unwrap_or_default();
+    let mut rest = from;
+    while let Some(ahead) = rest.first_chunk::<LONGEST>() {
+        let length = match *ahead {
+            [b'"', ..] => break,
+            [b'\\' | 0x80.., ..] => whole(ahead),
+            _ => match plain_in_words(ahead.first_chunk::<WORD>().map_or(&[], |word| word)) {
+                WORD => plain_from(rest, 0),
+                few => few,
+            },
+        };
+        if length == 0 {
+            break;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Offset::of_rest(rest, from).index()
+}
+
+/// How long the character or escape is that comes first, or 0.
+#[inline(always)]
+fn whole(ahead: &[u8; 12]) -> usize {
+    match *ahead {
+        // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
+        [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+        [
+            b'\\',
+            b'u',
+            b'd' | b'D',
+            b'8' | b'9' | b'a' | b'b' | b'A' | b'B',
+            a,
+            b,
+            b'\\',
+            b'u',
+            b'd' | b'D',
+            b'c'..=b'f' | b'C'..=b'F',
+            c,
+            d,
+        ] if are_hex([a, b, c, d]) => 12,
+        [b'\\', b'u', b'd' | b'D', b'0'..=b'7', a, b, ..] if are_hex([b'0', b'0', a, b]) => 6,
+        [b'\\', b'u', a, b, c, d, ..] if !matches!(a, b'd' | b'D') && are_hex([a, b, c, d]) => 6,
+        // RFC 3629 section 4
+        [0xC2..=0xDF, 0x80..=0xBF, ..] => 2,
+        [0xE1..=0xEC | 0xEE | 0xEF, 0x80..=0xBF, 0x80..=0xBF, ..] => 3,
+        [0xE0, 0xA0..=0xBF, 0x80..=0xBF, ..] | [0xED, 0x80..=0x9F, 0x80..=0xBF, ..] => 3,
+        [0xF1..=0xF3, 0x80..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
+        [0xF0, 0x90..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] | [0xF4, 0x80..=0x8F, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
+        _ => 0,
+    }
+}
+
+fn are_hex(digits: [u8; 4]) -> bool {
+    digits.iter().fold(true, |hex, digit| hex & digit.is_ascii_hexdigit())
 }
 
 const WORD: usize = size_of::<usize>();

@@ -79,26 +79,34 @@ enum Place {
     Outside,
     /// Inside it, and not in a string that is handed out.
     Parent,
-    /// In a string that is handed out.
+    /// In a string that is handed out, before its first piece.
+    Start,
+    /// Directly after the first piece.
+    FirstPiece,
+    /// After the string's only piece.
+    OnlyPiece,
+    /// Further on in the string.
     String,
-    /// The same, after a piece.
+    /// Directly after a further piece.
     Piece,
     /// After the last piece of a string.
     LastPiece,
 }
 
 /// A string that is handed out.
-#[derive(Clone, Debug)]
+///
+/// Packed, so that an agent has room for one byte more beside it.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed)]
 pub(crate) struct Stream {
     place: Place,
-    is_first: bool,
     /// Where in the buffer its piece begins.
     start: Length,
 }
 
 impl Stream {
     pub(crate) const fn new() -> Self {
-        Self { place: Place::Outside, is_first: false, start: Length::at_most(0) }
+        Self { place: Place::Outside, start: Length::at_most(0) }
     }
 }
 
@@ -120,12 +128,13 @@ impl<B: Buffer> DecoderOver<B> {
 
     /// The piece that [`Signal::Piece`] announced.
     pub(crate) fn piece(&self, stream: &Stream, streamed: Streamed) -> Piece<'_> {
-        let (frame, content) = self.text().split_at_checked(stream.start.get()).unwrap_or_default();
+        let start = stream.start;
+        let (frame, content) = self.text().split_at_checked(start.get()).unwrap_or_default();
         Piece {
             member: streamed.member(frame, b"\"\"").unwrap_or_default(),
             content,
-            is_first: stream.is_first,
-            is_last: stream.place == Place::LastPiece,
+            is_first: matches!(stream.place, Place::FirstPiece | Place::OnlyPiece),
+            is_last: matches!(stream.place, Place::OnlyPiece | Place::LastPiece),
             frame,
         }
     }
@@ -135,13 +144,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
     fn step_in_pieces(&mut self, stream: &mut Stream, streamed: Streamed, byte: u8) -> Signal {
         match stream.place {
             Place::Outside | Place::Parent => {}
-            Place::String => return self.step_in_string(stream, byte),
-            Place::Piece => {
+            Place::Start | Place::String => return self.step_in_string(stream, byte),
+            Place::FirstPiece | Place::Piece => {
                 self.length = stream.start;
-                (stream.place, stream.is_first) = (Place::String, false);
+                stream.place = Place::String;
                 return self.step_in_string(stream, byte);
             }
-            Place::LastPiece => {
+            Place::OnlyPiece | Place::LastPiece => {
                 self.length = stream.start;
                 stream.place = Place::Parent;
             }
@@ -168,7 +177,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
         if self.is_full() {
             self.room = Room::Exceeded;
         } else {
-            *stream = Stream { place: Place::String, is_first: true, start: self.length };
+            *stream = Stream { place: Place::Start, start: self.length };
         }
     }
 
@@ -179,9 +188,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
                 if !self.is_full() {
                     return Signal::Nothing;
                 }
-                stream.place = Place::Piece;
+                stream.place = if stream.place == Place::Start { Place::FirstPiece } else { Place::Piece };
             }
-            Step::End => stream.place = Place::LastPiece,
+            Step::End => {
+                stream.place = if stream.place == Place::Start { Place::OnlyPiece } else { Place::LastPiece };
+            }
             _ => {
                 stream.place = Place::Outside;
                 return self.recover(byte);
@@ -197,7 +208,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]> + ?Sized> Parser<B> {
             if signal != Signal::Nothing {
                 return signal;
             }
-            if stream.place == Place::String && self.lexer.is_in_string() {
+            if matches!(stream.place, Place::Start | Place::String) && self.lexer.is_in_string() {
                 // All but the last byte that there is room for: that one makes a piece.
                 let room = self.buffer.as_ref().get(self.length.get()..).and_then(<[u8]>::split_first);
                 let run = plain_from(rest, 0).min(room.map_or(0, |(_, room)| room.len()));

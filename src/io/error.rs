@@ -9,15 +9,16 @@ use core::fmt;
 /// use guestwire::io::IoError;
 ///
 /// fn is_worth_another_try<E>(error: &IoError<E>) -> bool {
-///     matches!(error, IoError::Ended)
+///     matches!(error, IoError::Closed)
 /// }
-/// # assert!(is_worth_another_try(&IoError::<()>::Ended));
+/// # assert!(is_worth_another_try(&IoError::<()>::Closed));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum IoError<E> {
-    /// The stream ended: a read or a write of no bytes. It may begin again, as a virtio port does when a host connects.
-    Ended,
+    /// The other end has gone: a read or a write of no bytes, or an error that [means](super::Fault::Closed) that. It may
+    /// come back, as it does on a virtio port when a host connects.
+    Closed,
     /// The port's own error.
     Port(E),
 }
@@ -25,7 +26,7 @@ pub enum IoError<E> {
 impl<E: fmt::Display> fmt::Display for IoError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended => f.write_str("the stream ended"),
+            Self::Closed => f.write_str("the port is closed"),
             Self::Port(error) => error.fmt(f),
         }
     }
@@ -34,16 +35,16 @@ impl<E: fmt::Display> fmt::Display for IoError<E> {
 impl<E: Error + 'static> Error for IoError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Ended => None,
+            Self::Closed => None,
             Self::Port(error) => error.source(),
         }
     }
 }
 
-/// How many bytes were read or written. None is the end of the stream (embedded-io 0.7).
+/// How many bytes were read or written. 0 is the end of the stream (embedded-io 0.7).
 pub(super) fn some<E>(count: Result<usize, E>) -> Result<usize, IoError<E>> {
     match count {
-        Ok(0) => Err(IoError::Ended),
+        Ok(0) => Err(IoError::Closed),
         Ok(count) => Ok(count),
         Err(error) => Err(IoError::Port(error)),
     }

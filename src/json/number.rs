@@ -1,6 +1,7 @@
-//! Whole numbers as decimal digits.
+//! Whole numbers as decimal digits, and as other spellings of RFC 8259.
 
 use core::fmt;
+use core::num::Wrapping;
 
 use super::string::WriteText;
 use crate::offset::Offset;
@@ -82,6 +83,65 @@ pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
         number = number.wrapping_mul(10).checked_add(digit.into())?;
     }
     Some(number)
+}
+
+/// A number with this magnitude, if it fits.
+pub(crate) fn signed(is_negative: bool, magnitude: u64) -> Option<i64> {
+    let limit = if is_negative { i64::MIN } else { i64::MAX };
+    if magnitude > limit.unsigned_abs() {
+        return None;
+    }
+    let value = magnitude.cast_signed();
+    Some(if is_negative { value.wrapping_neg() } else { value })
+}
+
+/// The same for numbers from 0 on.
+pub(crate) fn unsigned(is_negative: bool, magnitude: u64) -> Option<u64> {
+    (!is_negative || magnitude == 0).then_some(magnitude)
+}
+
+/// A whole number in any spelling of RFC 8259, such as `1.5e+3`: whether it has a minus, and its magnitude.
+pub(crate) fn whole(text: &[u8]) -> Option<(bool, u64)> {
+    let (rest, is_negative) = match text {
+        [b'-', rest @ ..] => (rest, true),
+        rest => (rest, false),
+    };
+    // The exponent of 10 that the magnitude has still to be multiplied by.
+    let (mut magnitude, mut power, mut in_fraction) = (0_u64, Wrapping(0_i64), false);
+    let mut zeros = Wrapping(0_u32);
+    let mut bytes = rest.iter();
+    for &byte in bytes.by_ref() {
+        match byte {
+            b'0' => zeros += 1,
+            b'1'..=b'9' => {
+                magnitude =
+                    scaled(magnitude, i64::from(zeros.0).checked_add(1)?)?.checked_add(u64::from(byte & 0xF))?;
+                zeros.0 = 0;
+            }
+            b'.' => {
+                in_fraction = true;
+                continue;
+            }
+            b'e' | b'E' => break,
+            _ => return None,
+        }
+        power -= i64::from(in_fraction);
+    }
+    if magnitude == 0 {
+        return Some((is_negative, 0));
+    }
+    let exponent = core::str::from_utf8(bytes.as_slice()).ok()?;
+    let exponent: i64 = if exponent.is_empty() { 0 } else { exponent.parse().ok()? };
+    let power = power.0.checked_add(exponent)?.checked_add(zeros.0.into())?;
+    Some((is_negative, scaled(magnitude, power)?))
+}
+
+/// Times a power of 10, if that is whole and fits.
+fn scaled(magnitude: u64, power: i64) -> Option<u64> {
+    if magnitude == 0 {
+        return Some(0);
+    }
+    magnitude.checked_mul(10_u64.checked_pow(power.try_into().ok()?)?)
 }
 
 #[cfg(test)]

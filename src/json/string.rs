@@ -83,7 +83,7 @@ impl PartialEq<str> for Text<'_> {
         }
         for (byte, expected) in self.escaped.iter().zip(other.as_bytes()) {
             if *byte == b'\\' {
-                return is_same(self.escaped, other.as_bytes(), Escapes::None);
+                return is_same(self.chars(), Chars::new(other.as_bytes(), Escapes::None));
             }
             if byte != expected {
                 return false;
@@ -104,7 +104,7 @@ impl PartialEq<&str> for Text<'_> {
 /// Two texts are equal if they mean the same, however each is escaped.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
-        is_same(self.escaped, other.escaped, Escapes::Json)
+        is_same(self.chars(), other.chars())
     }
 }
 
@@ -124,9 +124,8 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Whether a string with escapes means the same as another, which may have some.
-fn is_same(one: &[u8], other: &[u8], escapes: Escapes) -> bool {
-    let (mut one, mut other) = (Chars::new(one, Escapes::Json), Chars::new(other, escapes));
+/// Whether the characters are the same.
+fn is_same(mut one: Chars<'_>, mut other: Chars<'_>) -> bool {
     while !one.is_empty() && !other.is_empty() {
         if one.code() != other.code() {
             return false;

@@ -5,7 +5,7 @@ use core::num::Wrapping;
 
 use super::marks::{Marks, Separators};
 use super::number;
-use super::string::{Escapes, Text, WriteText};
+use super::string::{Chars, Escapes, Text, WriteText};
 use crate::offset::Offset;
 
 /// One JSON value of a [`Frame`](crate::frame::Frame). Nothing is copied; what is inside is found when it is asked for.
@@ -64,10 +64,9 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// The text before a value inside this one.
-    pub(crate) fn before(self, inner: Self) -> &'a [u8] {
-        let place = Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize);
-        Offset::START.until(place, self.text).unwrap_or_default()
+    /// Where in this value one inside it begins. For any other value the place is not checked, and lies outside.
+    pub(crate) fn place_of(self, inner: Self) -> Offset {
+        Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize)
     }
 
     pub(crate) fn is_object(&self) -> bool {
@@ -111,13 +110,7 @@ impl<'a> Value<'a> {
             [b'-', digits @ ..] => (digits, true),
             digits => (digits, false),
         };
-        let magnitude = number::parse(digits)?;
-        let limit = if is_negative { i64::MIN } else { i64::MAX };
-        if magnitude > limit.unsigned_abs() {
-            return None;
-        }
-        let value = magnitude.cast_signed();
-        Some(if is_negative { value.wrapping_neg() } else { value })
+        number::signed(is_negative, number::parse(digits)?)
     }
 
     /// The same for numbers from 0 to 2^64 - 1.
@@ -126,6 +119,17 @@ impl<'a> Value<'a> {
             b"-0" => Some(0),
             digits => number::parse(digits),
         }
+    }
+
+    /// A whole number that fits, in any spelling: `1.0`, `1e2`. Agents built on cJSON know floating point only, and print
+    /// the time as `1.78104376664033e+18`.
+    pub fn whole(&self) -> Option<i64> {
+        number::whole(self.text).and_then(|(is_negative, magnitude)| number::signed(is_negative, magnitude))
+    }
+
+    /// The same for numbers from 0 to 2^64 - 1.
+    pub fn whole_unsigned(&self) -> Option<u64> {
+        number::whole(self.text).and_then(|(is_negative, magnitude)| number::unsigned(is_negative, magnitude))
     }
 
     /// The text of a string.
@@ -168,10 +172,55 @@ impl<'a> Value<'a> {
         separators
     }
 
+    /// The value at a JSON Pointer (RFC 6901): names and indexes, each after a `/`.
+    ///
+    /// ```
+    /// use guestwire::{Client, Reply};
+    ///
+    /// # let mut client: Client<1024, 256> = Client::new();
+    /// # client.synchronize(7);
+    /// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+    /// # client.execute("guest-network-get-interfaces").expect("in step");
+    /// # client.transmitted(usize::MAX);
+    /// let received = br#"{"return": [{"name": "eth0", "ip-addresses": [{"ip-address": "192.0.2.1"}]}], "id": 8}"#;
+    /// let (_, Ok(Some(Reply::Return(interfaces)))) = client.push_slice(received) else { panic!("it was answered") };
+    /// let address = interfaces.pointer("/0/ip-addresses/0/ip-address").and_then(|address| address.string());
+    /// assert_eq!(address.expect("it has an address"), "192.0.2.1");
+    /// ```
+    pub fn pointer(&self, pointer: &str) -> Option<Value<'a>> {
+        let (mut value, mut rest) = (*self, pointer.as_bytes());
+        while let [slash, tokens @ ..] = rest {
+            let length = tokens.iter().position(|byte| *byte == b'/').unwrap_or(tokens.len());
+            let token = tokens.get(..length).filter(|_| *slash == b'/')?;
+            rest = tokens.get(length..)?;
+            value = match value.elements() {
+                Some(mut elements) => elements.nth(index(token)?)?,
+                None => value.members()?.find(|(name, _)| is_named(*name, token))?.1,
+            };
+        }
+        Some(value)
+    }
+
     /// The first member of that name, if this is an object that has one.
     pub fn member(&self, name: &str) -> Option<Value<'a>> {
         self.members()?.find(|(candidate, _)| candidate == name).map(|(_, value)| value)
     }
+}
+
+/// An index as a JSON Pointer has it: without a sign or leading zeros.
+fn index(token: &[u8]) -> Option<usize> {
+    let is_canonical = matches!(token, [b'0'] | [b'1'..=b'9', ..]);
+    if is_canonical { number::parse(token)?.try_into().ok() } else { None }
+}
+
+/// Whether a token of a JSON Pointer, in which `~1` is a slash and `~0` a tilde, means a name.
+fn is_named(name: Text<'_>, token: &[u8]) -> bool {
+    let mut token = Chars::new(token, Escapes::None);
+    let mut is_next = |character| match token.next() {
+        Some('~') => matches!((token.next(), character), (Some('0'), '~') | (Some('1'), '/')),
+        next => next == Some(character),
+    };
+    name.chars().all(&mut is_next) && token.next().is_none()
 }
 
 impl PartialEq for Value<'_> {
@@ -196,7 +245,7 @@ impl fmt::Debug for Value<'_> {
 
 /// Writes the path to the value that a text leads up to: `vcpus[0].online`.
 pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
-    let (mut outer, mut dot) = (Offset::START, "");
+    let mut outer = Offset::START;
     while let Some(bracket) = outer.byte(text) {
         let is_object = bracket == b'{';
         let (mut start, mut index) = (outer, 0_u32);
@@ -214,7 +263,9 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
         };
         match name {
             Some(name) => {
-                to.write_str(dot)?;
+                if outer > Offset::START {
+                    to.write_char('.')?;
+                }
                 to.write_text(name, Escapes::Json)?;
             }
             None => {
@@ -223,7 +274,7 @@ pub(crate) fn write_path(to: &mut impl WriteText, text: &[u8]) -> fmt::Result {
                 to.write_char(']')?;
             }
         }
-        (outer, dot) = (inner, ".");
+        outer = inner;
     }
     Ok(())
 }

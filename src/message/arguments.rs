@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
 use crate::json::marks::Separators;
+use crate::json::number;
 use crate::json::string::Text;
 use crate::json::value::{Kind, MemberIter, Value, first_string};
 
@@ -41,13 +42,13 @@ pub struct Arguments<'a> {
 const NOTED: usize = 8 + 7;
 
 /// What happens to members that are not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[derive(Clone, Copy, Debug)]
 enum Others {
     /// They are unexpected, in a request.
     Refused,
-    /// They are a newer agent's, in a response.
-    Ignored,
+    /// They are a newer agent's, in a response. The function reads whole numbers as other agents spell them: a pointer, so
+    /// that it is linked only where responses are read.
+    Ignored(fn(&[u8]) -> Option<(bool, u64)>),
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
@@ -82,7 +83,7 @@ impl<'a> Arguments<'a> {
     /// ```
     #[doc(alias = "json")]
     pub const fn value(&mut self) -> Value<'a> {
-        self.object.others = Others::Ignored;
+        self.object.others = Others::Ignored(|_| None);
         self.object.value
     }
 
@@ -219,7 +220,7 @@ impl<'a> Arguments<'a> {
     /// # Errors
     /// With the first member that was not read.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
-        if self.object.others == Others::Ignored {
+        if self.object.ignores_others() {
             return Ok(());
         }
         self.nothing_unread()
@@ -308,7 +309,7 @@ impl<'a> Argument<'a> {
 
     /// What a command returned, to be read as if it were an argument.
     pub(crate) const fn returned(value: Value<'a>) -> Self {
-        Self::root(value, Others::Ignored)
+        Self::root(value, Others::Ignored(number::whole))
     }
 
     /// A value inside this one.
@@ -320,12 +321,12 @@ impl<'a> Argument<'a> {
     /// Whether it is all of the arguments, or all that was returned.
     #[cfg(feature = "serde")]
     pub(crate) fn is_root(&self) -> bool {
-        self.root.before(self.value).is_empty()
+        self.root.place_of(self.value).index() == 0
     }
 
     /// Whether it counts as absent: `null` in a response.
     pub(crate) fn is_absent(&self) -> bool {
-        self.others == Others::Ignored && self.value.kind() == Kind::Null
+        self.ignores_others() && self.value.kind() == Kind::Null
     }
 
     /// A whole number from -2^63 to 2^63 - 1.
@@ -336,6 +337,25 @@ impl<'a> Argument<'a> {
     /// A whole number from 0 to 2^64 - 1.
     pub fn unsigned(&self) -> Result<u64, ArgumentError<'a>> {
         self.value.unsigned().ok_or_else(|| self.range_error("uint64"))
+    }
+
+    /// The same as [`integer`](Self::integer). In a response it may be spelled in another way.
+    pub(crate) fn whole(&self) -> Result<i64, ArgumentError<'a>> {
+        let whole = || self.spelled().and_then(|(is_negative, magnitude)| number::signed(is_negative, magnitude));
+        self.integer().or_else(|error| whole().ok_or(error))
+    }
+
+    /// The same as [`unsigned`](Self::unsigned). In a response it may be spelled in another way.
+    pub(crate) fn whole_unsigned(&self) -> Result<u64, ArgumentError<'a>> {
+        let whole = || self.spelled().and_then(|(is_negative, magnitude)| number::unsigned(is_negative, magnitude));
+        self.unsigned().or_else(|error| whole().ok_or(error))
+    }
+
+    fn spelled(&self) -> Option<(bool, u64)> {
+        match self.others {
+            Others::Ignored(whole) => whole(self.value.as_bytes()),
+            Others::Refused => None,
+        }
     }
 
     /// `true` or `false`.
@@ -361,7 +381,7 @@ impl<'a> Argument<'a> {
     ) -> Result<T, ArgumentError<'a>> {
         let text = self.string()?;
         match self.choose(text, choices) {
-            Err(_) if self.others == Others::Ignored => Ok(other(text)),
+            Err(_) if self.ignores_others() => Ok(other(text)),
             chosen => chosen,
         }
     }
@@ -380,13 +400,15 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        if !self.value.is_object() {
-            return Err(self.type_error("object"));
-        }
-        let mut object = Arguments::inside(*self);
+        let mut object = self.members()?;
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
+    }
+
+    /// An object's members.
+    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
+        if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
     }
 
     /// An array's elements.
@@ -422,20 +444,19 @@ impl<'a> Argument<'a> {
     }
 
     /// Whether members that are not read are ignored: a newer agent's.
-    #[cfg(feature = "serde")]
     pub(crate) fn ignores_others(&self) -> bool {
-        self.others == Others::Ignored
+        matches!(self.others, Others::Ignored(_))
     }
 
     fn error(&self, kind: FaultKind, word: &'static str) -> ArgumentError<'a> {
-        let at = self.root.before(self.value).len() as u32;
+        let at = u32::try_from(self.root.place_of(self.value).index()).unwrap_or(u32::MAX);
         ArgumentError { arguments: self.root, fault: ArgumentFault { kind, at, word } }
     }
 }
 
 /// What is wrong with a command's arguments: one is missing, unexpected, there twice, of another type or out of range.
 ///
-/// Prints as the reference agent says it (QEMU 7.2, qapi/qobject-input-visitor.c), with the place of the argument:
+/// Prints as the reference agent says it (QEMU 11.1, qapi/qobject-input-visitor.c), with the place of the argument:
 /// `vcpus[0].online`.
 ///
 /// ```
@@ -502,6 +523,13 @@ impl ArgumentFault {
             _ => self.word.as_bytes(),
         };
         Description { template: self.kind.template(), path, word }
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Others {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}", if matches!(self, Self::Refused) { "Refused" } else { "Ignored" });
     }
 }
 

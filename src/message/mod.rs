@@ -8,7 +8,7 @@ pub use arguments::{Argument, ArgumentError, ArgumentFault, Arguments};
 pub(crate) use request::Envelope;
 pub use request::{Request, RequestError, RequestFault};
 pub(crate) use response::RawResponse;
-pub use response::{ErrorResponse, Response};
+pub use response::{ErrorResponse, OwnedErrorResponse, Response};
 
 use core::fmt;
 

@@ -37,7 +37,7 @@ impl<'a> Request<'a> {
     /// Checks the envelope: an object with `execute`, and optionally `arguments` and `id`.
     ///
     /// # Errors
-    /// The first of the reference agent's objections (QEMU 7.2, qapi/qmp-dispatch.c), or that it is a response.
+    /// The first of the reference agent's objections (QEMU 11.1, qapi/qmp-dispatch.c), or that it is a response.
     pub fn parse(frame: &Frame<'a>) -> Result<Self, RequestError<'a>> {
         let mut envelope = Envelope::default();
         envelope.read(frame);
@@ -83,8 +83,7 @@ impl<'a> Envelope<'a> {
     }
 
     pub(crate) fn arguments(&self) -> Arguments<'a> {
-        let [_, arguments, _] = self.members;
-        arguments.map_or(Arguments::none(), Arguments::of)
+        Arguments::of(self.argument_value())
     }
 
     /// The arguments as they were received.

@@ -6,6 +6,7 @@ use super::members;
 use crate::frame::Frame;
 use crate::json::string::Text;
 use crate::json::value::Value;
+use crate::offset::Offset;
 
 /// A frame that says what came of a request: an object with `return` or `error`, and without `execute`.
 ///
@@ -63,6 +64,100 @@ impl fmt::Display for ErrorResponse<'_> {
 }
 
 impl core::error::Error for ErrorResponse<'_> {}
+
+impl<'a> ErrorResponse<'a> {
+    /// The same without the response that it came in, cut off after `N` bytes.
+    pub fn into_owned<const N: usize>(self) -> OwnedErrorResponse<N> {
+        let mut owned = OwnedErrorResponse { text: [0; N], class_end: Offset::START, end: Offset::START };
+        let is_whole = owned.append(self.class);
+        owned.class_end = owned.end;
+        if is_whole {
+            owned.append(self.desc);
+        }
+        owned
+    }
+}
+
+/// An [`ErrorResponse`] that borrows nothing: it can be returned while the client goes on. Its text has `N` bytes at most.
+///
+/// ```
+/// use guestwire::{Client, Reply};
+/// use guestwire::message::OwnedErrorResponse;
+///
+/// /// Whether the agent has answered.
+/// fn is_answered(client: &mut Client<1024, 256>, received: &[u8]) -> Result<bool, OwnedErrorResponse<128>> {
+///     match client.push_slice(received).1 {
+///         Ok(Some(Reply::Return(_))) => Ok(true),
+///         Ok(Some(Reply::Error(error))) => Err(error.into_owned()),
+///         _ => Ok(false),
+///     }
+/// }
+/// # let mut client: Client<1024, 256> = Client::new();
+/// # client.synchronize(7);
+/// # client.push_slice(b"\xFF{\"return\": 7}").1.expect("in step");
+/// # client.execute("guest-nope").expect("in step");
+/// # client.transmitted(usize::MAX);
+/// # let received = br#"{"id": 8, "error": {"class": "CommandNotFound", "desc": "no guest-nope here"}}"#;
+/// # let error = is_answered(&mut client, received).expect_err("it is an error");
+/// # assert_eq!((error.class(), error.desc()), ("CommandNotFound", "no guest-nope here"));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct OwnedErrorResponse<const N: usize> {
+    /// The class, and directly after it the description.
+    text: [u8; N],
+    class_end: Offset,
+    end: Offset,
+}
+
+impl<const N: usize> OwnedErrorResponse<N> {
+    /// `GenericError`, `CommandNotFound` (not there, or disabled), or another class of an older agent.
+    pub fn class(&self) -> &str {
+        self.between(Offset::START, self.class_end)
+    }
+
+    /// A sentence for people, as far as it fits.
+    pub fn desc(&self) -> &str {
+        self.between(self.class_end, self.end)
+    }
+
+    fn between(&self, start: Offset, end: Offset) -> &str {
+        start.until(end, &self.text).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+
+    /// Whether all of it fits.
+    fn append(&mut self, part: Text<'_>) -> bool {
+        part.chars().all(|character| {
+            let mut utf8 = [0; 4];
+            let utf8 = character.encode_utf8(&mut utf8).as_bytes();
+            let end = self.end.plus(utf8.len());
+            let Some(place) = self.text.get_mut(self.end.index()..end.index()) else { return false };
+            place.iter_mut().zip(utf8).for_each(|(place, byte)| *place = *byte);
+            self.end = end;
+            true
+        })
+    }
+}
+
+impl<const N: usize> fmt::Display for OwnedErrorResponse<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class(), self.desc())
+    }
+}
+
+impl<const N: usize> fmt::Debug for OwnedErrorResponse<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedErrorResponse").field("class", &self.class()).field("desc", &self.desc()).finish()
+    }
+}
+
+impl<const N: usize> core::error::Error for OwnedErrorResponse<N> {}
+
+#[cfg(feature = "defmt")]
+impl<const N: usize> defmt::Format for OwnedErrorResponse<N> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{=str}: {=str}", self.class(), self.desc());
+    }
+}
 
 impl<'a> Response<'a> {
     /// Reads a response. `None` if the frame is not a response, or has a member twice, which leaves open which one counts.

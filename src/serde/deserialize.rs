@@ -22,7 +22,7 @@ const LONGEST_ESCAPED: usize = 256;
 const LARGEST_MAP: usize = 256;
 
 /// What serde calls an error. It is made where nobody knows which argument is read; whoever knows says it.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum ReadError<'a> {
     Known(ArgumentError<'a>),
     Missing(&'static str),
@@ -37,11 +37,13 @@ impl<'a> ReadError<'a> {
         }
     }
 
-    fn among(self, arguments: &Arguments<'a>, object: Argument<'a>) -> ArgumentError<'a> {
-        match self {
-            Self::Missing(name) => arguments.missing(name),
-            error => error.at(object),
+    /// What `read` gives, with the argument named in its error. In place: what was read may be large.
+    fn name_in<T>(argument: Argument<'a>, read: impl FnOnce() -> Result<T, Self>) -> Result<T, Self> {
+        let mut read = read();
+        if let Err(error) = &mut read {
+            *error = Self::Known(error.at(argument));
         }
+        read
     }
 }
 
@@ -76,8 +78,8 @@ struct ArgumentDeserializer<'a>(Argument<'a>);
 
 impl<'a> ArgumentDeserializer<'a> {
     /// Names the argument in what a visitor objects to.
-    fn visit<T>(&self, visited: Result<T, ReadError<'a>>) -> Result<T, ReadError<'a>> {
-        visited.map_err(|error| error.at(self.0).into())
+    fn visit<T>(&self, visit: impl FnOnce() -> Result<T, ReadError<'a>>) -> Result<T, ReadError<'a>> {
+        ReadError::name_in(self.0, visit)
     }
 
     fn float<F: FromStr + Copy + Into<f64>>(&self) -> Result<F, ArgumentError<'a>> {
@@ -90,7 +92,12 @@ impl<'a> ArgumentDeserializer<'a> {
 macro_rules! number {
     ($method:ident, $read:ident, $visit:ident, $range:literal) => {
         fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            visitor.$visit(self.0.$read()?).map_err(|_: ReadError<'a>| self.0.range_error($range).into())
+            let number = self.0.$read()?;
+            let mut visited = visitor.$visit(number);
+            if let Err(error) = &mut visited {
+                *error = ReadError::Known(self.0.range_error($range));
+            }
+            visited
         }
     };
 }
@@ -98,18 +105,18 @@ macro_rules! number {
 impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     type Error = ReadError<'a>;
 
-    number!(deserialize_i8, integer, visit_i64, "int8_t");
-    number!(deserialize_i16, integer, visit_i64, "int16_t");
-    number!(deserialize_i32, integer, visit_i64, "int32_t");
-    number!(deserialize_i64, integer, visit_i64, "int64");
-    number!(deserialize_u8, unsigned, visit_u64, "uint8_t");
-    number!(deserialize_u16, unsigned, visit_u64, "uint16_t");
-    number!(deserialize_u32, unsigned, visit_u64, "uint32_t");
-    number!(deserialize_u64, unsigned, visit_u64, "uint64");
+    number!(deserialize_i8, whole, visit_i64, "int8_t");
+    number!(deserialize_i16, whole, visit_i64, "int16_t");
+    number!(deserialize_i32, whole, visit_i64, "int32_t");
+    number!(deserialize_i64, whole, visit_i64, "int64");
+    number!(deserialize_u8, whole_unsigned, visit_u64, "uint8_t");
+    number!(deserialize_u16, whole_unsigned, visit_u64, "uint16_t");
+    number!(deserialize_u32, whole_unsigned, visit_u64, "uint32_t");
+    number!(deserialize_u64, whole_unsigned, visit_u64, "uint64");
 
     fn deserialize_i128<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.0.unsigned() {
-            Ok(unsigned) => self.visit(visitor.visit_u64(unsigned)),
+        match self.0.whole_unsigned() {
+            Ok(unsigned) => self.visit(|| visitor.visit_u64(unsigned)),
             Err(_) => self.deserialize_i64(visitor),
         }
     }
@@ -119,19 +126,19 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     }
 
     fn deserialize_f32<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visitor.visit_f32(self.float()?))
+        self.visit(|| visitor.visit_f32(self.float()?))
     }
 
     fn deserialize_f64<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visitor.visit_f64(self.float()?))
+        self.visit(|| visitor.visit_f64(self.float()?))
     }
 
     fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visitor.visit_bool(self.0.boolean()?))
+        self.visit(|| visitor.visit_bool(self.0.boolean()?))
     }
 
     fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        self.visit(visit_text(self.0.string()?, visitor))
+        self.visit(|| visit_text(self.0.string()?, visitor))
     }
 
     fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -186,10 +193,10 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         let mut elements = Elements(self.0.array()?);
-        let visited = self.visit(visitor.visit_seq(&mut elements))?;
+        let visited = self.visit(|| visitor.visit_seq(&mut elements));
         match elements.0.next() {
-            None => Ok(visited),
-            Some(left_over) => Err(left_over.invalid().into()),
+            Some(left_over) if visited.is_ok() => Err(left_over.invalid().into()),
+            _ => visited,
         }
     }
 
@@ -209,7 +216,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
     fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         let members = self.0.value().members().ok_or(self.0.type_error("object"))?;
         match check_names(members.clone().map(|(name, _)| name)) {
-            Names::Different => self.visit(visitor.visit_map(Entries { object: self.0, members, value: None })),
+            Names::Different => self.visit(|| visitor.visit_map(Entries { object: self.0, members, value: None })),
             Names::Double => Err(self.0.duplicate_key().into()),
             Names::TooMany => Err(self.0.invalid().into()),
         }
@@ -221,12 +228,20 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        let read = self.0.object(|arguments| {
-            let names = fields.iter();
-            let members = Fields { arguments, object: self.0, names, value: None, unexpected: None };
-            visitor.visit_map(members).map_err(|error| error.among(arguments, self.0))
-        });
-        Ok(read?)
+        let mut arguments = self.0.members()?;
+        let (object, names) = (self.0, fields.iter());
+        let mut visited =
+            visitor.visit_map(Fields { arguments: &mut arguments, object, names, value: None, unexpected: None });
+        match &mut visited {
+            Ok(_) => arguments.end()?,
+            Err(error) => {
+                *error = ReadError::Known(match *error {
+                    ReadError::Missing(name) => arguments.missing(name),
+                    error => error.at(object),
+                });
+            }
+        }
+        visited
     }
 
     fn deserialize_enum<V: Visitor<'a>>(
@@ -243,7 +258,7 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
             },
         };
         let name = self.0.choose(name, variants.iter().map(|name| (*name, *name)))?;
-        self.visit(visitor.visit_enum(Variant { name, content }))
+        self.visit(|| visitor.visit_enum(Variant { name, content }))
     }
 
     fn deserialize_ignored_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -261,8 +276,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
             // An integer would lose the sign.
             Kind::Number if self.0.value().as_bytes() == b"-0" => self.deserialize_f64(visitor),
             Kind::Number => match (self.0.integer(), self.0.unsigned()) {
-                (Ok(integer), _) => self.visit(visitor.visit_i64(integer)),
-                (_, Ok(unsigned)) => self.visit(visitor.visit_u64(unsigned)),
+                (Ok(integer), _) => self.visit(|| visitor.visit_i64(integer)),
+                (_, Ok(unsigned)) => self.visit(|| visitor.visit_u64(unsigned)),
                 _ => self.deserialize_f64(visitor),
             },
         }
@@ -322,7 +337,7 @@ impl<'a> de::MapAccess<'a> for Fields<'_, 'a> {
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
         let argument = self.value.take().ok_or(ReadError::Invalid)?;
-        seed.deserialize(ArgumentDeserializer(argument)).map_err(|error| error.at(argument).into())
+        ReadError::name_in(argument, || seed.deserialize(ArgumentDeserializer(argument)))
     }
 }
 
@@ -373,7 +388,7 @@ impl<'a> de::MapAccess<'a> for Entries<'a> {
 
     fn next_value_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
         let argument = self.value.take().ok_or(ReadError::Invalid)?;
-        seed.deserialize(ArgumentDeserializer(argument)).map_err(|error| error.at(argument).into())
+        ReadError::name_in(argument, || seed.deserialize(ArgumentDeserializer(argument)))
     }
 }
 
@@ -411,7 +426,7 @@ impl<'a, I: Iterator<Item = Argument<'a>>> de::SeqAccess<'a> for &mut Elements<I
 
     fn next_element_seed<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<Option<S::Value>, Self::Error> {
         let Some(argument) = self.0.next() else { return Ok(None) };
-        seed.deserialize(ArgumentDeserializer(argument)).map(Some).map_err(|error| error.at(argument).into())
+        ReadError::name_in(argument, || seed.deserialize(ArgumentDeserializer(argument)).map(Some))
     }
 }
 

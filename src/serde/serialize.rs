@@ -7,6 +7,7 @@ use serde_core::ser::{self, Serialize, Serializer};
 use crate::error::DoesNotFit;
 use crate::json::encoder::{ContainerEncoder, Refusal, ValueEncoder};
 use crate::json::string::Text;
+use crate::json::value::{Kind, Value};
 
 /// Writes a value. If that fails, the value around it fails for the same reason, even if the error is ignored.
 pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), WriteError> {
@@ -339,6 +340,31 @@ impl ser::SerializeMap for Container<'_> {
             return Err(self.0.refuse(Refusal::Pairs).into());
         }
         Container::end(self)
+    }
+}
+
+/// As what it is, to any format. A number that is not a whole one of 64 bits becomes an `f64`.
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(members) = self.members() {
+            return serializer.collect_map(members);
+        }
+        if let Some(elements) = self.elements() {
+            return serializer.collect_seq(elements);
+        }
+        if let Some(text) = self.string() {
+            return text.serialize(serializer);
+        }
+        match (self.boolean(), self.integer(), self.unsigned()) {
+            _ if self.kind() == Kind::Null => serializer.serialize_unit(),
+            (Some(boolean), ..) => serializer.serialize_bool(boolean),
+            (_, Some(integer), _) => serializer.serialize_i64(integer),
+            (.., Some(unsigned)) => serializer.serialize_u64(unsigned),
+            _ => match self.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => serializer.serialize_f64(number),
+                _ => Err(ser::Error::custom("a number that does not fit a double")),
+            },
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! What may differ between our responses and the reference agent's: the table of the front page, as a comparison.
+//! What may differ between our responses and qemu-ga's: the table of differences in docs/wire-format.md, as a comparison.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -9,6 +9,9 @@ pub fn show(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     if text.len() > 300 { format!("{}...", &text[..300]) } else { text }
 }
+
+/// 11.1 counts from where it was started, so that no client can know the place.
+const NO_PLACE: &str = "a syntax error's place is left out";
 
 /// How often each thing was seen, and what nothing explains.
 #[derive(Default)]
@@ -23,16 +26,19 @@ impl Tally {
     }
 
     pub fn finish(self) {
-        for (what, count) in &self.counts {
-            println!("{count:6}  {what}");
-        }
-        assert!(
-            self.unexplained.is_empty(),
-            "{} unexplained:\n{}",
-            self.unexplained.len(),
-            self.unexplained.join("\n")
-        );
+        finish_side_by_side([self]);
     }
+}
+
+/// Prints a column of counts for each tally.
+pub fn finish_side_by_side<const N: usize>(tallies: [Tally; N]) {
+    let all: BTreeSet<&String> = tallies.iter().flat_map(|tally| tally.counts.keys()).collect();
+    for what in all {
+        let counts = tallies.each_ref().map(|tally| format!("{:6}", tally.counts.get(what).unwrap_or(&0)));
+        println!("{}  {what}", counts.concat());
+    }
+    let unexplained: Vec<_> = tallies.iter().flat_map(|tally| &tally.unexplained).map(String::as_str).collect();
+    assert!(unexplained.is_empty(), "{} unexplained:\n{}", unexplained.len(), unexplained.join("\n"));
 }
 
 /// One response for each frame, where that is what `bytes` holds.
@@ -46,9 +52,9 @@ pub fn why_different(frames: &[Vec<u8>], ours: &[u8], theirs: &[u8]) -> Option<&
         return Some("the same bytes");
     }
     let (mut ours, theirs) = (lines(ours).into_iter(), lines(theirs));
-    let expected = theirs.len();
-    let mut theirs = theirs.into_iter().peekable();
     let is_stray = |line: &&[u8]| line.ends_with(b"stray '\\uFFFD'\"}}\n");
+    let expected = theirs.iter().filter(|line| !is_stray(line)).count();
+    let mut theirs = theirs.into_iter().peekable();
     let mut rule = None;
     for frame in frames {
         while theirs.next_if(is_stray).is_some() {
@@ -112,6 +118,9 @@ pub fn why_different_response(frame: &[u8], ours: &[u8], theirs: &[u8]) -> Optio
     {
         return Some("non-characters are accepted");
     }
+    if without_place(theirs) == ours {
+        return Some(NO_PLACE);
+    }
     if theirs_text.contains("JSON parse error, duplicate key") {
         return Some("duplicate members are refused in the envelope and in arguments that are read");
     }
@@ -124,6 +133,13 @@ pub fn why_different_response(frame: &[u8], ours: &[u8], theirs: &[u8]) -> Optio
     if command == "guest-info" {
         return info_is_right(ours, theirs).then_some("guest-info lists what there is");
     }
+    let is_disabled = |text: &str| text.contains("\"Command ") && text.contains(" has been disabled");
+    if is_same_json(ours, theirs) {
+        return Some("the id is echoed as received, the same JSON");
+    }
+    if is_disabled(&ours_text) && is_disabled(&theirs_text) {
+        return Some("a command that is disabled, or that must wait for the thaw, has one text");
+    }
     let objects = |text: &str, ends: &[&str]| ends.iter().any(|end| text.ends_with(&format!("{end}\"}}}}\n")));
     if objects(&theirs_text, &["is unexpected"])
         && objects(&ours_text, &["is unexpected", "'execute' must be a string", "'arguments' must be an object"])
@@ -135,13 +151,17 @@ pub fn why_different_response(frame: &[u8], ours: &[u8], theirs: &[u8]) -> Optio
     if theirs_text.contains(r#""id": "#) && theirs_text.contains("inf") {
         return Some("the id is echoed as received, not as inf, which is no JSON");
     }
-    let parsed = |line: &[u8]| serde_json::from_slice::<Value>(line.strip_prefix(b"\xFF").unwrap_or(line)).ok();
-    (ours[0] == theirs[0] && same_json(&parsed(ours)?, &parsed(theirs)?))
-        .then_some("the id is echoed as received, the same JSON")
+    None
+}
+
+fn is_same_json(ours: &[u8], theirs: &[u8]) -> bool {
+    let parsed = |line: &[u8]| serde_json::from_slice::<Value>(line.strip_prefix(b"\xFF").unwrap_or(line));
+    let (Ok(one), Ok(other)) = (parsed(ours), parsed(theirs)) else { return false };
+    ours[0] == theirs[0] && same_json(&one, &other)
 }
 
 /// The same value. A number that is no 64-bit integer is a double to the reference agent.
-fn same_json(ours: &Value, theirs: &Value) -> bool {
+pub fn same_json(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(ours), Value::Number(theirs)) => {
             let integer = |text: &str| text.parse::<i64>().map(i128::from).or(text.parse::<u64>().map(i128::from)).ok();
@@ -161,12 +181,74 @@ fn same_json(ours: &Value, theirs: &Value) -> bool {
     }
 }
 
-/// The same version, and of the commands that we have the same is said.
+/// A version, and of the commands that we have the same is said.
 fn info_is_right(ours: &[u8], theirs: &[u8]) -> bool {
     let [ours, theirs]: [Value; 2] = [ours, theirs].map(|line| serde_json::from_slice(line).unwrap());
     let listed = |info: &Value| info["return"]["supported_commands"].as_array().unwrap().clone();
     ours["id"] == theirs["id"]
-        && ours["return"]["version"] == theirs["return"]["version"]
+        && ours["return"]["version"].is_string()
         && listed(&ours).len() >= 4
         && listed(&ours).iter().all(|entry| listed(&theirs).contains(entry))
+}
+
+/// The rule that lets the answers to malformed input differ, if they do.
+pub fn why_broken_differs(input: &[u8], ours: &[u8], theirs: &[u8]) -> Option<&'static str> {
+    if ours == theirs {
+        return Some("the same bytes");
+    }
+    let (ours, theirs) = (lines(ours), lines(theirs));
+    let without_place: Vec<u8> = theirs.iter().flat_map(|line| without_place(line)).collect();
+    if ours.concat() == without_place {
+        return Some(NO_PLACE);
+    }
+    let alike = |theirs: &[&[u8]]| ours.iter().zip(theirs).take_while(|(ours, theirs)| is_alike(ours, theirs)).count();
+    let most = |theirs: &[&[u8]]| ours.len().max(theirs.len());
+    if alike(&theirs) == most(&theirs) {
+        return Some("a syntax error has one text");
+    }
+    let is_sentinels = |line: &&[u8]| input.contains(&0xFF) && line.ends_with(b"\\uFFFD'\"}}\n");
+    let theirs: Vec<_> = theirs.into_iter().filter(|line| !is_sentinels(line)).collect();
+    let alike = alike(&theirs);
+    if alike == most(&theirs) {
+        return Some("a sentinel draws no error");
+    }
+    let is_broken = |line: &&[u8]| is_syntax_error(line) || line.ends_with(b"limit exceeded\"}}\n");
+    if ours[..alike].iter().any(is_broken) {
+        return Some("the rest of a broken frame is dropped");
+    }
+    let is_ended_by_sentinel = |pair: &[u8]| pair[1] == 0xFF && pair[0].is_ascii_alphanumeric();
+    let goes_on = |pair: &[u8]| pair[0] == 0xFF && !b"{[\n".contains(&pair[1]);
+    if input.windows(2).any(|pair| is_ended_by_sentinel(pair) || goes_on(pair)) {
+        return Some("a sentinel discards what is before it, and nothing after it");
+    }
+    let theirs = theirs.get(alike).copied();
+    match ours.get(alike)? {
+        _ if input.contains(&b'\'') => Some("strings are not in '...'"),
+        _ if input.windows(2).any(|pair| pair == b"\xC0\x80") => Some("C0 80 is not UTF-8"),
+        ours if ours.ends_with(b"JSON nesting depth limit exceeded\"}}\n") => Some("brackets nest 64 deep"),
+        ours if ours.ends_with(b"JSON token size limit exceeded\"}}\n") => {
+            Some("a frame has as many bytes as the buffer")
+        }
+        _ if input.starts_with(b"truex") => Some("a keyword at top level ends with its last letter"),
+        _ if input[0].is_ascii_digit() && theirs.is_some() => Some("a number ends at whitespace"),
+        ours if is_broken(ours) && theirs.is_none() => Some("an error is reported where the frame breaks"),
+        _ => None,
+    }
+}
+
+/// Errors have other texts, and an `id` another spelling.
+fn is_alike(ours: &[u8], theirs: &[u8]) -> bool {
+    ours == theirs || is_syntax_error(ours) && is_syntax_error(theirs) || is_same_json(ours, theirs)
+}
+
+/// A response of 11.1, without the line and column in front of its text.
+fn without_place(line: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(line);
+    let Some((before, after)) = text.split_once("JSON parse error, ") else { return line.to_vec() };
+    let before = before.trim_end_matches(|place: char| place.is_ascii_digit() || place == ':' || place == ' ');
+    format!("{before}JSON parse error, {after}").into_bytes()
+}
+
+pub fn is_syntax_error(line: &[u8]) -> bool {
+    line.windows(18).any(|bytes| bytes == b"JSON parse error, ")
 }

@@ -1,7 +1,11 @@
-//! 1461 recorded exchanges with qemu-ga 7.2.22.
+//! 1478 recorded exchanges with qemu-ga: the same inputs, answered by three of its versions.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use serde_json::Value;
+
+/// The oldest has answered 1461 of the inputs. The newest is the reference.
+pub const VERSIONS: [&str; 3] = ["7.2.22", "10.0.13", NEWEST];
+pub const NEWEST: &str = "11.1.3";
 
 pub struct Recording {
     pub name: String,
@@ -11,18 +15,46 @@ pub struct Recording {
     pub output: Vec<u8>,
 }
 
-/// One JSON object a line; the bytes of `in` and `out` are the characters U+0000 to U+00FF.
+/// The exchanges with the newest version.
 pub fn recordings() -> Vec<Recording> {
-    let bytes = |text: &Value| text.as_str().unwrap().chars().map(|byte| byte as u8).collect();
+    recordings_of(NEWEST)
+}
+
+/// The exchanges with one of the [`VERSIONS`].
+///
+/// A line of the file has the member `out` with an answer for each version that answered differently from the one before it.
+/// An answer is its lines; a number repeats the line before it. Bytes are the characters U+0000 to U+00FF.
+pub fn recordings_of(version: &str) -> Vec<Recording> {
+    let newest = VERSIONS.iter().position(|known| *known == version).expect("a version that was recorded");
     let text = |text: &Value| text.as_str().unwrap().to_owned();
-    include_str!("qemu-ga-7.2.22.jsonl")
+    include_str!("qemu-ga.jsonl")
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|record| Recording {
-            name: text(&record["name"]),
-            agent: text(&record["agent"]),
-            input: bytes(&record["in"]),
-            output: bytes(&record["out"]),
+        .filter_map(|record| {
+            Some(Recording {
+                name: text(&record["name"]),
+                agent: text(&record["agent"]),
+                input: bytes(record["in"].as_str().unwrap()),
+                output: answer(VERSIONS[..=newest].iter().rev().find_map(|version| record["out"].get(version))?),
+            })
         })
         .collect()
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.chars().map(|byte| u8::try_from(byte).unwrap()).collect()
+}
+
+fn answer(lines: &Value) -> Vec<u8> {
+    let (mut answer, mut last) = (Vec::new(), Vec::new());
+    for line in lines.as_array().unwrap() {
+        match line.as_u64() {
+            Some(times) => answer.extend(last.repeat(times as usize)),
+            None => {
+                last = bytes(line.as_str().unwrap());
+                answer.extend_from_slice(&last);
+            }
+        }
+    }
+    answer
 }

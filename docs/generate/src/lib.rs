@@ -14,3 +14,6 @@ pub mod doors {}
 
 #[doc = include_str!("../../line-faults.md")]
 pub mod line_faults {}
+
+#[doc = include_str!("../../loops.md")]
+pub mod loops {}

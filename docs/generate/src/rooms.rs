@@ -94,6 +94,8 @@ fn paths(file: &str, source: &str) -> Vec<String> {
     let code = source.lines().take_while(|line| *line != "mod tests {");
     let code: String =
         code.filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("\n{line}")).collect();
+    // What a macro names is imported where it is used.
+    let code = code.replace("$crate::", "");
     let parent = file.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
     let mut paths = Vec::new();
     for (mark, folder) in [("crate::", ""), ("super::", &parent), ("\nuse ", &format!("{file}/"))] {

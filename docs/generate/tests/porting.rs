@@ -4,6 +4,7 @@ mod page;
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use page::{Block, blocks, root};
 
@@ -15,8 +16,9 @@ fn file_name(block: &Block) -> Option<&str> {
 #[test]
 fn the_guide_counts_its_steps_and_lines() {
     let guide = page::read("docs/porting.md");
+    let (guide, _) = guide.split_once(OTHERS).unwrap();
     let steps = guide.lines().filter(|line| line.starts_with("## ") && line.contains(". ")).count();
-    let files: Vec<Block> = blocks(&guide).into_iter().filter(|block| file_name(block).is_some()).collect();
+    let files: Vec<Block> = blocks(guide).into_iter().filter(|block| file_name(block).is_some()).collect();
     let lines = files.iter().flat_map(|file| file.text.lines()).filter(|line| !line.trim().is_empty()).count();
     assert_eq!(files.len(), 4);
     let count = format!("{steps} steps, {lines} lines in four files");
@@ -25,17 +27,53 @@ fn the_guide_counts_its_steps_and_lines() {
     assert!(readme.replace('\n', " ").contains(&format!("takes {steps} steps")), "README.md: {steps} steps");
 }
 
+/// Where the boxes begin, and where they end.
+const OTHERS: &str = "\n## Another processor\n";
+const REST: &str = "\n## From here\n";
+
 #[test]
 #[ignore = "needs qemu-system-arm: apt-get install qemu-system-arm"]
 fn the_guide_leads_to_an_answered_ping() {
-    let folder = std::env::temp_dir().join(format!("guestwire-porting-{}", std::process::id()));
+    leads_to_an_answered_ping("");
+}
+
+#[test]
+#[ignore = "needs qemu-system-riscv32: apt-get install qemu-system-misc"]
+fn the_guide_leads_there_on_riscv() {
+    leads_to_an_answered_ping("RISC-V");
+}
+
+#[test]
+#[ignore = "needs qemu-system-aarch64: apt-get install qemu-system-arm"]
+fn the_guide_leads_there_on_aarch64() {
+    leads_to_an_answered_ping("AArch64");
+}
+
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt-get install qemu-system-x86"]
+fn the_guide_leads_there_on_x86() {
+    leads_to_an_answered_ping("x86");
+}
+
+/// Follows the guide, with what the box of this processor replaces, if there is one.
+fn leads_to_an_answered_ping(processor: &str) {
+    // The socket has the same name in all of them.
+    static SOCKET: Mutex<()> = Mutex::new(());
+    let _alone = SOCKET.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = std::env::temp_dir().join(format!("guestwire-porting-{}-{processor}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     symlink(root().canonicalize().unwrap(), folder.join("guestwire")).unwrap();
-    let guide = page::read("docs/porting.md");
+    let page = page::read("docs/porting.md");
+    let (guide, rest) = page.split_once(OTHERS).unwrap();
+    let (boxes, _) = rest.split_once(REST).unwrap();
+    let (build, start) = guide.split_once("\n## 5. ").unwrap();
+    let summary = format!("<summary>{processor}:");
+    let of_processor = boxes.split("<details>").find(|text| !processor.is_empty() && text.contains(&summary));
+    assert_eq!(of_processor.is_none(), processor.is_empty());
     // Background jobs end with the shell, whatever happens.
     let mut script = String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
     let mut printed = None;
-    for block in blocks(&guide) {
+    for block in [build, of_processor.unwrap_or_default(), start].into_iter().flat_map(blocks) {
         if let Some(name) = file_name(&block) {
             script +=
                 &format!("mkdir -p \"$(dirname {name})\"\ncat > {name} <<'END OF FILE'\n{}END OF FILE\n", block.text);

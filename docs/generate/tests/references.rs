@@ -49,9 +49,35 @@ fn the_page_about_testing_quotes_a_test() {
     assert!(page::read("docs/testing.md").contains(&page::read("tests/own_commands.rs")));
 }
 
+/// Programs that run under QEMU. Without the comment at the top.
+#[test]
+fn the_page_about_loops_quotes_programs() {
+    let loops = page::read("docs/loops.md");
+    for program in ["firmware/rtic/src/main.rs", "firmware/embassy/src/bin/small.rs"] {
+        let program = page::read(program);
+        let quoted = &program[program.find("#![no_std]").unwrap()..];
+        assert!(loops.contains(&format!("```rust,ignore\n{quoted}```\n")), "{program}");
+    }
+}
+
+#[test]
+fn every_loop_serves_the_same_guest() {
+    let loops = page::read("docs/loops.md");
+    let (programs, _) = loops.split_once("\n## Time-outs").unwrap();
+    fn lines(text: &str) -> Vec<&str> {
+        text.lines().map(str::trim).collect()
+    }
+    let first = &page::blocks(programs)[0].text;
+    let guest = lines(&first[first.find("struct").unwrap()..first.find("\n\nfn").unwrap()]);
+    assert!(guest.len() <= 10, "{guest:?}");
+    for block in page::blocks(programs) {
+        assert!(lines(&block.text).windows(guest.len()).any(|part| part == guest), "line {}", block.line);
+    }
+}
+
 #[test]
 fn as_many_exchanges_were_recorded_as_the_front_page_says() {
-    let recorded = page::read("tests/recordings/qemu-ga-7.2.22.jsonl").lines().count();
+    let recorded = page::read("tests/recordings/qemu-ga.jsonl").lines().count();
     assert!(page::read("README.md").contains(&format!("{recorded} recorded exchanges")), "{recorded}");
 }
 

@@ -45,4 +45,8 @@ impl Uart for Cmsdk {
         self.0.write(0, byte.into());
         Ok(())
     }
+
+    fn has_transmitted(&self) -> bool {
+        self.0.read(STATE) & TRANSMIT_FULL == 0
+    }
 }

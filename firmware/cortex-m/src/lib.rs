@@ -29,6 +29,8 @@ pub trait Uart: Sync {
     fn start(&self);
     fn receive(&self) -> nb::Result<u8, LineFault>;
     fn transmit(&self, byte: u8) -> nb::Result<(), Infallible>;
+    /// Whether all bytes have left.
+    fn has_transmitted(&self) -> bool;
 }
 
 /// What a UART reports instead of a byte.
@@ -95,10 +97,14 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
             }
         }
         let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
+        let is_sent = agent.transmit().is_empty() && uart.has_transmitted();
+        if agent.guest_mut().shuts_down(is_sent) {
+            continue;
+        }
         // With interrupts masked, a pending one still ends the sleep, so none is missed between the test and `wfi`.
         interrupt::free(|_| {
             if agent.transmit().is_empty() && !received.ready() {
-                wfi();
+                agent.guest_mut().sleep(wfi);
             }
         });
     }

@@ -41,12 +41,6 @@ impl Board for Mcu {
         ticks.wrapping_mul(self.nanoseconds_per_tick) as i64
     }
 
-    fn clock(&self) -> Option<i64> {
-        None
-    }
-
-    fn set_clock(&mut self, _: i64) {}
-
     fn shut_down(&mut self, how: Shutdown) -> ! {
         match how {
             Shutdown::Halt => halt(),

@@ -12,6 +12,7 @@ const CONTROL: usize = 0x30;
 const INTERRUPT_MASK: usize = 0x38;
 const INTERRUPT_CLEAR: usize = 0x44;
 
+const BUSY: u32 = 1 << 3;
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
 const EIGHT_BITS_NO_FIFO: u32 = 0b11 << 5;
@@ -49,5 +50,9 @@ impl Uart for Pl011 {
         }
         self.0.write(0, byte.into());
         Ok(())
+    }
+
+    fn has_transmitted(&self) -> bool {
+        self.0.read(FLAGS) & BUSY == 0
     }
 }

@@ -1,6 +1,7 @@
 //! Guests for the tests: built by cargo, booted in a separate temporary folder, ended with the test.
 
 pub mod healthy;
+pub mod named_ports;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -84,6 +85,11 @@ impl Guest {
 
     /// Starts QEMU. The log is what the guest prints.
     pub fn start(board: &str, elf: &Path, qemu_options: &str) -> Self {
+        Self::start_on(board, elf, "", qemu_options)
+    }
+
+    /// With other options for the agent's port, on the character device `agent`.
+    pub fn start_on(board: &str, elf: &Path, port: &str, qemu_options: &str) -> Self {
         let folder = Folder::new();
         let [log, errors] = ["log", "errors"].map(|name| File::create(folder.path(name)).unwrap());
         let child = Command::new("timeout")
@@ -91,6 +97,7 @@ impl Guest {
             .arg(elf)
             .current_dir(workspace().join(board))
             .env("GUEST_SOCKET", folder.path("socket"))
+            .env("GUEST_PORT", port)
             .env(
                 "QEMU_OPTIONS",
                 format!("{qemu_options} -qmp unix:{},server=on,wait=off", folder.path("qmp").display()),
@@ -103,13 +110,24 @@ impl Guest {
         Self { child, folder }
     }
 
-    /// Sends QEMU a QMP command.
+    /// Sends QEMU a QMP command, which must succeed.
     #[track_caller]
     pub fn qmp(&self, command: &str) {
+        assert_eq!(self.try_qmp(command), "{\"return\": {}}\r", "{command}");
+    }
+
+    /// Sends QEMU a QMP command, and returns the answer.
+    #[track_caller]
+    pub fn try_qmp(&self, command: &str) -> String {
         let mut monitor = Line::connect(&self.folder.path("qmp"));
         assert!(monitor.receive().starts_with("{\"QMP\":"));
-        for command in [r#"{"execute":"qmp_capabilities"}"#, command] {
-            assert_eq!(monitor.ask(command), "{\"return\": {}}\r", "{command}");
+        monitor.ask(r#"{"execute":"qmp_capabilities"}"#);
+        monitor.send(command.as_bytes());
+        loop {
+            let answer = monitor.receive();
+            if !answer.contains("\"event\":") {
+                return answer;
+            }
         }
     }
 

@@ -25,7 +25,10 @@ fn a_table_is_put_together_at_run_time() {
     answers(&switch(1, true), r#"{"return": 3}"#);
     answers(&switch(2, true), &error("CommandNotFound", "The command led-2 has not been found"));
     answers(&enable(1, false), PONG);
-    answers(&switch(1, false), &error("CommandNotFound", "Command led-1 has been disabled"));
+    answers(
+        &switch(1, false),
+        &error("CommandNotFound", "Command led-1 has been disabled: the command is not allowed"),
+    );
     answers(&switch(0, false), r#"{"return": 2}"#);
     let command = |enabled, name| format!(r#"{{"enabled": {enabled}, "name": "{name}", "success-response": true}}"#);
     let commands = [

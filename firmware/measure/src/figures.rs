@@ -30,8 +30,17 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-table", "the same, over lent buffers, the table at run time"),
     ("agent-deferred", "the same, one of the three answers later"),
     ("agent-pieces", "the same, and guest-file-write in pieces"),
+    ("agent-nb", "the same, by poll_nb over a port with errors"),
+    ("agent-queue", "the same, by poll_nb over a queue that an interrupt fills"),
+    ("agent-run", "the same, by run over a port with errors (can panic)"),
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
+
+/// What an async loop takes that one which polls does not.
+pub const RUN: &str = "run beyond poll_nb";
+
+/// The same of virtio-serial.
+const DRIVERS: &[(&str, &str)] = &[("virtio-mmio", "flash, virtio-mmio"), ("virtio-pci", "flash, virtio-pci")];
 
 pub fn flash_and_ram() -> Result<Report, Failure> {
     let mut report = Report::default();
@@ -41,12 +50,42 @@ pub fn flash_and_ram() -> Result<Report, Failure> {
         for (probe, row) in PROBES {
             report.add("Flash, bytes", row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
         }
+        let (run, poll) = (Elf::build("agent-run", target)?.flash()?, Elf::build("agent-nb", target)?.flash()?);
+        report.add("Flash, bytes", RUN, short, run as f64 - poll as f64);
         let decoder = Elf::build("decoder", target)?.size_of("DECODER")?;
         report.add("RAM beyond the buffers, bytes", "Decoder<N> beyond N", short, (decoder - 128) as f64);
         let agent = Elf::build("agent", target)?.size_of("AGENT")?;
         let (buffers, state) = (256 + 640, 8);
+        let table = "A virtio port, bytes";
+        for (probe, row) in DRIVERS {
+            report.add(table, row, short, (Elf::build(probe, target)?.flash()? - empty) as f64);
+        }
+        let port = Elf::build("virtio-mmio", target)?.size_of("PORT")?;
+        report.add(table, "RAM, buffers included", short, port as f64);
         let row = "Agent<G, RX, TX> beyond G, RX and TX";
         report.add("RAM beyond the buffers, bytes", row, short, (agent - buffers - state) as f64);
+    }
+    Ok(report)
+}
+
+/// The guests with a virtio port, and their targets.
+const GUESTS: &[(&str, &str)] = &[
+    ("pc-x86_64", "x86_64-unknown-none"),
+    ("virt-aarch64", "aarch64-unknown-none"),
+    ("virt-riscv", "riscv32imac-unknown-none-elf"),
+];
+
+pub fn guests() -> Result<Report, Failure> {
+    let mut report = Report::default();
+    for (guest, target) in GUESTS {
+        // In its own folder, which has the options for the linker.
+        let built = cargo(&["build", "--release", "--quiet"]).current_dir(workspace().join(guest)).output()?;
+        if !built.status.success() {
+            return Err(Failure(format!("{guest} does not build\n{}", String::from_utf8_lossy(&built.stderr))));
+        }
+        let elf = Elf::read(guest, target)?;
+        report.add("Guests, bytes", guest, "flash", elf.flash()? as f64);
+        report.add("Guests, bytes", guest, "RAM without the stack", elf.statics()? as f64);
     }
     Ok(report)
 }
@@ -108,6 +147,8 @@ fn cargo(arguments: &[&str]) -> Command {
 fn features(probe: &str) -> &str {
     match probe {
         "agent-defmt" => "defmt",
+        "agent-nb" | "agent-queue" => "loops",
+        "agent-run" => "loops may-panic",
         "agent-serde" => "serde",
         "agent-serde-json-core" => "serde-json-core may-panic",
         "everything" => "everything",
@@ -127,7 +168,11 @@ impl Elf {
             let hint = if said.contains("panic_is_reachable") { ": it can panic" } else { "" };
             return Err(Failure(format!("{probe} does not build for {target}{hint}\n{said}")));
         }
-        let path = workspace().join("target").join(target).join("release").join(probe);
+        Self::read(probe, target)
+    }
+
+    fn read(program: &str, target: &str) -> Result<Self, Failure> {
+        let path = workspace().join("target").join(target).join("release").join(program);
         Ok(Self(std::fs::read(path)?))
     }
 
@@ -137,6 +182,13 @@ impl Elf {
         // defmt's linker script leaves `.text.this` and `.text.that`.
         let is_flash = |name: &str| name.starts_with(".text") || name.starts_with(".rodata");
         let sections = elf.sections().filter(|section| section.name().is_ok_and(is_flash));
+        Ok(sections.map(|section| section.size()).sum())
+    }
+
+    fn statics(&self) -> Result<u64, Failure> {
+        let elf = object::File::parse(&*self.0)?;
+        let sections =
+            elf.sections().filter(|section| section.name().is_ok_and(|name| [".data", ".bss"].contains(&name)));
         Ok(sections.map(|section| section.size()).sum())
     }
 

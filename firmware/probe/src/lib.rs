@@ -1,6 +1,9 @@
 //! A port for the probes. Without the feature `may-panic` the panic handler does not link, so that no probe can panic.
 #![no_std]
 
+#[cfg(feature = "loops")]
+pub mod port;
+
 use core::convert::Infallible;
 use core::panic::PanicInfo;
 
@@ -17,6 +20,22 @@ pub fn read() -> nb::Result<u8, Infallible> {
             return Err(nb::Error::WouldBlock);
         }
         Ok((&raw const UART[0]).read_volatile())
+    }
+}
+
+/// What a UART tells about a byte that it does not give.
+pub enum LineError {
+    Overrun,
+    Framing,
+}
+
+/// The same for a UART that tells of errors.
+pub fn read_or_err() -> nb::Result<u8, LineError> {
+    // SAFETY: probes are not run.
+    match unsafe { (&raw const UART[2]).read_volatile() } {
+        status if status & 4 != 0 => Err(nb::Error::Other(LineError::Overrun)),
+        status if status & 8 != 0 => Err(nb::Error::Other(LineError::Framing)),
+        _ => read().map_err(|error| error.map(|never| match never {})),
     }
 }
 
@@ -87,4 +106,41 @@ macro_rules! agent {
             |agent| $crate::poll(agent)
         }
     };
+}
+
+/// A program that sends back what it receives through a virtio port, over a transport.
+#[macro_export]
+macro_rules! port {
+    ($Transport:ty, |$bus:ident| $transport:expr) => {
+        $crate::program! {
+            static PORT: (virtio_serial::Memory<1>, Option<virtio_serial::Device<$Transport, 1>>) =
+                (virtio_serial::Memory::new(), None);
+            |it| {
+                let (memory, device) = it;
+                // SAFETY: probes are not run.
+                let bus = unsafe { virtio_serial::Identity::new(0x0A00_0000..0xFFFF_0000) };
+                let $bus = &bus;
+                *device = $transport
+                    .and_then(|transport| virtio_serial::Device::start(transport, &bus, ["org.example.probe"], memory))
+                    .ok();
+                let Some(device) = device else { $crate::stop() };
+                loop {
+                    $crate::echo(device);
+                }
+            }
+        }
+    };
+}
+
+pub fn echo(device: &mut virtio_serial::Device<impl virtio_serial::Transport, 1>) {
+    device.acknowledge_interrupt();
+    while let Ok(Some(_)) = device.poll() {}
+    if let Ok(&[byte, ..]) = device.received(0)
+        && device.send(0, &[byte]) == Ok(1)
+    {
+        device.consume(0, 1);
+    }
+    if device.is_sent(0).is_err() {
+        let _ = device.restart();
+    }
 }

@@ -4,10 +4,12 @@
 
 use core::arch::{asm, global_asm};
 use core::num::NonZero;
+use core::ops::Range;
 
-use guest::{Board, Shutdown};
+use guest::{Board, Firmware, Shutdown};
 use registers::Registers;
-use virt::{Machine, halt};
+use virt::{Machine, Served, halt};
+use virtio_serial::{Identity, Mmio, Window};
 
 // SAFETY: the machine's interrupt controller, which nothing else uses.
 const GIC_DISTRIBUTOR: Registers = unsafe { Registers::at(0x0800_0000) };
@@ -18,8 +20,8 @@ const UART: Registers = unsafe { Registers::at(0x0900_0000) };
 // SAFETY: the machine's PL031, which nothing else uses. It counts seconds.
 const CLOCK: Registers = unsafe { Registers::at(0x0901_0000) };
 const CLOCK_LOAD: usize = 8;
-const VIRTIO: usize = 0x0A00_0000;
-const VIRTIO_STRIDE: usize = 0x200;
+const VIRTIO: Range<u64> = 0x0A00_0000..0x0A00_4000;
+const VIRTIO_SLOT: usize = 0x200;
 const VIRTIO_FIRST_INTERRUPT: usize = 48;
 
 const SECOND: i64 = 1_000_000_000;
@@ -44,8 +46,7 @@ global_asm!(
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
-    // SAFETY: the start-up code above calls once; the slots are the machine's; MMU and caches are off.
-    unsafe { virt::serve(Aarch64) }
+    virt::serve(&mut Served::new(Firmware::new(Aarch64)))
 }
 
 struct Aarch64;
@@ -89,16 +90,23 @@ fn power(function: u64) {
 }
 
 impl Machine for Aarch64 {
-    fn virtio_slots() -> impl Iterator<Item = usize> {
-        (0..32).map(|slot| VIRTIO + slot * VIRTIO_STRIDE)
+    type Bus = Identity;
+    type Transport = Mmio<Window>;
+
+    fn bus() -> Identity {
+        // SAFETY: the machine's virtio slots, which nothing else uses. MMU and caches are off.
+        unsafe { Identity::new(VIRTIO) }
     }
 
-    fn enable_interrupt(slot: usize) {
-        let number = VIRTIO_FIRST_INTERRUPT + (slot - VIRTIO) / VIRTIO_STRIDE;
-        GIC_DISTRIBUTOR.write(0x100 + number / 32 * 4, 1 << (number % 32));
+    fn devices(bus: &Identity) -> impl Iterator<Item = Mmio<Window>> {
         GIC_DISTRIBUTOR.write(0, 1);
         GIC_CPU.write(4, 0xFF); // of any priority
         GIC_CPU.write(0, 1);
+        VIRTIO.step_by(VIRTIO_SLOT).zip(VIRTIO_FIRST_INTERRUPT..).filter_map(|(slot, interrupt)| {
+            let device = Mmio::new(bus, slot).ok()?;
+            GIC_DISTRIBUTOR.write(0x100 + interrupt / 32 * 4, 1 << (interrupt % 32));
+            Some(device)
+        })
     }
 
     fn wait_for_interrupt() {

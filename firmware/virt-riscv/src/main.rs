@@ -4,10 +4,12 @@
 #![no_main]
 
 use core::arch::asm;
+use core::ops::Range;
 
-use guest::{Board, Shutdown};
+use guest::{Board, Firmware, Shutdown};
 use registers::Registers;
-use virt::{Machine, halt};
+use virt::{Machine, Served, halt};
+use virtio_serial::{Identity, Mmio, Window};
 
 // SAFETY: the device that ends the machine, which nothing else uses.
 const TEST: Registers = unsafe { Registers::at(0x0010_0000) };
@@ -23,14 +25,13 @@ const PLIC_ENABLE: usize = 0x2000;
 const PLIC_CLAIM: usize = 0x20_0004;
 /// A 16550.
 const UART: *mut u8 = 0x1000_0000 as *mut u8;
-const VIRTIO: usize = 0x1000_1000;
-const VIRTIO_STRIDE: usize = 0x1000;
+const VIRTIO: Range<u64> = 0x1000_1000..0x1000_9000;
+const VIRTIO_SLOT: usize = 0x1000;
 const VIRTIO_FIRST_INTERRUPT: usize = 1;
 
 #[riscv_rt::entry]
 fn main() -> ! {
-    // SAFETY: start-up code calls once; the slots are the machine's; in machine mode memory is mapped one to one.
-    unsafe { virt::serve(Riscv) }
+    virt::serve(&mut Served::new(Firmware::new(Riscv)))
 }
 
 struct Riscv;
@@ -71,16 +72,25 @@ impl Board for Riscv {
 }
 
 impl Machine for Riscv {
-    fn virtio_slots() -> impl Iterator<Item = usize> {
-        (0..8).map(|slot| VIRTIO + slot * VIRTIO_STRIDE)
+    type Bus = Identity;
+    type Transport = Mmio<Window>;
+
+    fn bus() -> Identity {
+        // SAFETY: the machine's virtio slots, which nothing else uses. In machine mode memory is mapped one to one.
+        unsafe { Identity::new(VIRTIO) }
     }
 
-    fn enable_interrupt(slot: usize) {
-        let number = VIRTIO_FIRST_INTERRUPT + (slot - VIRTIO) / VIRTIO_STRIDE;
-        PLIC.write(number * 4, 1); // its priority
-        PLIC.write(PLIC_ENABLE, 1 << number);
+    fn devices(bus: &Identity) -> impl Iterator<Item = Mmio<Window>> {
         // SAFETY: enables external interrupts, which are masked as a whole.
         unsafe { asm!("csrs mie, {}", in(reg) 1 << 11) }
+        let mut enabled = 0;
+        VIRTIO.step_by(VIRTIO_SLOT).zip(VIRTIO_FIRST_INTERRUPT..).filter_map(move |(slot, interrupt)| {
+            let device = Mmio::new(bus, slot).ok()?;
+            enabled |= 1 << interrupt;
+            PLIC.write(interrupt * 4, 1); // its priority
+            PLIC.write(PLIC_ENABLE, enabled);
+            Some(device)
+        })
     }
 
     fn wait_for_interrupt() {

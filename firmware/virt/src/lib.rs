@@ -3,16 +3,31 @@
 
 use guest::{Board, Firmware};
 use guestwire::Agent;
-use virtio_serial::{Memory, Port, PortEvent};
+use static_cell::ConstStaticCell;
+use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
+
+const NAME: &str = "org.qemu.guest_agent.0";
+const NOT_FOUND: &str = "there is no port org.qemu.guest_agent.0\n";
+/// How many virtio-serial devices can be there.
+pub const DEVICES: usize = 4;
+/// The index of the port among those that a device is asked for.
+const PORT: usize = 0;
+/// A device says which ports it has as soon as it is asked. This long it may take.
+const PATIENCE: i64 = 1_000_000_000;
 
 /// What differs between `virt` machines.
 pub trait Machine: Board + 'static {
-    /// The addresses of the virtio-mmio slots.
-    fn virtio_slots() -> impl Iterator<Item = usize>;
+    /// The way to the devices.
+    type Bus: Bus;
+    /// A device.
+    type Transport: Transport;
 
-    /// Lets an interrupt of this virtio slot end a [`wait_for_interrupt`](Self::wait_for_interrupt). There is no
-    /// interrupt handler: interrupts stay masked, as they are at start-up.
-    fn enable_interrupt(slot: usize);
+    fn bus() -> Self::Bus;
+
+    /// The virtio-serial devices. From then on, their interrupts end a
+    /// [`wait_for_interrupt`](Self::wait_for_interrupt). There is no interrupt handler: interrupts stay masked, as they are
+    /// at start-up.
+    fn devices(bus: &Self::Bus) -> impl Iterator<Item = Self::Transport>;
 
     fn wait_for_interrupt();
 
@@ -20,42 +35,112 @@ pub trait Machine: Board + 'static {
     fn log(text: &str);
 }
 
-/// Serves the agent.
-///
-/// # Safety
-/// Start-up code calls this once. The machine's virtio slots are at the addresses that it returns. Devices see memory at the addresses that
-/// the processor sees, and there is no cache between them.
-pub unsafe fn serve<M: Machine>(machine: M) -> ! {
-    static mut MEMORY: Memory = Memory::new();
-    let memory = &raw mut MEMORY;
-    // SAFETY: this is the only mention of `MEMORY`, and the caller calls once.
-    let memory = unsafe { &mut *memory };
-    // SAFETY: promised by the caller.
-    let port = unsafe { Port::find(M::virtio_slots(), "org.qemu.guest_agent.0", memory) };
-    let Some(mut port) = port else {
+type Devices<M> = [Option<Device<<M as Machine>::Transport, 1>>; DEVICES];
+
+/// The agent of a board.
+pub type Served<B> = Agent<Firmware<B>, 512, 2560>;
+
+/// Serves the agent, on whichever device its port is.
+pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
+    static MEMORY: ConstStaticCell<[Memory<1>; DEVICES]> = ConstStaticCell::new([const { Memory::new() }; DEVICES]);
+    let bus = M::bus();
+    let mut transports = M::devices(&bus);
+    let Some(memory) = MEMORY.try_take() else { halt::<M>() };
+    let mut devices: Devices<M> =
+        memory.each_mut().map(|memory| started::<M>(Device::start(transports.next()?, &bus, [NAME], memory)));
+    if devices.iter().all(Option::is_none) {
         M::log("there is no virtio-serial device\n");
         halt::<M>();
-    };
-    M::enable_interrupt(port.slot());
-    let mut agent: Agent<_, 512, 2560> = Agent::new(Firmware::new(machine));
-    M::log("the agent is ready\n");
+    }
+    search(agent.guest().board(), &mut devices);
+    let mut found = None;
+    let mut look = true;
     loop {
-        port.acknowledge_interrupt();
-        while let Some(event) = port.event() {
-            M::log(match event {
-                PortEvent::Opened => "a client has come\n",
-                PortEvent::Closed => "the client has gone\n",
-            });
+        if poll::<M>(&mut devices, look) || look {
             agent.reset();
+            let before = found;
+            found = devices.iter().position(|device| device.as_ref().is_some_and(|device| device.is_found(PORT)));
+            if found != before {
+                M::log(if found.is_some() { "the agent is ready\n" } else { NOT_FOUND });
+            }
+        }
+        let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
+        look = device.as_mut().is_some_and(|device| transfer(device, agent).is_err());
+        let is_sent = device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
+        if !agent.guest_mut().shuts_down(is_sent) && !look {
+            agent.guest_mut().sleep(M::wait_for_interrupt);
+        }
+    }
+}
+
+/// Waits until a device has the port, or it takes too long: no interrupt says that there is none.
+fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
+    let started = machine.uptime();
+    while !devices.iter().flatten().any(|device| device.is_found(PORT)) {
+        if machine.uptime().wrapping_sub(started) > PATIENCE {
+            M::log(NOT_FOUND);
+            return;
+        }
+        poll::<M>(devices, false);
+    }
+}
+
+/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices anew
+/// that have failed.
+fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
+    let mut changed = false;
+    for slot in devices {
+        let Some(device) = slot else { continue };
+        if !device.acknowledge_interrupt() && !all {
+            continue;
+        }
+        loop {
+            match device.poll() {
+                Ok(None) => break,
+                Ok(Some((_, Event::Opened))) => M::log("a client has come\n"),
+                Ok(Some((_, Event::Closed))) => M::log("the client has gone\n"),
+                Ok(Some((_, Event::Found | Event::Removed))) => {}
+                Err(error) => {
+                    M::log(text(error));
+                    if device.restart().is_err() {
+                        *slot = None;
+                    }
+                    return true;
+                }
+            }
+            changed = true;
+        }
+    }
+    changed
+}
+
+/// Moves bytes in both directions, as many as there are.
+fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served<M>) -> Result<(), Error> {
+    loop {
+        let received = device.received(PORT)?;
+        if received.is_empty() && agent.transmit().is_empty() {
+            return Ok(());
         }
         // The agent takes no more while a response waits to be sent. The rest is offered again.
-        let taken = agent.push_slice(port.received());
-        port.consumed(taken);
-        let sent = port.send(agent.transmit());
+        let taken = agent.push_slice(received);
+        device.consume(PORT, taken);
+        let sent = device.send(PORT, agent.transmit())?;
         agent.transmitted(sent);
         if taken == 0 && sent == 0 {
-            M::wait_for_interrupt();
+            return Ok(());
         }
+    }
+}
+
+fn started<M: Machine>(device: Result<Device<M::Transport, 1>, Error>) -> Option<Device<M::Transport, 1>> {
+    device.inspect_err(|error| M::log(text(*error))).ok()
+}
+
+fn text(error: Error) -> &'static str {
+    match error {
+        Error::Features => "a virtio-serial device has no named ports\n",
+        Error::Ring(_) => "a virtio-serial device breaks the rules\n",
+        _ => "a virtio-serial device does not start\n",
     }
 }
 

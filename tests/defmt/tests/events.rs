@@ -136,7 +136,7 @@ fn typed_values_print_what_they_mean() {
 fn errors_print_what_they_are() {
     assert_eq!(shown(guestwire::frame::FrameError::Overflow), "Overflow");
     assert_eq!(shown(LineError::<(), u8>::Port(5)), "Port(5)");
-    assert_eq!(shown(guestwire::io::IoError::<u8>::Ended), "Ended");
+    assert_eq!(shown(guestwire::io::IoError::<u8>::Closed), "Closed");
     assert_eq!(shown(guestwire::client::ExecuteError::Waiting), "Waiting");
     assert_eq!(shown(guestwire::client::ClientError::Broken(guestwire::frame::FrameError::Lost)), "Broken(Lost)");
 }
@@ -168,7 +168,15 @@ fn everything_public_has_a_format() {
     shown(encoder);
     shown(Execute::new("guest-ping"));
     shown(LineError::<(), ()>::Port(()));
-    shown(guestwire::io::IoError::<()>::Ended);
+    shown(guestwire::io::IoError::<()>::Closed);
+    shown(guestwire::io::Fault::Lost);
+    shown(guestwire::io::Halves { reader: 1_u8, writer: 2_u8 });
+    shown(guestwire::io::HalvesError::<u8, ()>::Reader(1));
+    shown(guestwire::io::Received::Byte(b'x'));
+    let mut queue: heapless::spsc::Queue<_, 4> = heapless::spsc::Queue::new();
+    let (producer, consumer) = queue.split();
+    shown(guestwire::io::RxProducer::new(producer));
+    shown(guestwire::io::RxConsumer::new(consumer));
     shown(Agent::<Board, 80, 1024>::new(Board));
     let mut client: Client<64, 128> = Client::new();
     shown(client.execute("guest-ping").unwrap_err());

@@ -50,6 +50,11 @@ fn bytes_of(function: &str, case: &str) -> Option<usize> {
         "w3" => workloads::guest_info(),
         "w4" => return Some(workloads::stale_responses().len()),
         "w5" | "w5_256" => workloads::texts(),
+        "w6" => workloads::east_asian_texts(),
+        "w7" => workloads::logs(),
+        "w8" => workloads::numbers(),
+        "w9" => workloads::indented(),
+        "w10" => workloads::brackets(),
         _ => match case.split_once('_')? {
             ("length", length) => growth::of_length(length.parse().ok()?),
             ("depth", depth) => growth::of_depth(depth.parse().ok()?),
@@ -71,7 +76,7 @@ fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
     }
     cargo(&["bench", "--bench", "time", "--features", "time"])?;
     let mut nanoseconds = BTreeMap::new();
-    for workload in ["w1", "w2", "w3", "w5"] {
+    for workload in ["w1", "w2", "w3", "w5", "w6", "w7", "w8", "w9", "w10"] {
         let bytes = bytes_of("", workload).ok_or("a workload has no length")? as f64;
         for reader in fs::read_dir(home.join(workload))? {
             let reader = reader?;

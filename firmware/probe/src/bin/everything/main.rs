@@ -9,9 +9,11 @@ mod commands;
 mod ports;
 mod shapes;
 
+use core::convert::Infallible;
 use core::hint::black_box;
 
 use commands::Typed;
+use heapless::{String, Vec, spsc::Queue};
 use ports::Port;
 use shapes::Shapes;
 
@@ -20,6 +22,7 @@ use guestwire::{
     agent::{Responder, guest_info_size},
     client::Execute,
     frame::{Frame, FrameError},
+    io::{Fault, Halves, Received, RxConsumer, RxProducer},
     json::{DoesNotFit, Encoder, Kind, Text, Value},
     message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
@@ -75,6 +78,12 @@ impl Guest for Board {
             let (shapes, response): (Shapes<'_>, _) = call.deserialize()?;
             if response.room() > 100 { response.serialize(&shapes) } else { response.done() }
         }),
+        Command::new("owned", |_, call| {
+            let strings: Vec<String<8>, 2> = call.arguments.parse("strings")?;
+            let bytes: Vec<u8, 8> = call.arguments.parse("bytes")?;
+            black_box((strings, bytes));
+            call.respond()?.done()
+        }),
         Command::new("end", |_, call| {
             black_box(call.arguments.deserialize::<Shapes<'_>>()?);
             call.arguments.end()?;
@@ -115,11 +124,24 @@ fn error(response: Responder<'_>) -> CommandResult {
     }
 }
 
+fn fault(error: &Infallible) -> Fault {
+    Fault::by_kind(error)
+}
+
 fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[u8]) {
     let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
+    let mut queue: Queue<Received, 64> = Queue::new();
+    let (producer, consumer) = queue.split();
+    let (mut handler, mut queue) = (RxProducer::new(producer), RxConsumer::new(consumer));
     loop {
+        match probe::read() {
+            Ok(0) => handler.lost(),
+            Ok(1) => handler.corrupted(),
+            Ok(byte) => handler.push(byte),
+            Err(_) => {}
+        }
         if let Ok(byte) = probe::read() {
             black_box(agent.push(byte));
         }
@@ -128,7 +150,9 @@ fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[
         let _ = agent.write_to(probe::write);
         let _ = agent.poll(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
         let _ = agent.poll_nb(&mut Port);
-        let _ = agent.poll_io(&mut Port);
+        let _ = agent.poll_nb(&mut Halves { reader: &mut queue, writer: &mut Port });
+        let _ = agent.poll_io(&mut Port, fault);
+        let _ = agent.run_blocking(&mut Port, Fault::by_kind);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
             0 => agent.reset(),
@@ -159,7 +183,8 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
         let _ = client.read_reply(probe::read).map(Some).map(reply);
         let _ = client.write_to(probe::write);
         let _ = client.exchange_nb(&mut Port).map(Some).map(reply);
-        let _ = client.exchange_io(&mut Port).map(Some).map(reply);
+        let _ = client.exchange_io(&mut Port, fault).map(Some).map(reply);
+        let _ = client.exchange_blocking(&mut Port, fault).map(Some).map(reply);
         commands::request(&mut client, &mut Arguments::none());
         client.transmitted(black_box(client.transmit()).len());
         match black_box(0) {
@@ -175,9 +200,11 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
 fn reply(reply: Option<Reply<'_>>) {
     match reply {
         Some(Reply::Return(returned)) => value(returned),
-        Some(Reply::Error(ErrorResponse { class, desc, .. })) => {
+        Some(Reply::Error(error @ ErrorResponse { class, desc, .. })) => {
             text(class);
             text(desc);
+            let owned = error.into_owned::<32>();
+            black_box((owned.class(), owned.desc()));
         }
         _ => {}
     }
@@ -238,12 +265,15 @@ fn value(value: Value<'_>) {
         value.boolean(),
         value.integer(),
         value.unsigned(),
+        value.whole(),
+        value.whole_unsigned(),
         value.kind() == Kind::Null,
     ));
     value.string().into_iter().for_each(text);
     value.elements().into_iter().flatten().for_each(|element| _ = black_box(element.kind()));
     value.members().into_iter().flatten().for_each(|(name, member)| _ = black_box((name.as_str(), member.kind())));
     black_box(value.member("name").is_some_and(|member| member == value));
+    black_box(value.pointer(black_box("/0/name")).is_some());
     black_box(value.deserialize::<Shapes<'_>>().is_ok());
     let mut buffer = [0; 64];
     let _ = encode(&mut Encoder::new(&mut buffer), value);
