@@ -90,7 +90,7 @@ impl Board for Complete {
     }
 }
 
-type Served<B> = Agent<Firmware<B>, 512, 2048>;
+type Served<B> = Agent<Firmware<B>, 512, 2560>;
 
 fn ask<B: Board + 'static>(agent: &mut Served<B>, request: &str) -> String {
     assert_eq!(agent.push_slice(request.as_bytes()), request.len());
@@ -125,14 +125,14 @@ fn returned<C: Schema<'static>, B: Board + 'static>(agent: &mut Served<B>, comma
 #[test]
 fn what_a_board_tells_arrives_at_a_client() {
     let mut agent = Served::new(Firmware::new(Complete::new()));
-    assert!(returned(&mut agent, GetHostName {}).host_name == "toaster");
+    assert!(returned(&mut agent, GetHostName::default()).host_name == "toaster");
 
-    let system = returned(&mut agent, GetOsinfo {});
+    let system = returned(&mut agent, GetOsinfo::default());
     let members = [system.id, system.name, system.pretty_name, system.version_id, system.machine];
     let members = members.map(|member| member.unwrap().to_string());
     assert_eq!(members, ["crumb", "Crumb OS", "Crumb OS 2.1 (Rye)", "2.1", "test"]);
 
-    let [wired, serial] = returned(&mut agent, NetworkGetInterfaces {}).iter().collect::<Vec<_>>()[..] else {
+    let [wired, serial] = returned(&mut agent, NetworkGetInterfaces::default()).iter().collect::<Vec<_>>()[..] else {
         panic!("two interfaces")
     };
     assert!(wired.name == "en0" && wired.hardware_address.unwrap() == "02:00:00:00:00:ab");
@@ -143,13 +143,13 @@ fn what_a_board_tells_arrives_at_a_client() {
     assert!(serial.name == "sl0" && serial.hardware_address.is_none());
     assert_eq!(serial.ip_addresses.unwrap().iter().count(), 0);
 
-    let [flash] = returned(&mut agent, GetFsinfo {}).iter().collect::<Vec<_>>()[..] else { panic!("one file system") };
+    let [flash] = returned(&mut agent, GetFsinfo::default()).iter().collect::<Vec<_>>()[..] else { panic!("one file system") };
     assert!(flash.name == "flash0" && flash.mountpoint == "/" && flash.fs_type == "littlefs");
     assert_eq!((flash.total_bytes, flash.used_bytes, flash.disk.iter().count()), (Some(4096), Some(512), 0));
 
-    let ids: Vec<_> = returned(&mut agent, GetVcpus {}).iter().map(|vcpu| (vcpu.logical_id, vcpu.online)).collect();
+    let ids: Vec<_> = returned(&mut agent, GetVcpus::default()).iter().map(|vcpu| (vcpu.logical_id, vcpu.online)).collect();
     assert_eq!(ids, [(0, true), (1, true)]);
-    let load = returned(&mut agent, GetLoad {});
+    let load = returned(&mut agent, GetLoad::default());
     assert_eq!([load.load1m, load.load5m, load.load15m].map(|load| load.0), [1500, 250, 1]);
 }
 
@@ -166,7 +166,7 @@ fn addresses_are_written_as_everywhere() {
     for expected in v6.map(IpAddr::from).chain(v4.map(IpAddr::from)) {
         let mut board = Complete::new();
         board.addresses = vec![(expected, 8)];
-        let interfaces = returned(&mut Served::new(Firmware::new(board)), NetworkGetInterfaces {});
+        let interfaces = returned(&mut Served::new(Firmware::new(board)), NetworkGetInterfaces::default());
         let address = interfaces.iter().next().unwrap().ip_addresses.unwrap().iter().next().unwrap();
         assert_eq!(address.ip_address.to_string(), expected.to_string());
     }
@@ -175,9 +175,9 @@ fn addresses_are_written_as_everywhere() {
 #[test]
 fn a_board_that_tells_nothing_gives_empty_lists_and_has_no_load() {
     let mut agent = Served::new(Firmware::new(Bare));
-    assert_eq!(returned(&mut agent, NetworkGetInterfaces {}).iter().count(), 0);
-    assert_eq!(returned(&mut agent, GetFsinfo {}).iter().count(), 0);
-    assert_eq!(returned(&mut agent, GetVcpus {}).iter().count(), 1);
+    assert_eq!(returned(&mut agent, NetworkGetInterfaces::default()).iter().count(), 0);
+    assert_eq!(returned(&mut agent, GetFsinfo::default()).iter().count(), 0);
+    assert_eq!(returned(&mut agent, GetVcpus::default()).iter().count(), 1);
     let load = ask(&mut agent, r#"{"execute":"guest-get-load"}"#);
     let disabled = r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-get-load has been disabled"}}"#;
     assert_eq!(load, disabled);
@@ -224,7 +224,7 @@ fn the_load_is_the_time_that_was_not_slept() {
             pass(busy);
             agent.guest_mut().sleep(|| pass(10_000_000 - busy));
         }
-        let load = returned(&mut agent, GetLoad {});
+        let load = returned(&mut agent, GetLoad::default());
         [load.load1m, load.load5m, load.load15m].map(|load| load.0)
     };
     let [one, five, fifteen] = run(60, 10_000_000);
@@ -237,7 +237,7 @@ fn the_load_is_the_time_that_was_not_slept() {
     // Years asleep, then nothing overflows.
     agent.guest_mut().sleep(|| pass(i64::MAX / 2));
     agent.guest_mut().sleep(|| pass(-1));
-    assert_eq!(returned(&mut agent, GetLoad {}).load1m.0, 0);
+    assert_eq!(returned(&mut agent, GetLoad::default()).load1m.0, 0);
 }
 
 #[test]
