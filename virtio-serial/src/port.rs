@@ -89,6 +89,9 @@ impl Port {
     pub(crate) fn forget(&mut self) {
         self.state = State::Unknown;
         self.unread = 0..0;
+        self.arrived = self.receive.taken();
+        self.readable = self.arrived;
+        self.host_closed = false;
         self.end();
     }
 

@@ -279,6 +279,32 @@ fn an_interrupt_ends_when_it_is_acknowledged() {
 }
 
 #[test]
+fn what_was_sent_interrupts_only_when_it_matters() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        device.acknowledge_interrupt();
+        assert_eq!(device.send(0, b"taken at once"), Ok(13));
+        assert!(!device.acknowledge_interrupt());
+        host.port(1, |port| port.full = true);
+        for _ in 0..2 {
+            assert_eq!(device.send(0, &[7; 5000]), Ok(1024));
+            assert_eq!(device.send(0, &[7]), Ok(0));
+            host.read_on(1);
+            assert!(device.acknowledge_interrupt(), "there is room again");
+            host.port(1, |port| port.full = true);
+        }
+        host.read_on(1);
+        host.port(1, |port| port.full = true);
+        device.send(0, b"last").unwrap();
+        assert_eq!(device.is_sent(0), Ok(false));
+        device.acknowledge_interrupt();
+        host.read_on(1);
+        assert!(device.acknowledge_interrupt(), "it has been sent");
+        assert_eq!(device.is_sent(0), Ok(true));
+    });
+}
+
+#[test]
 fn a_window_ends_where_it_ends() {
     use virtio_serial::{Bus, Registers};
     let memory: &'static mut [u32; 64] = Box::leak(Box::new([0x0403_0201; 64]));

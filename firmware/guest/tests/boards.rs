@@ -179,7 +179,7 @@ fn a_board_that_tells_nothing_gives_empty_lists_and_has_no_load() {
     assert_eq!(returned(&mut agent, GetFsinfo::default()).iter().count(), 0);
     assert_eq!(returned(&mut agent, GetVcpus::default()).iter().count(), 1);
     let load = ask(&mut agent, r#"{"execute":"guest-get-load"}"#);
-    let disabled = r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-get-load has been disabled"}}"#;
+    let disabled = r#"{"error": {"class": "CommandNotFound", "desc": "Command guest-get-load has been disabled: the command is not allowed"}}"#;
     assert_eq!(load, disabled);
     // What KubeVirt wants before it calls an agent supported.
     let info = ask(&mut agent, r#"{"execute":"guest-info"}"#);

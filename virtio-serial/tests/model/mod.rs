@@ -309,7 +309,8 @@ impl Model {
         }
         self.queue_at(number).returned = returned;
         self.store(used + 2, returned.into(), 2);
-        self.interrupt = true;
+        // Unless the driver wants none.
+        self.interrupt |= self.load(queue.rings[1], 2) & 1 == 0;
     }
 
     fn tell(&mut self, id: u32, event: u16, value: u16, name: &str) {
