@@ -115,10 +115,22 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 self.retry();
                 continue;
             }
-            let received = {
+            let (received, has_waited) = {
                 let mut receive = pin!(receive(self, port));
-                poll_fn(|context| policy.watch(receive.as_mut().poll(context))).await
+                let mut has_waited = false;
+                poll_fn(|context| match receive.as_mut().poll(context) {
+                    Poll::Ready(received) => Poll::Ready((received, has_waited)),
+                    Poll::Pending => {
+                        has_waited = true;
+                        Poll::Pending
+                    }
+                })
+                .await
             };
+            // An error after a wait begins another row: a task that waits does not spin.
+            if has_waited || received.is_ok() {
+                policy.forget_errors();
+            }
             if let Err(error) = received {
                 policy.agent_read(self, error)?;
             }
