@@ -468,7 +468,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 Step::Skip => {
                     self.store_run(run.bytes, run.before);
                     run = Run::new(run.rest());
-                    if run.peek() == Some(b' ') && lexer.is_open() {
+                    if cfg!(target_pointer_width = "64") && run.peek() == Some(b' ') && lexer.is_open() {
                         run = Run::new(after_ws(run.bytes));
                     }
                 }

@@ -3,11 +3,13 @@
 
 mod addresses;
 mod load;
+#[cfg(feature = "users")]
 mod users;
 
 use core::iter::empty;
 use core::net::IpAddr;
 
+#[cfg(feature = "users")]
 use guestwire::commands::{SetUserPassword, SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
 use guestwire::{
     Call, Command, CommandError, CommandResult, Guest,
@@ -121,6 +123,7 @@ pub struct Firmware<B> {
     /// Nanoseconds since 1970 when the board started.
     started: i64,
     frozen: bool,
+    #[cfg(feature = "users")]
     root: users::Root,
     /// What was asked for, and the uptime when it is done in any case.
     shutdown: Option<(Shutdown, i64)>,
@@ -134,7 +137,16 @@ impl<B: Board> Firmware<B> {
     pub fn new(board: B) -> Self {
         let started = board.clock().unwrap_or(0).saturating_sub(board.uptime());
         let counted = board.uptime();
-        Self { board, started, frozen: false, shutdown: None, measured: None, counted, root: users::Root::new() }
+        Self {
+            board,
+            started,
+            frozen: false,
+            shutdown: None,
+            measured: None,
+            counted,
+            #[cfg(feature = "users")]
+            root: users::Root::new(),
+        }
     }
 
     pub fn board(&self) -> &B {
@@ -202,9 +214,13 @@ impl<B: Board + 'static> Guest for Firmware<B> {
             })
         }),
         Command::new("guest-get-users", nothing),
+        #[cfg(feature = "users")]
         SetUserPassword::command(users::set_password),
+        #[cfg(feature = "users")]
         SshGetAuthorizedKeys::command(users::get_keys),
+        #[cfg(feature = "users")]
         SshAddAuthorizedKeys::command(users::add_keys),
+        #[cfg(feature = "users")]
         SshRemoveAuthorizedKeys::command(users::remove_keys),
         Command::new("guest-get-fsinfo", |guest, call| {
             array(call, &mut |list| {

@@ -143,11 +143,14 @@ fn what_a_board_tells_arrives_at_a_client() {
     assert!(serial.name == "sl0" && serial.hardware_address.is_none());
     assert_eq!(serial.ip_addresses.unwrap().iter().count(), 0);
 
-    let [flash] = returned(&mut agent, GetFsinfo::default()).iter().collect::<Vec<_>>()[..] else { panic!("one file system") };
+    let [flash] = returned(&mut agent, GetFsinfo::default()).iter().collect::<Vec<_>>()[..] else {
+        panic!("one file system")
+    };
     assert!(flash.name == "flash0" && flash.mountpoint == "/" && flash.fs_type == "littlefs");
     assert_eq!((flash.total_bytes, flash.used_bytes, flash.disk.iter().count()), (Some(4096), Some(512), 0));
 
-    let ids: Vec<_> = returned(&mut agent, GetVcpus::default()).iter().map(|vcpu| (vcpu.logical_id, vcpu.online)).collect();
+    let ids: Vec<_> =
+        returned(&mut agent, GetVcpus::default()).iter().map(|vcpu| (vcpu.logical_id, vcpu.online)).collect();
     assert_eq!(ids, [(0, true), (1, true)]);
     let load = returned(&mut agent, GetLoad::default());
     assert_eq!([load.load1m, load.load5m, load.load15m].map(|load| load.0), [1500, 250, 1]);

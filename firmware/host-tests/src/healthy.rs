@@ -77,7 +77,8 @@ pub fn answers_all_commands(line: &mut Line, machine: &str) {
     );
     let info = line.ask(r#"{"execute":"guest-info"}"#);
     assert!(info.starts_with(r#"{"return": {"version": "1.0.0", "supported_commands": [{"enabled": true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled": true"#).count(), 26, "{info}");
+    let count = if machine == "aarch64" { 26 } else { 22 }; // that one has commands for users, too
+    assert_eq!(info.matches(r#""enabled": true"#).count(), count, "{info}");
     assert_eq!(info.matches(r#""success-response": false"#).count(), 1, "{info}");
 }
 

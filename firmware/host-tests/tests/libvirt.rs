@@ -76,7 +76,9 @@ fn finds_a_healthy_agent(libvirt: &Libvirt, boards: &[Board]) {
         libvirt.says("start guestwire", "Domain 'guestwire' started\n\n");
         libvirt.wait_for_agent();
         reads(libvirt, board.machine);
-        users(libvirt);
+        if board.machine == AARCH64.machine {
+            users(libvirt);
+        }
         time(libvirt);
         freeze(libvirt);
         killed_in_mid_command(libvirt);
@@ -90,7 +92,8 @@ fn reads(libvirt: &Libvirt, machine: &str) {
     libvirt.agent(r#"{"execute":"guest-ping"}"#, "{\"return\":{}}\n\n");
     let info = libvirt.succeeds("qemu-agent-command guestwire {\"execute\":\"guest-info\"}");
     assert!(info.starts_with(r#"{"return":{"version":"1.0.0","supported_commands":[{"enabled":true,"#), "{info}");
-    assert_eq!(info.matches(r#""enabled":true"#).count(), 26);
+    let count = if machine == AARCH64.machine { 26 } else { 22 };
+    assert_eq!(info.matches(r#""enabled":true"#).count(), count);
 
     let machine = format!("os.machine          : {machine}");
     let system = [

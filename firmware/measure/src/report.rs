@@ -10,13 +10,13 @@ use crate::figures::{Failure, RUN};
 const BUDGETS: &[(&str, &str, &str, f64)] = &[
     ("Flash, bytes", "decoder: push, poll", "thumbv7em", 2304.0),
     ("Flash, bytes", "decoder: push, poll, push_slice", "thumbv7em", 3584.0),
-    ("Flash, bytes", "agent: built-in commands and three more", "thumbv7em", 7520.0),
+    ("Flash, bytes", "agent: built-in commands and three more", "thumbv7em", 7528.0),
     ("Flash, bytes", "the same, over lent buffers, the table at run time", "thumbv7em", 8288.0),
     ("Flash, bytes", RUN, "thumbv7em", 500.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "thumbv6m", 32.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "thumbv7em", 32.0),
     ("RAM beyond the buffers, bytes", "Decoder<N> beyond N", "riscv32imac", 32.0),
-    ("Guests, bytes", "pc-x86_64", "flash", 34_816.0),
+    ("Guests, bytes", "pc-x86_64", "flash", 35_840.0),
     ("Stack, bytes, opt-level z", "Agent::push", "deepest", 512.0),
 ];
 
@@ -153,7 +153,7 @@ Written by `cargo run -p measure` in `firmware/`; CI fails when a figure grows b
 Flash is `.text` and `.rodata` of a program that uses guestwire, less those of an empty one, with opt-level \"z\", LTO and
 one codegen unit. Each program links only if nothing in it can panic, except those that say so, and there is no allocator. One of them calls every
 public function except `Debug` and `Display`, async functions (a future panics when it is polled after its end), and serde
-with `f32` and `f64` (`core` reads and prints them). A guest is all there is: agent, 18 commands, driver, board. Instructions and stack are counted on a Cortex-M3 (mps2-an385) in
+with `f32` and `f64` (`core` reads and prints them). A guest is all there is: agent, 18 commands (22 on aarch64), driver, board. Instructions and stack are counted on a Cortex-M3 (mps2-an385) in
 QEMU, independent of the host. The worst push is the most instructions that one byte took, in valid and broken input.
 ";
 
