@@ -1032,6 +1032,16 @@ fn a_read_of_a_client_that_fails_at_any_byte_costs_one_answer() {
     }
 }
 
+/// As for an agent: a client that waits between them does not spin.
+#[test]
+fn errors_that_take_their_time_do_not_end_an_exchange() {
+    let mut script = Script { answers: answers(), ..Script::default() };
+    script.answers[0].1.splice(..0, vec![Event::Fails(Framing); 300]);
+    for (how, converse) in CLIENTS.iter().filter(|(how, _)| how.starts_with("exchange") && !how.contains('_')) {
+        assert_eq!(converse(Port::answering(&script.pausing())), well(), "{how}");
+    }
+}
+
 /// Bytes after a reply are the next one's.
 #[test]
 fn two_responses_at_once_are_two_replies() {

@@ -210,14 +210,14 @@ pub(super) const fn names_are_unique<G: Guest>() -> bool {
 const fn is_among<S>(name: &str, mut commands: &[Entry<'_, S>]) -> bool {
     while let Some((command, rest)) = commands.split_first() {
         commands = rest;
-        if is_same(name, command.name) {
+        if is_equal(name, command.name) {
             return true;
         }
     }
     false
 }
 
-const fn is_same(one: &str, other: &str) -> bool {
+const fn is_equal(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
     while let ([first, rest @ ..], [first_of_other, rest_of_other @ ..]) = (one, other) {
         if *first != *first_of_other {

@@ -74,6 +74,14 @@ fn by_subtraction(to: &mut impl WriteText, value: u64) -> fmt::Result {
 
 /// *DIGIT, if it fits.
 pub(crate) fn parse(digits: &[u8]) -> Option<u64> {
+    const ALWAYS_FIT: usize = 19;
+    if cfg!(target_pointer_width = "64") && digits.len() <= ALWAYS_FIT {
+        let mut number = Wrapping(0_u64);
+        for &byte in digits {
+            number = number * Wrapping(10) + Wrapping(char::from(byte).to_digit(10)?.into());
+        }
+        return Some(number.0);
+    }
     let mut number = 0_u64;
     for &byte in digits {
         let digit = char::from(byte).to_digit(10)?;
