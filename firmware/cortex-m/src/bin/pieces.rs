@@ -111,7 +111,7 @@ fn write(update: &mut Update, call: Call<'_>) -> CommandResult {
     let (FileWrite { handle: 1, .. }, response) = call.parse()? else { return Err(UNKNOWN_HANDLE) };
     let staged = update.staged?;
     update.length = update.length.next_multiple_of(flash::PAGE).saturating_add(staged);
-    response.encode(FileWritten { count: staged as i64, eof: false })
+    response.encode(FileWritten { count: staged as i64, eof: false, ..FileWritten::default() })
 }
 
 fn read(update: &mut Update, call: Call<'_>) -> CommandResult {
