@@ -146,7 +146,7 @@ fn sizes() {
     assert_eq!(size_of::<Decoder<64>>(), 64 + 16);
     assert_eq!(size_of::<Decoder<1000>>(), 1000 + 16);
     assert_eq!(size_of::<Decoder<65535>>(), 65535 + 15);
-    assert_eq!(size_of::<Agent<Board, 256, 640>>(), size_of::<Board>() + 256 + 640 + 40);
+    assert_eq!(size_of::<Agent<Board, 256, 640>>(), size_of::<Board>() + 256 + 640 + 32);
 }
 
 fn whole_numbers() {
