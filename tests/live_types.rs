@@ -14,8 +14,11 @@ use guestwire::{Client, Reply};
 use programs::qemu_ga::QemuGa;
 use programs::wait_until;
 
+/// As much as there can be on 32 bits.
+const RX: usize = if cfg!(target_pointer_width = "64") { 128 << 10 } else { 65535 };
+
 struct Line {
-    client: Box<Client<{ 128 << 10 }, 4096>>,
+    client: Box<Client<RX, 4096>>,
     stream: BufReader<UnixStream>,
     line: Vec<u8>,
     asked: BTreeSet<&'static str>,
