@@ -25,7 +25,6 @@ const COSTS: &str = "\
 |---|--:|--:|--:|--:|
 | a decoder by byte | {performance/Beside its peers/guestwire, by byte} |
 | a decoder by slice | {performance/Beside its peers/guestwire, by slice} |
-| picojson, by slice | {performance/Beside its peers/picojson, by slice} |
 | serde_json, typed, whole frames | {performance/Beside its peers/serde_json, structs} |
 
 | on a Cortex-M3, optimized for size | |
