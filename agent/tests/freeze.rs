@@ -294,6 +294,8 @@ fn a_mount_point_that_is_not_utf_8_spoils_only_itself() {
     let [ours, theirs] = [root.ours(&[]), root.theirs()].map(|mut agent| {
         let mut listed = agent.returned("guest-get-fsinfo", json!({})).as_array().unwrap().clone();
         listed.sort_by_key(|mount| mount["mountpoint"].to_string());
+        // Debian 12's qemu-ga does not know it yet.
+        listed.iter_mut().for_each(|mount| drop(mount.as_object_mut().unwrap().remove("total-bytes-privileged")));
         for mount in listed.iter_mut().filter(|mount| mount["type"] == "btrfs") {
             for moving in ["total-bytes", "used-bytes"] {
                 assert!(mount.as_object_mut().unwrap().remove(moving).unwrap().is_i64());

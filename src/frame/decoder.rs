@@ -615,9 +615,10 @@ impl<'a> Run<'a> {
 #[inline(never)]
 fn after_ws(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
-    while let Some((byte, after)) = rest.split_first()
-        && is_ws(*byte)
-    {
+    while let [byte, after @ ..] = rest {
+        if !is_ws(*byte) {
+            break;
+        }
         rest = after;
     }
     rest
