@@ -57,11 +57,10 @@
 //!
 //! QEMU's newer versions add members and choices, and so will minor versions of this crate. No program breaks by that:
 //!
-//! * Whoever builds a value ends with `..Default::default()`, whoever takes one apart ends with `..`. Nothing else
-//!   compiles.
-//! * An agent's new members are ignored by an older client. Its new choices are `Other`, with their text: a `match` of
-//!   choices ends with `_`.
-//! * A client's new arguments and choices are errors, as with an older `qemu-ga`.
+//! * Code that builds a value must end with `..Default::default()`, and a pattern with `..`. The compiler insists on both.
+//! * A client ignores members that it does not know, and keeps unknown choices as `Other`, with their text. So end a
+//!   `match` of choices with `_`.
+//! * An agent answers arguments and choices that it does not know with an error, as an older `qemu-ga` does.
 //! * A member that came later than the rest of its type is an `Option` for good, since an older agent leaves it out.
 //!
 //! ```

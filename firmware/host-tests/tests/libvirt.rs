@@ -25,7 +25,7 @@ struct Board {
     tells_shutdown: bool,
 }
 
-/// `virsh` as it is used most: libvirt puts the device behind a root port.
+/// The most common machine. libvirt puts its virtio device behind a PCIe root port.
 const PC: Board = Board {
     name: "pc-x86_64",
     target: "x86_64-unknown-none",

@@ -87,7 +87,7 @@ const CONTROL_A: u8 = 10;
 const CONTROL_B: u8 = 11;
 /// The clock is about to advance.
 const ADVANCES: u8 = 1 << 7;
-/// The clock stands still.
+/// The clock has stopped.
 const SET: u8 = 1 << 7;
 
 /// Days from 1970 to March 1996. Years that begin in March end with the leap day, and until 2100 every fourth has one.

@@ -73,7 +73,7 @@ pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
     }
 }
 
-/// Waits until a device has the port, or it takes too long: no interrupt says that there is none.
+/// Waits until a device has the port. Gives up after a while, because a device does not say that it has no such port.
 fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
     let started = machine.uptime();
     while !devices.iter().flatten().any(|device| device.is_found(PORT)) {
