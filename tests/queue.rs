@@ -81,8 +81,10 @@ fn missing_bytes_are_told_before_the_next_one_comes() {
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     (0..100).for_each(|byte| handler.push(byte));
+    assert!(!main.is_empty());
     let read = [main.read(), main.read(), main.read(), main.read()];
     assert_eq!(read, [Ok(0), Ok(1), Err(nb::Error::Other(Fault::Lost)), Err(nb::Error::WouldBlock)]);
+    assert!(main.is_empty());
     handler.push(100);
     assert_eq!(main.read(), Ok(100));
 }

@@ -134,6 +134,12 @@ impl<'q> RxConsumer<'q> {
         Self { queue }
     }
 
+    /// Whether there is nothing to read. Before you sleep, ask with interrupts masked, so that no byte
+    /// comes between the answer and the sleep.
+    pub fn is_empty(&self) -> bool {
+        !self.queue.ready()
+    }
+
     /// The next byte, for [`Agent::read_from`](crate::agent::AgentOver::read_from) and
     /// [`Client::read_reply`](crate::client::ClientOver::read_reply).
     ///

@@ -2,9 +2,10 @@
 
 use core::convert::Infallible;
 
+use guestwire::io::Fault;
 use registers::Registers;
 
-use crate::{LineFault, Uart};
+use crate::Uart;
 
 const STATE: usize = 0x04;
 const CONTROL: usize = 0x08;
@@ -25,12 +26,12 @@ impl Uart for Cmsdk {
         self.0.write(CONTROL, ENABLE);
     }
 
-    fn receive(&self) -> nb::Result<u8, LineFault> {
+    fn receive(&self) -> nb::Result<u8, Fault> {
         self.0.write(INTERRUPT, RECEIVE_INTERRUPT);
         let state = self.0.read(STATE);
         if state & RECEIVE_OVERRUN != 0 {
             self.0.write(STATE, RECEIVE_OVERRUN);
-            return Err(nb::Error::Other(LineFault::Lost));
+            return Err(nb::Error::Other(Fault::Lost));
         }
         if state & RECEIVE_FULL == 0 {
             return Err(nb::Error::WouldBlock);

@@ -17,8 +17,9 @@ use cortex_m_rt::exception;
 use defmt_semihosting as _;
 use guest::Firmware;
 use guestwire::agent::{AgentOver, Service, guest_info_size};
+use guestwire::io::{Fault, Received, RxConsumer, RxProducer};
 use guestwire::{Agent, frame::Buffer};
-use heapless::spsc::{Producer, Queue};
+use heapless::spsc::Queue;
 
 pub use cmsdk::Cmsdk;
 pub use mcu::{Mcu, halt, start_timer};
@@ -27,27 +28,17 @@ pub use pl011::Pl011;
 pub trait Uart: Sync {
     /// Enables the UART and its receive interrupt.
     fn start(&self);
-    fn receive(&self) -> nb::Result<u8, LineFault>;
+    /// [`Fault::Lost`] after an overrun, [`Fault::Corrupted`] for a framing or parity error, or a break.
+    fn receive(&self) -> nb::Result<u8, Fault>;
     fn transmit(&self, byte: u8) -> nb::Result<(), Infallible>;
     /// Whether all bytes have left.
     fn has_transmitted(&self) -> bool;
 }
 
-/// What a UART reports instead of a byte.
-#[derive(Clone, Copy, Debug)]
-pub enum LineFault {
-    /// An overrun: bytes are missing here.
-    Lost,
-    /// A framing or parity error, or a break: this byte is wrong.
-    Corrupted,
-}
-
 /// The interrupt handler's state.
 struct Inbox {
     uart: &'static dyn Uart,
-    queue: Producer<'static, Result<u8, LineFault>>,
-    /// The queue was full: the next entry has to say so.
-    lost: bool,
+    queue: RxProducer<'static>,
 }
 
 static INBOX: Mutex<Cell<Option<Inbox>>> = Mutex::new(Cell::new(None));
@@ -57,13 +48,12 @@ static INBOX: Mutex<Cell<Option<Inbox>>> = Mutex::new(Cell::new(None));
 unsafe fn DefaultHandler(_: i16) {
     let Some(mut inbox) = interrupt::free(|free| INBOX.borrow(free).take()) else { return };
     loop {
-        let received = match inbox.uart.receive() {
-            Ok(byte) => Ok(byte),
-            Err(nb::Error::Other(fault)) => Err(fault),
+        match inbox.uart.receive() {
+            Ok(byte) => inbox.queue.push(byte),
+            Err(nb::Error::Other(Fault::Lost)) => inbox.queue.lost(),
+            Err(nb::Error::Other(_)) => inbox.queue.corrupted(),
             Err(nb::Error::WouldBlock) => break,
-        };
-        inbox.lost = (inbox.lost && inbox.queue.enqueue(Err(LineFault::Lost)).is_err())
-            || inbox.queue.enqueue(received).is_err();
+        }
     }
     interrupt::free(|free| INBOX.borrow(free).set(Some(inbox)));
 }
@@ -72,9 +62,10 @@ unsafe fn DefaultHandler(_: i16) {
 /// processor's clock.
 pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uart, nanoseconds_per_tick: u64) -> ! {
     // Room for the longest request: QEMU's UARTs are faster than any line.
-    let Some(queue) = singleton!(: Queue<Result<u8, LineFault>, 513> = Queue::new()) else { halt() };
-    let (queue, mut received) = queue.split();
-    interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue, lost: false })));
+    let Some(queue) = singleton!(: Queue<Received, 513> = Queue::new()) else { halt() };
+    let (producer, consumer) = queue.split();
+    let mut received = RxConsumer::new(consumer);
+    interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue: RxProducer::new(producer) })));
     let log = |text: &str| write_log(log_uart, text);
     log_uart.start();
     uart.start();
@@ -84,14 +75,13 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
         Agent::new(Firmware::new(Mcu { nanoseconds_per_tick }));
     log("the agent is ready\n");
     loop {
-        let read = || received.dequeue().ok_or(nb::Error::WouldBlock)?.map_err(nb::Error::Other);
-        match agent.read_from(read) {
+        match agent.read_from(|| received.read()) {
             Ok(()) => {}
-            Err(LineFault::Lost) => {
+            Err(Fault::Lost) => {
                 log("bytes are missing\n");
                 agent.lost();
             }
-            Err(LineFault::Corrupted) => {
+            Err(_) => {
                 log("a byte is corrupted\n");
                 agent.corrupted();
             }
@@ -103,7 +93,7 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
         }
         // With interrupts masked, a pending one still ends the sleep, so none is missed between the test and `wfi`.
         interrupt::free(|_| {
-            if agent.transmit().is_empty() && !received.ready() {
+            if agent.transmit().is_empty() && received.is_empty() {
                 agent.guest_mut().sleep(wfi);
             }
         });
@@ -115,8 +105,8 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
 pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>, uart: &dyn Uart) {
     match agent.read_from(|| uart.receive()) {
         Ok(()) => {}
-        Err(LineFault::Lost) => agent.lost(),
-        Err(LineFault::Corrupted) => agent.corrupted(),
+        Err(Fault::Lost) => agent.lost(),
+        Err(_) => agent.corrupted(),
     }
     let Ok(()) = agent.write_to(|byte| uart.transmit(byte));
 }

@@ -2,9 +2,10 @@
 
 use core::convert::Infallible;
 
+use guestwire::io::Fault;
 use registers::Registers;
 
-use crate::{LineFault, Uart};
+use crate::Uart;
 
 const FLAGS: usize = 0x18;
 const LINE_CONTROL: usize = 0x2C;
@@ -31,15 +32,15 @@ impl Uart for Pl011 {
         self.0.write(CONTROL, ENABLE);
     }
 
-    fn receive(&self) -> nb::Result<u8, LineFault> {
+    fn receive(&self) -> nb::Result<u8, Fault> {
         self.0.write(INTERRUPT_CLEAR, RECEIVE_INTERRUPTS);
         if self.0.read(FLAGS) & RECEIVE_EMPTY != 0 {
             return Err(nb::Error::WouldBlock);
         }
         let received = self.0.read(0);
         match received {
-            _ if received & OVERRUN != 0 => Err(nb::Error::Other(LineFault::Lost)),
-            _ if received & CORRUPTED != 0 => Err(nb::Error::Other(LineFault::Corrupted)),
+            _ if received & OVERRUN != 0 => Err(nb::Error::Other(Fault::Lost)),
+            _ if received & CORRUPTED != 0 => Err(nb::Error::Other(Fault::Corrupted)),
             _ => Ok(received as u8),
         }
     }
