@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -901,6 +901,15 @@ fn first<const CALLS: usize>(mut answer: impl FnMut() -> Option<Answer>) -> Answ
     (0..CALLS).find_map(|_| answer()).unwrap_or(Answer::Overdue)
 }
 
+type Exchanged<'c> = Result<Reply<'c>, LineError<ClientError, IoError<Broke>>>;
+
+fn polled_once<'c>(exchange: Pin<&mut impl Future<Output = Exchanged<'c>>>) -> Option<Answer> {
+    match exchange.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(exchanged) => Answer::of(exchanged.map_err(nb::Error::Other), stream_outcome),
+        Poll::Pending => None,
+    }
+}
+
 type ClientLoop = fn(Port) -> Vec<Answer>;
 
 const CLIENTS: [(&str, ClientLoop); 8] = [
@@ -928,10 +937,7 @@ const CLIENTS: [(&str, ClientLoop); 8] = [
         let mut writer = port.clone();
         converse(|client| {
             let mut future = pin!(client.exchange(&mut port, &mut writer, fault));
-            first::<1000>(|| match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(exchanged) => Answer::of(exchanged.map_err(nb::Error::Other), stream_outcome),
-                Poll::Pending => None,
-            })
+            first::<1000>(|| polled_once(future.as_mut()))
         })
     }),
     ("exchange, dropped at every poll", |mut port| {
@@ -939,10 +945,7 @@ const CLIENTS: [(&str, ClientLoop); 8] = [
         converse(|client| {
             first::<1000>(|| {
                 let future = pin!(client.exchange(&mut port, &mut writer, fault));
-                match future.poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(exchanged) => Answer::of(exchanged.map_err(nb::Error::Other), stream_outcome),
-                    Poll::Pending => None,
-                }
+                polled_once(future)
             })
         })
     }),
@@ -950,10 +953,7 @@ const CLIENTS: [(&str, ClientLoop); 8] = [
         let (mut writer, mut reader) = (port.clone(), Buffered::new(port));
         converse(|client| {
             let mut future = pin!(client.exchange_buffered(&mut reader, &mut writer, fault));
-            first::<1000>(|| match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(exchanged) => Answer::of(exchanged.map_err(nb::Error::Other), stream_outcome),
-                Poll::Pending => None,
-            })
+            first::<1000>(|| polled_once(future.as_mut()))
         })
     }),
     ("exchange_buffered, dropped at every poll", |port| {
@@ -961,10 +961,7 @@ const CLIENTS: [(&str, ClientLoop); 8] = [
         converse(|client| {
             first::<1000>(|| {
                 let future = pin!(client.exchange_buffered(&mut reader, &mut writer, fault));
-                match future.poll(&mut Context::from_waker(Waker::noop())) {
-                    Poll::Ready(exchanged) => Answer::of(exchanged.map_err(nb::Error::Other), stream_outcome),
-                    Poll::Pending => None,
-                }
+                polled_once(future)
             })
         })
     }),
