@@ -455,6 +455,30 @@ fn a_map_has_a_limit() {
 }
 
 #[test]
+fn more_than_32_arguments_are_a_map() {
+    struct Counts;
+
+    impl Guest for Counts {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[Command::new("count", |_, call| {
+            let map: HashMap<String, u8> = call.arguments.deserialize()?;
+            call.respond()?.unsigned(map.len() as u64)
+        })];
+    }
+
+    let mut agent: Box<Agent<Counts, 8192, 1024>> = Box::new(Agent::new(Counts));
+    for (count, due) in [
+        (33, "{\"return\": 33}\n"),
+        (256, "{\"return\": 256}\n"),
+        (257, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Invalid parameter ''\"}}\n"),
+    ] {
+        let members: Vec<_> = (0..count).map(|number| format!("\"{number}\": 0")).collect();
+        let request = format!("{{\"execute\": \"count\", \"arguments\": {{{}}}}}", members.join(", "));
+        assert_eq!(String::from_utf8_lossy(&exchange(&mut agent, request.as_bytes())), due);
+    }
+}
+
+#[test]
 fn a_negative_zero_loses_its_sign() {
     for json in ["-0", "[-0, 0, -0.0, -1]", "{\"a\": -0}"] {
         let ours = returned::<serde_json::Value>(json).unwrap();

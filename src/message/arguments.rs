@@ -74,7 +74,8 @@ impl<'a> Arguments<'a> {
     /// All of them as one value, an object: `{}` if the request has none. Its [`as_bytes`](Value::as_bytes) is their
     /// JSON text, for a parser of your own choice.
     ///
-    /// From then on no member is unexpected: which ones a command takes is for that parser to say.
+    /// It takes them out: none is left to read by its name, or unexpected. Which ones a command takes is for that parser
+    /// to say.
     ///
     /// ```
     /// use guestwire::message::Arguments;
@@ -83,15 +84,14 @@ impl<'a> Arguments<'a> {
     /// ```
     #[doc(alias = "json")]
     pub const fn value(&mut self) -> Value<'a> {
-        self.object.others = Others::Ignored(|_| None);
-        self.object.value
+        self.take().value
     }
 
     /// The whole of them as one argument. Whoever reads it says what is unexpected.
-    #[cfg(feature = "serde")]
-    pub(crate) const fn take_all(&mut self) -> Argument<'a> {
-        self.read = u32::MAX;
-        self.object
+    pub(crate) const fn take(&mut self) -> Argument<'a> {
+        let object = self.object;
+        *self = Self::none();
+        object
     }
 
     /// A whole number from -2^63 to 2^63 - 1.

@@ -66,7 +66,7 @@ impl<'a> Arguments<'a> {
     /// The first error of the other methods, in the order of the struct's fields. A missing field is reported only if no
     /// field has the wrong type. What the type itself refuses is an invalid parameter; its own message is lost.
     pub fn deserialize<T: Deserialize<'a>>(&mut self) -> Result<T, ArgumentError<'a>> {
-        deserialize::deserialize(self.take_all())
+        deserialize::deserialize(self.take())
     }
 }
 
