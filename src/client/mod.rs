@@ -1,19 +1,23 @@
 //! The host end: get in step, ask, and know which answer is whose.
 
 mod error;
+mod ids;
 mod request;
+mod state;
 
 pub use error::{ClientError, ExecuteError};
+use ids::Ids;
 pub use request::Execute;
 use request::{LONGEST_SYNC, write_sync};
+pub use state::ClientOver;
+pub(crate) use state::Verdict;
+use state::{Outcome, State};
 
 use crate::error::{BuildError, DoesNotFit, FrameError, LineError};
-use crate::frame::{Buffer, Decoder, DecoderLent, DecoderOver, Piece, Signal, Stream, Streamed};
+use crate::frame::{Buffer, Decoder, DecoderLent, DecoderOver, Piece, Signal, Stream};
 use crate::json::encoder::{ObjectEncoder, ValueEncoder};
 use crate::json::value::Value;
-use crate::length::Length;
-use crate::log::{debug, warn};
-use crate::message::{ErrorResponse, RawResponse};
+use crate::message::ErrorResponse;
 use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
 use crate::transmit::Transmit;
@@ -72,56 +76,7 @@ pub type Client<const RX: usize, const TX: usize> = ClientOver<[u8; RX], [u8; TX
 /// ```
 pub type ClientLent<'b> = ClientOver<&'b mut [u8], &'b mut [u8]>;
 
-/// The client itself, over arrays of its own ([`Client`]) or slices that are lent to it ([`ClientLent`]).
-#[derive(Clone, Debug)]
-pub struct ClientOver<R: Buffer, T: Buffer> {
-    state: State,
-    /// The `id` used last. `None`: requests carry none.
-    last: Option<i64>,
-    decoder: DecoderOver<R>,
-    transmit: Transmit<T>,
-    stream: Stream,
-    /// Whether the frame that is open has given pieces.
-    has_pieces: bool,
-}
-
-/// Numbers have 48 bits: agents built on cJSON print 15 significant digits.
-const LARGEST_ID: i64 = (1 << 48) - 1;
-
 const SHORTEST_RX: usize = r#"{"return":{},"id":281474976710655}"#.len();
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[repr(u8)] // so that out of step is 0, and a client's memory starts as zeros
-enum State {
-    /// Whatever comes is dropped.
-    OutOfStep,
-    /// Whatever comes is dropped up to the sentinel.
-    AwaitSentinel { id: i64 },
-    /// After a sentinel: the next frame is the response to this synchronization, or to an earlier one.
-    AwaitSyncReply { id: i64 },
-    /// A synchronization without a sentinel in its response: frames are dropped up to the one that returns the number.
-    AwaitPlainSyncReply { id: i64 },
-    /// A request can be sent.
-    Ready,
-    /// A request was sent, with this `id` or without one.
-    AwaitReply {
-        id: Option<i64>,
-        /// Whether the command says nothing when it succeeds.
-        silent: bool,
-        /// The members of the return value that are handed out in pieces.
-        streamed: &'static [&'static str],
-    },
-}
-
-/// What the decoder made of the bytes.
-enum Received<'a> {
-    Response(RawResponse<'a>),
-    /// Any other frame: an echoed request, an event.
-    Other,
-    Sentinel,
-    Broken(FrameError),
-}
 
 /// The outcome of a synchronization or a request.
 ///
@@ -192,8 +147,8 @@ impl<'b> ClientOver<&'b mut [u8], &'b mut [u8]> {
 
 impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     const fn of(decoder: DecoderOver<R>, transmit: Transmit<T>) -> Self {
-        let (state, last, stream) = (State::OutOfStep, Some(0), Stream::new());
-        Self { state, last, decoder, transmit, stream, has_pieces: false }
+        let (state, ids, stream) = (State::OutOfStep, Ids::new(), Stream::new());
+        Self { state, ids, decoder, transmit, stream, has_pieces: false }
     }
 
     /// Sends requests without `id` from now on, for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it.
@@ -202,7 +157,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// caused an error, with the answer still to come, so the client is out of step after each error but
     /// `CommandNotFound`.
     pub const fn omit_ids(&mut self) {
-        self.last = None;
+        self.ids = Ids::Omitted;
     }
 
     /// Starts to get in step: sends the sentinel and `guest-sync-delimited`, and drops everything up to the sentinel and
@@ -211,7 +166,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Call it in any state, as often as it takes, each time with another `id`: random, of which the low 48 bits are
     /// used. A request that was waiting is abandoned.
     pub fn synchronize(&mut self, id: i64) {
-        let id = self.start_counting(id);
+        let id = self.ids.synchronize(id);
         self.state = State::AwaitSentinel { id };
         self.send_sync("guest-sync-delimited", id);
     }
@@ -219,17 +174,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// The same with `guest-sync`, for agents that do not know the delimited form (before QEMU 1.1) or whose sentinel
     /// gets lost on the way: drops all frames before the one with the number.
     pub fn synchronize_plain(&mut self, id: i64) {
-        let id = self.start_counting(id);
+        let id = self.ids.synchronize(id);
         self.state = State::AwaitPlainSyncReply { id };
         self.decoder.reset();
         self.send_sync("guest-sync", id);
-    }
-
-    /// Requests are numbered after `id`, or after the last number if that is larger.
-    fn start_counting(&mut self, id: i64) -> i64 {
-        let id = id & LARGEST_ID;
-        self.last = self.last.map(|last| last.max(id));
-        id
     }
 
     fn send_sync(&mut self, command: &str, id: i64) {
@@ -318,7 +266,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             State::AwaitReply { .. } => return Err(ExecuteError::Waiting),
             _ => return Err(ExecuteError::OutOfStep),
         }
-        let id = self.last.map(|last| last.wrapping_add(1) & LARGEST_ID);
+        let ids = self.ids.next();
+        let id = ids.last();
         let mut written = Ok(());
         self.transmit.replace(|buffer| {
             request.write(buffer, arguments, id).unwrap_or_else(|error| {
@@ -327,7 +276,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             })
         });
         written?;
-        self.last = id;
+        self.ids = ids;
         self.state = State::AwaitReply { id, silent: request.silent, streamed: request.streamed };
         self.stream = Stream::new();
         Ok(())
@@ -338,8 +287,10 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// # Errors
     /// [`ClientError`], which says whether the client is still in step.
     pub fn push(&mut self, byte: u8) -> Result<Option<Reply<'_>>, ClientError> {
-        let verdict = self.step(byte);
-        self.reply(verdict)
+        match self.step(byte) {
+            Some(verdict) => self.reply(verdict).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Takes bytes until they make a reply or an error, and says how many it has taken. Where there is neither, it has
@@ -371,7 +322,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     pub fn push_slice(&mut self, bytes: &[u8]) -> (usize, Result<Option<Reply<'_>>, ClientError>) {
         let mut rest = bytes;
         let verdict = self.step_slice(&mut rest);
-        (Offset::of_rest(rest, bytes).index(), self.reply(verdict))
+        let reply = verdict.map(|verdict| self.reply(verdict)).transpose();
+        (Offset::of_rest(rest, bytes).index(), reply)
     }
 
     /// Takes bytes from `read` until they make a reply or an error, or `read` has no more.
@@ -386,12 +338,11 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     ) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
         let verdict = loop {
             let byte = read().map_err(|error| error.map(LineError::Port))?;
-            match self.step(byte) {
-                Verdict::Nothing => {}
-                verdict => break verdict,
+            if let Some(verdict) = self.step(byte) {
+                break verdict;
             }
         };
-        self.reply_nb(verdict)
+        Ok(self.reply(verdict).map_err(LineError::Protocol)?)
     }
 
     /// Gives bytes to `write` until it would block or all are sent. A byte that it did not take is given again.
@@ -402,15 +353,15 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         self.transmit.write_to(write)
     }
 
-    pub(crate) fn step(&mut self, byte: u8) -> Verdict {
+    pub(crate) fn step(&mut self, byte: u8) -> Option<Verdict> {
         match self.state {
-            State::OutOfStep => Verdict::Nothing,
+            State::OutOfStep => None,
             State::AwaitSentinel { id } => {
                 if byte == SENTINEL {
                     self.decoder.reset();
                     self.state = State::AwaitSyncReply { id };
                 }
-                Verdict::Nothing
+                None
             }
             _ => {
                 let signal = match self.streamed() {
@@ -422,9 +373,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         }
     }
 
-    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Verdict {
-        let mut verdict = Verdict::Nothing;
-        while verdict == Verdict::Nothing && !bytes.is_empty() {
+    pub(crate) fn step_slice(&mut self, bytes: &mut &[u8]) -> Option<Verdict> {
+        let mut verdict = None;
+        while verdict.is_none() && !bytes.is_empty() {
             match self.state {
                 State::OutOfStep => *bytes = &[],
                 State::AwaitSentinel { id } => self.skip_to_sentinel(bytes, id),
@@ -441,38 +392,18 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     }
 
     /// The reply that a verdict announces. It stays until the next byte is taken.
-    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Option<Reply<'_>>, ClientError> {
-        Ok(Some(match verdict {
-            Verdict::Nothing => return Ok(None),
+    pub(crate) fn reply(&self, verdict: Verdict) -> Result<Reply<'_>, ClientError> {
+        Ok(match verdict {
             Verdict::Synchronized => Reply::Synchronized,
-            Verdict::Piece => match self.streamed() {
-                Some(streamed) => Reply::Piece(self.decoder.piece(&self.stream, streamed)),
-                None => return Ok(None),
-            },
+            Verdict::Piece(streamed) => Reply::Piece(self.decoder.piece(&self.stream, streamed)),
             Verdict::Discarded => Reply::Discarded,
-            Verdict::Response(outcome, span) => {
-                let value = self.value(span);
-                match outcome {
-                    Outcome::Return => Reply::Return(value),
-                    Outcome::Error => Reply::Error(ErrorResponse::read(value)),
-                    Outcome::Unattributed => Reply::Unattributed(ErrorResponse::read(value)),
-                }
+            Verdict::Response(Outcome::Return, span) => Reply::Return(self.value(span)),
+            Verdict::Response(Outcome::Error, span) => Reply::Error(ErrorResponse::read(self.value(span))),
+            Verdict::Response(Outcome::Unattributed, span) => {
+                Reply::Unattributed(ErrorResponse::read(self.value(span)))
             }
             Verdict::Failed(error) => return Err(error),
-        }))
-    }
-
-    /// The same where there is a verdict.
-    #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
-    pub(crate) fn expect_reply<E>(&self, verdict: Verdict) -> Result<Reply<'_>, LineError<ClientError, E>> {
-        self.reply(verdict).and_then(|reply| reply.ok_or(ClientError::Unexpected)).map_err(LineError::Protocol)
-    }
-
-    pub(crate) fn reply_nb<E>(&self, verdict: Verdict) -> nb::Result<Reply<'_>, LineError<ClientError, E>> {
-        match self.reply(verdict) {
-            Ok(reply) => reply.ok_or(nb::Error::WouldBlock),
-            Err(error) => Err(nb::Error::Other(LineError::Protocol(error))),
-        }
+        })
     }
 
     /// The bytes to transmit next.
@@ -530,7 +461,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// # Errors
     /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
     pub fn lost(&mut self) -> Result<(), ClientError> {
-        self.step_lost().failure()
+        self.step_lost().map_or(Ok(()), Verdict::failure)
     }
 
     /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
@@ -538,33 +469,17 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// # Errors
     /// [`ClientError::Broken`] if the client was in step. Now it is not, and no reply will come.
     pub fn corrupted(&mut self) -> Result<(), ClientError> {
-        self.step_corrupted().failure()
+        self.step_corrupted().map_or(Ok(()), Verdict::failure)
     }
 
-    pub(crate) fn step_lost(&mut self) -> Verdict {
+    pub(crate) fn step_lost(&mut self) -> Option<Verdict> {
         // Even where no frame was open: a whole response may be missing.
         let _ = self.decoder.lost();
         self.judge(Signal::Error(FrameError::Lost))
     }
 
-    pub(crate) fn step_corrupted(&mut self) -> Verdict {
-        match self.decoder.corrupted() {
-            Ok(()) => Verdict::Nothing,
-            Err(error) => self.judge(Signal::Error(error)),
-        }
-    }
-
-    /// What is handed out in pieces.
-    const fn streamed(&self) -> Option<Streamed> {
-        match self.state {
-            State::AwaitReply { streamed: members @ [_, ..], .. } => Some(Streamed { parent: "return", members }),
-            _ => None,
-        }
-    }
-
-    /// Whether all of the request but its LF was sent: an agent may answer before the LF.
-    fn has_left(&self) -> bool {
-        self.transmit().len() <= 1
+    pub(crate) fn step_corrupted(&mut self) -> Option<Verdict> {
+        self.decoder.corrupted().err().and_then(|error| self.judge(Signal::Error(error)))
     }
 
     #[inline(never)] // its loop wants all registers
@@ -585,199 +500,12 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
             self.state = State::AwaitSyncReply { id };
         }
     }
-
-    /// What came means something else in each state.
-    fn judge(&mut self, signal: Signal) -> Verdict {
-        let received = match signal {
-            Signal::Nothing => return Verdict::Nothing,
-            Signal::Piece => {
-                self.has_pieces = true;
-                return Verdict::Piece;
-            }
-            Signal::Sentinel => Received::Sentinel,
-            Signal::Frame => RawResponse::parse(&self.decoder.frame()).map_or(Received::Other, Received::Response),
-            Signal::Error(error) => Received::Broken(error),
-        };
-        let (next, verdict) = match self.state {
-            State::OutOfStep | State::AwaitSentinel { .. } => self.stay(),
-            State::AwaitSyncReply { id } => self.await_sync_reply(id, &received),
-            State::AwaitPlainSyncReply { id } => self.await_plain_sync_reply(id, &received),
-            State::Ready => self.ready(&received),
-            State::AwaitReply { id: Some(id), .. } => self.await_reply(id, &received),
-            State::AwaitReply { id: None, .. } => self.await_reply_without_id(&received),
-        };
-        match next {
-            State::OutOfStep => self.leave_step(),
-            next => self.state = next,
-        }
-        let verdict = match verdict {
-            // An error beside a return value, and without `id`: the request still waits for its response.
-            Verdict::Nothing | Verdict::Response(Outcome::Unattributed, _) if self.has_pieces => Verdict::Discarded,
-            verdict => verdict,
-        };
-        self.has_pieces = false;
-        match verdict {
-            Verdict::Synchronized => debug!("in step"),
-            Verdict::Failed(ClientError::ResponseTooLong) => warn!("response too long"),
-            Verdict::Failed(error) => warn!("out of step: {}", error),
-            Verdict::Response(Outcome::Unattributed, _) => warn!("an error without id"),
-            Verdict::Nothing | Verdict::Response(..) | Verdict::Piece | Verdict::Discarded => {}
-        }
-        verdict
-    }
-
-    fn await_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
-        match received {
-            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
-            Received::Sentinel => self.stay(),
-            // The first frame after the sentinel decides.
-            _ => (State::AwaitSentinel { id }, Verdict::Nothing),
-        }
-    }
-
-    fn await_plain_sync_reply(&self, id: i64, received: &Received<'_>) -> (State, Verdict) {
-        match received {
-            Received::Response(response) if response.synchronizes(id) => (State::Ready, Verdict::Synchronized),
-            _ => self.stay(),
-        }
-    }
-
-    /// Nothing was asked, but what was asked before and given up may be answered yet.
-    fn ready(&self, received: &Received<'_>) -> (State, Verdict) {
-        match received {
-            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
-            // An agent's answer to noise.
-            Received::Response(RawResponse { outcome: Err(_), .. }) if self.last.is_some() => self.stay(),
-            Received::Response(_) | Received::Sentinel => out_of_step(ClientError::Unexpected),
-            Received::Other => self.stay(),
-            Received::Broken(error) => out_of_step(ClientError::Broken(*error)),
-        }
-    }
-
-    fn await_reply(&self, own: i64, received: &Received<'_>) -> (State, Verdict) {
-        match received {
-            Received::Response(response @ RawResponse { id: Some(id), .. }) => match id.integer() == Some(own) {
-                true => self.deliver(response),
-                false => self.stay(),
-            },
-            Received::Response(RawResponse { outcome: Err(error), .. }) => {
-                (self.state, Verdict::Response(Outcome::Unattributed, self.span(*error)))
-            }
-            Received::Response(_) => out_of_step(ClientError::IdMissing),
-            Received::Sentinel => out_of_step(ClientError::Unexpected),
-            Received::Other => self.stay(),
-            Received::Broken(error) => self.broken_reply(*error),
-        }
-    }
-
-    fn await_reply_without_id(&self, received: &Received<'_>) -> (State, Verdict) {
-        match received {
-            Received::Response(RawResponse { id: Some(_), .. }) => self.stay(),
-            Received::Response(_) if !self.has_left() => out_of_step(ClientError::Unexpected),
-            // It may answer noise, and the answer to the request may follow.
-            Received::Response(RawResponse { outcome: Err(error), .. })
-                if ErrorResponse::read(*error).class != "CommandNotFound" =>
-            {
-                (State::OutOfStep, Verdict::Response(Outcome::Error, self.span(*error)))
-            }
-            Received::Response(response) => self.deliver(response),
-            Received::Sentinel => out_of_step(ClientError::Unexpected),
-            Received::Other => self.stay(),
-            Received::Broken(error) => self.broken_reply(*error),
-        }
-    }
-
-    /// Of a frame that is too long only the start is known: it may be an echoed request.
-    fn broken_reply(&self, error: FrameError) -> (State, Verdict) {
-        let is_too_long = error == FrameError::Overflow && self.decoder.is_between();
-        let starts = [b"{\"return\"".as_slice(), b"{\"error\"", b"{\"id\""];
-        if !is_too_long {
-            out_of_step(ClientError::Broken(error))
-        } else if !starts.iter().any(|start| self.decoder.text().starts_with(start)) {
-            self.stay()
-        } else if !self.has_left() {
-            out_of_step(ClientError::Unexpected)
-        } else if self.last.is_none() && self.decoder.text().starts_with(b"{\"error\"") {
-            // It may answer noise, and the answer to the request may follow.
-            out_of_step(ClientError::ResponseTooLong)
-        } else {
-            (State::Ready, Verdict::Failed(ClientError::ResponseTooLong))
-        }
-    }
-
-    const fn stay(&self) -> (State, Verdict) {
-        (self.state, Verdict::Nothing)
-    }
-
-    fn leave_step(&mut self) {
-        self.state = State::OutOfStep;
-        self.has_pieces = false;
-        self.transmit.clear();
-    }
-
-    fn deliver(&self, response: &RawResponse<'_>) -> (State, Verdict) {
-        let (outcome, value) = match response.outcome {
-            Ok(value) => (Outcome::Return, value),
-            Err(error) => (Outcome::Error, error),
-        };
-        (State::Ready, Verdict::Response(outcome, self.span(value)))
-    }
-
-    /// Where in the frame a value of it is.
-    fn span(&self, value: Value<'_>) -> Span {
-        let start = self.decoder.frame().value().place_of(value);
-        let end = start.plus(value.as_bytes().len());
-        Span { start: Length::at_most(start.index()), end: Length::at_most(end.index()) }
-    }
-
-    fn value(&self, span: Span) -> Value<'_> {
-        Value::new(self.decoder.text().get(span.start.get()..span.end.get()).unwrap_or_default())
-    }
-}
-
-const fn out_of_step(error: ClientError) -> (State, Verdict) {
-    (State::OutOfStep, Verdict::Failed(error))
 }
 
 impl<const RX: usize, const TX: usize> Default for ClientOver<[u8; RX], [u8; TX]> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// What a byte led to. It borrows nothing, so that a loop can go on after it; [`Client::reply`] makes a reply of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Nothing,
-    Synchronized,
-    Piece,
-    Discarded,
-    /// Where in the frame the return value or the error is.
-    Response(Outcome, Span),
-    Failed(ClientError),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Return,
-    Error,
-    Unattributed,
-}
-
-impl Verdict {
-    const fn failure(self) -> Result<(), ClientError> {
-        match self {
-            Self::Failed(error) => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A value's place in the frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    start: Length,
-    end: Length,
 }
 
 #[cfg(feature = "defmt")]

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::policy::{Policy, of_stream};
 use super::poll::PollPort;
 use crate::agent::{AgentOver, Service};
-use crate::client::{ClientError, ClientOver, Reply, Verdict};
+use crate::client::{ClientError, ClientOver, Reply};
 use crate::error::LineError;
 use crate::frame::Buffer;
 
@@ -182,8 +182,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
                 }
                 Err(error) => policy.client_read(self, error).map_err(LineError::Port)?,
             };
-            if verdict != Verdict::Nothing {
-                return self.expect_reply(verdict);
+            if let Some(verdict) = verdict {
+                return self.reply(verdict).map_err(LineError::Protocol);
             }
         }
     }

@@ -214,14 +214,14 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         writer: &mut O,
         piece: &mut [u8],
         fault: impl FnMut(&I::Error) -> Fault,
-        receive: impl AsyncFnMut(&mut Self, &mut I) -> Result<Verdict, IoError<I::Error>>,
+        receive: impl AsyncFnMut(&mut Self, &mut I) -> Result<Option<Verdict>, IoError<I::Error>>,
     ) -> Result<Reply<'_>, LineError<ClientError, IoError<I::Error>>> {
         if !self.is_waiting() {
             return Err(LineError::Protocol(ClientError::NothingAsked));
         }
         let mut receiver = Receiver { reader, receive, policy: Policy::new(of_stream(fault)) };
         let verdict = receiver.verdict(self, writer, piece).await.map_err(LineError::Port)?;
-        self.expect_reply(verdict)
+        self.reply(verdict).map_err(LineError::Protocol)
     }
 }
 
@@ -240,7 +240,7 @@ impl<I, C, F> Receiver<'_, I, C, F> {
         piece: &mut [u8],
     ) -> Result<Verdict, IoError<O::Error>>
     where
-        C: AsyncFnMut(&mut ClientOver<R, T>, &mut I) -> Result<Verdict, IoError<O::Error>>,
+        C: AsyncFnMut(&mut ClientOver<R, T>, &mut I) -> Result<Option<Verdict>, IoError<O::Error>>,
         F: FnMut(&mut IoError<O::Error>) -> Fault,
     {
         while !client.transmit().is_empty() {
@@ -278,7 +278,7 @@ impl<I, C, F> Receiver<'_, I, C, F> {
         write: impl Future<Output = W>,
     ) -> Result<Result<W, Verdict>, IoError<E>>
     where
-        C: AsyncFnMut(&mut ClientOver<R, T>, &mut I) -> Result<Verdict, IoError<E>>,
+        C: AsyncFnMut(&mut ClientOver<R, T>, &mut I) -> Result<Option<Verdict>, IoError<E>>,
         F: FnMut(&mut IoError<E>) -> Fault,
     {
         let mut write = pin!(write);
@@ -296,7 +296,7 @@ impl<I, C, F> Receiver<'_, I, C, F> {
                 Ok(Ok(verdict)) => verdict,
                 Ok(Err(error)) => self.policy.client_read(client, error)?,
             };
-            if verdict != Verdict::Nothing {
+            if let Some(verdict) = verdict {
                 return Ok(Err(verdict));
             }
         }

@@ -91,17 +91,17 @@ impl<F> Policy<F> {
         &mut self,
         client: &mut ClientOver<R, T>,
         mut error: E,
-    ) -> Result<Verdict, E>
+    ) -> Result<Option<Verdict>, E>
     where
         F: FnMut(&mut E) -> Fault,
     {
         let verdict = match (self.fault)(&mut error) {
-            Fault::Interrupted => Verdict::Nothing,
+            Fault::Interrupted => None,
             Fault::Corrupted => client.step_corrupted(),
             Fault::Lost => client.step_lost(),
             Fault::Closed | Fault::Fatal => return Err(error),
         };
-        if self.count_error() && verdict == Verdict::Nothing { Err(error) } else { Ok(verdict) }
+        if self.count_error() && verdict.is_none() { Err(error) } else { Ok(verdict) }
     }
 
     /// After a client's write or flush that failed.

@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::policy::Policy;
 use crate::agent::{AgentOver, Service};
-use crate::client::{ClientError, ClientOver, Reply, Verdict};
+use crate::client::{ClientError, ClientOver, Reply};
 use crate::error::LineError;
 use crate::frame::Buffer;
 
@@ -77,11 +77,11 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
                 Err(nb::Error::WouldBlock) => return Err(nb::Error::WouldBlock),
                 Err(nb::Error::Other(error)) => policy.client_read(self, error).map_err(LineError::Port)?,
             };
-            if verdict != Verdict::Nothing {
+            if let Some(verdict) = verdict {
                 break verdict;
             }
         };
-        self.reply_nb(verdict)
+        Ok(self.reply(verdict).map_err(LineError::Protocol)?)
     }
 
     /// Writes what the port takes, and flushes once that is all.
