@@ -51,7 +51,7 @@ pub enum ClientError {
 pub enum ExecuteError {
     /// The client is out of step: synchronize first.
     OutOfStep,
-    /// The response to the request before has not come: wait for it, or synchronize.
+    /// The response to the previous request has not come: wait for it, or synchronize.
     Waiting,
     /// The request is longer than `TX`.
     DoesNotFit,

@@ -28,7 +28,7 @@ use crate::transmit::Transmit;
 /// target whose pointers have 32 bits. `TX` is the longest request, LF and sentinel counted, at least 75. `cargo build`
 /// checks both, `cargo check` does not.
 ///
-/// Every request carries an `id`, one more than the last, and only the response that has it ends the request: a stale
+/// Every request carries an `id`, one more than the last (after 2^48 - 1 comes 0), and only the response that has it ends the request: a stale
 /// answer is never taken for a new one. [`omit_ids`](Self::omit_ids) is for agents that do not know `id`.
 ///
 /// All I/O is the caller's, and so are time-outs: there is no clock inside. What a caller does:
@@ -171,7 +171,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         self.send_sync("guest-sync-delimited", id);
     }
 
-    /// The same with `guest-sync`, for agents that do not know the delimited form (before QEMU 1.1) or whose sentinel
+    /// Like [`synchronize`](Self::synchronize), but with `guest-sync`, for agents that do not know the delimited form (before QEMU 1.1) or whose sentinel
     /// gets lost on the way: drops all frames before the one with the number.
     pub fn synchronize_plain(&mut self, id: i64) {
         let id = self.ids.synchronize(id);
@@ -432,9 +432,9 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
     /// Forgets what was asked and what is not yet sent. Call it when the port opens or closes and when a reply is
     /// overdue, and synchronize next.
     ///
-    /// It returns whether silence, or the end of the line, is what success looks like: the request given up was for a
-    /// command [without success response](Execute::no_success_response), and has left. Any other request may or may not
-    /// have run.
+    /// It returns `true` if the request given up was sent and is for a command
+    /// [without success response](Execute::no_success_response): silence is what its success looks like. Any other
+    /// request may or may not have run.
     ///
     /// ```
     /// use guestwire::{Client, client::Execute};

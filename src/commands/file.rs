@@ -40,7 +40,7 @@ command! {
 }
 
 impl FileRead {
-    /// How many bytes are asked for, 4096 if nothing is said. `None` if it is less than none or more than 48 MiB: the
+    /// How many bytes are asked for, 4096 if nothing is said. `None` if it is negative or more than 48 MiB: the
     /// reference agent answers with `value '-1' is invalid for argument count`.
     pub fn wanted(&self) -> Option<usize> {
         let count = usize::try_from(self.count.unwrap_or(4096)).ok()?;

@@ -42,7 +42,7 @@ pub trait Schema<'a>: Sized {
     /// The command's name, as in `execute`.
     const NAME: &'static str;
 
-    /// A request for it, beside the arguments.
+    /// The request, without its arguments.
     const EXECUTE: Execute<'static>;
 
     /// The members of the return value that may be long strings: see [`Execute::pieces`].
@@ -89,7 +89,7 @@ impl defmt::Format for More {
 }
 
 impl<'c> Call<'c> {
-    /// Reads a command's arguments, and says that they have been read. See [`commands`](crate::commands).
+    /// Reads a command's arguments, and ends reading, as `respond()` does. See [`commands`](crate::commands).
     ///
     /// # Errors
     /// [`CommandError::Argument`], and those of [`respond`](Self::respond).

@@ -258,7 +258,7 @@ impl<'a> Parse<'a> for Bytes<'a> {
     }
 }
 
-/// So many thousandths: a number with a fraction, without floating point. What is less than one is cut off.
+/// So many thousandths: a number with a fraction, without floating point. Digits beyond the third decimal are dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Thousandths(pub i64);

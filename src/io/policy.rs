@@ -10,7 +10,7 @@ use crate::agent::{AgentOver, Service};
 use crate::client::{ClientOver, Verdict};
 use crate::frame::Buffer;
 
-/// How many errors in a row, without a byte or a wait in between, a loop goes on after. No FIFO holds more, so after that
+/// How many errors in a row, without a byte or a wait in between, a loop goes on after. More than a UART's FIFO usually holds, so after that
 /// the port itself is broken.
 const MOST_ERRORS: u16 = 256;
 

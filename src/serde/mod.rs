@@ -17,7 +17,7 @@ use crate::json::value::Value;
 use crate::message::{Argument, ArgumentError, Arguments};
 
 impl<'c> Call<'c> {
-    /// Reads all of the command's arguments at once, and says that they have been read.
+    /// Reads all of the command's arguments at once, and ends reading, as `respond()` does.
     ///
     /// ```
     /// use guestwire::{Command, json::Text};
