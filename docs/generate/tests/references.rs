@@ -26,6 +26,7 @@ fn links_lead_to_files() {
         let page = page::root().join(&name);
         for link in page::read(&name).split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
             let target = link.0.split('#').next().unwrap_or_default();
+            assert!(!target.contains("docs.rs/guestwire"), "{name}: {target} is not published");
             assert!(target.contains("://") || page.with_file_name(target).exists(), "{name}: there is no {target}");
             count += 1;
         }
