@@ -55,6 +55,7 @@ const COMMANDS: &[Command<Host>] = &[
             Some(mode) => *["halt", "powerdown", "reboot"]
                 .iter()
                 .find(|known| mode == **known)
+                // as qemu-ga says it: nothing closes the bracket
                 .ok_or(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot"))?,
         };
         say(format_args!("{mode} requested; this example ignores it"));
@@ -225,13 +226,14 @@ mod port {
             }
             Ok(_) => match UnixStream::connect(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_file(path),
-                _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
+                Err(error) => Err(error),
+                Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
             },
         }
     }
 
-    /// A virtio port reads as ended while no host is connected, so it is read again. A terminal that ends has hung up, and
-    /// any other error means that the port is gone: both are opened again.
+    /// A virtio port reads as ended while no host is connected, so it is read again. A terminal that ends has hung up,
+    /// and any other error means that the port is gone: both are opened again.
     pub fn device(agent: &mut HostAgent, path: &str) -> io::Result<()> {
         let mut port = open(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
         let is_terminal = isatty(&port);
@@ -256,8 +258,8 @@ mod port {
         }
     }
 
-    /// A terminal is set raw: no translation, no echo. It must not become the controlling terminal, or its hang-up would
-    /// end the agent by SIGHUP.
+    /// A terminal is set raw: no translation, no echo. It must not become the controlling terminal, or its hang-up
+    /// would end the agent by SIGHUP.
     fn open(path: &str) -> io::Result<File> {
         let port = File::from(rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?);
         if isatty(&port) {

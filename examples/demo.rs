@@ -25,7 +25,7 @@ fn main() {
     let guest: Agent<Board, 128, 512> = Agent::new(Board { seconds: 1_795_441_277 });
     let mut line = Line { host: Client::new(), guest, screen: Screen::new() };
 
-    line.scene("A client dies in mid-request. Half a request stays in the guest.");
+    line.scene("A client dies mid-request. Half a request stays in the guest.");
     line.disturb(br#"{"execute":"guest-get-ti"#);
 
     line.scene("The next client sends the sentinel first, which flushes that half. The answer\nstarts with a sentinel, too: everything before it is stale.");

@@ -1,5 +1,5 @@
-//! What an agent's commands can rely on: their room for a response, the arguments that they have read, and that built-in
-//! commands cannot be disabled.
+//! What an agent's commands can rely on: their room for a response, the arguments that they have read, and that
+//! built-in commands cannot be disabled.
 
 mod exchange;
 
@@ -147,7 +147,8 @@ fn built_in_commands_cannot_be_disabled() {
     }
 }
 
-/// A frame with `execute` is a request, whatever else is in it, and what has neither `return` nor `error` is no response.
+/// A frame with `execute` is a request, whatever else is in it, and what has neither `return` nor `error` is no
+/// response.
 #[test]
 fn which_frames_are_responses() {
     let is_response = |json: &str| {

@@ -44,8 +44,8 @@ const SAME: &[(&str, Written)] = &[
     ("=\u{e9}==", None),
 ];
 
-/// What qemu-ga writes for an incomplete group of four, or misplaced padding: it silently drops an incomplete group, and
-/// takes `=` for zero bits. Our agent refuses all of them.
+/// What qemu-ga writes for an incomplete group of four, or misplaced padding: it silently drops an incomplete group,
+/// and takes `=` for zero bits. Our agent refuses all of them.
 const REFUSED_HERE: &[(&str, &[u8])] = &[
     ("a", b""),
     ("ab", b""),

@@ -1,5 +1,5 @@
-//! Each of the 256 bytes at each place of a frame, and between frames: exactly the bytes that RFC 8259 and RFC 3629 allow
-//! are accepted. Byte by byte, by slice and polled, by a decoder and by an agent.
+//! Each of the 256 bytes at each place of a frame, and between frames: exactly the bytes that RFC 8259 and RFC 3629
+//! allow are accepted. Byte by byte, by slice and polled, by a decoder and by an agent.
 
 mod exchange;
 
@@ -250,8 +250,8 @@ fn noise_ends_where_a_frame_can_begin() {
     }
 }
 
-/// Each of the 256 bytes in a request's `id` leads to the same answer, however the bytes are pushed. (On 32 bits `push` has
-/// its own code.)
+/// Each of the 256 bytes in a request's `id` leads to the same answer, however the bytes are pushed. (On 32 bits `push`
+/// has its own code.)
 #[test]
 fn every_byte_in_a_string_leads_an_agent_to_the_same_answer_by_every_way() {
     type TestAgent = Agent<(), 256, 512>;

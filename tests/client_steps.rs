@@ -65,7 +65,8 @@ fn half_a_frame_before_a_synchronization_is_forgotten() {
     }
 }
 
-/// Bytes after the gap may be the answer to an earlier synchronization, or a fragment: the client needs another sentinel.
+/// Bytes after the gap may be the answer to an earlier synchronization, or a fragment: the client needs another
+/// sentinel.
 #[test]
 fn bytes_lost_after_the_sentinel_take_another_sentinel() {
     for half in [&b""[..], b"{", b"{\"return\": ", b"{\"return\": 7"] {

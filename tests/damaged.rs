@@ -1,5 +1,5 @@
-//! Damaged requests with hostile texts and inner objects: what is served besides the request, compared with what would be
-//! if `}{` were the only boundary.
+//! Damaged requests with hostile texts and inner objects: what is served besides the request, compared with what would
+//! be if `}{` were the only boundary.
 
 mod random;
 

@@ -1,4 +1,4 @@
-//! Answers that come later: under every event, through every door, and in any order of them.
+//! Answers that come later: under every event, by every method that feeds an agent, and in any order of them.
 
 mod exchange;
 mod random;
@@ -610,7 +610,7 @@ impl embedded_io_async::Write for Stream {
     }
 }
 
-/// One turn of a main loop. Each door, by the name of its method.
+/// One turn of a main loop. Each method, by its name.
 type Turn = fn(&mut Waiting, &mut Stream);
 
 const TURNS: [(&str, Turn); 6] = [

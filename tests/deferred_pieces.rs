@@ -111,7 +111,8 @@ fn request(number: i64, random: &mut Random) -> String {
     }
 }
 
-/// An agent that has been given the first `taken` pieces of a request and does not take the next. And what is left of it.
+/// An agent that has been given the first `taken` pieces of a request and does not take the next. And what is left of
+/// it.
 fn blocked(taken: usize) -> (Writing, Vec<u8>) {
     let mut agent: Writing = Agent::new(Flash { ready: taken, ..Flash::default() });
     let mut request = request(20, &mut Random(0)).into_bytes();

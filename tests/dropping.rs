@@ -1,5 +1,5 @@
-//! Rule 4 as a table: in each of the five states of dropping, each of the 256 bytes leads to the state it should. A state
-//! shows in what can begin a frame from there.
+//! Rule 4 as a table: in each of the five states of dropping, each of the 256 bytes leads to the state it should. A
+//! state shows in what can begin a frame from there.
 
 use embedded_hal_nb::serial::{self, ErrorKind};
 use guestwire::{Agent, Decoder, frame::FrameError};

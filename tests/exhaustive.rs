@@ -233,7 +233,8 @@ fn every_byte_is_in_a_class() {
 
 /// Every string over the classes, up to a length: at each byte the decoder says what serde_json says.
 ///
-/// It extends only strings that leave a frame open: in any other state a decoder does what it does after a shorter string.
+/// It extends only strings that leave a frame open: in any other state a decoder does what it does after a shorter
+/// string.
 struct Strings {
     longest: usize,
     strings: u64,

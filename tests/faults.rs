@@ -351,8 +351,8 @@ fn the_documented_loop_goes_on_after_an_error_and_yields_at_a_closed_port() {
     assert!(port.reads.is_empty());
 }
 
-/// A line that holds few bytes, to an agent that sends its response before it takes more. A flush waits for the agent, so
-/// it waits for ever before that response has been read.
+/// A line that holds few bytes, to an agent that sends its response before it takes more. A flush waits for the agent,
+/// so it waits for ever before that response has been read.
 struct Narrow {
     response: VecDeque<u8>,
     room: usize,

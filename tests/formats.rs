@@ -467,8 +467,9 @@ mod oracle {
     use super::random::Random;
     use super::{Format, PLAN, Plan, SerdeJsonCore};
 
-    /// Of what a decoder has passed, serde-json-core reads the same plan as this crate's serde, or none where this one reads
-    /// none. Left out are surrogate pairs, `-0` for an unsigned number, and `7.0` for a whole one, which it refuses.
+    /// Of what a decoder has passed, serde-json-core reads the same plan as this crate's serde, or none where this one
+    /// reads none. Left out are surrogate pairs, `-0` for an unsigned number, and `7.0` for a whole one, which it
+    /// refuses.
     #[test]
     fn serde_json_core_reads_what_this_crate_reads() {
         let mut random = Random(0x5EED);

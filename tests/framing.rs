@@ -1,4 +1,5 @@
-//! The framing rules of docs/wire-format.md, a table each. Expected outcomes are `frame`, `Error` or `FF`, separated by `|`.
+//! The framing rules of docs/wire-format.md, a table each. Expected outcomes are `frame`, `Error` or `FF`, separated by
+//! `|`.
 
 mod reference;
 

@@ -53,8 +53,8 @@ fn served(input: Vec<Result<u8, serial::ErrorKind>>) -> String {
     String::from_utf8(uart.output).unwrap()
 }
 
-/// An overrun, a framing error, and a port that closes (a UART has no word for that, so its driver reports another error),
-/// at each byte of a request: the next request is served.
+/// An overrun, a framing error, and a port that closes (a UART has no word for that, so its driver reports another
+/// error), at each byte of a request: the next request is served.
 #[test]
 fn the_guest_of_the_front_page_serves_on_after_each_fault() {
     let ask = b"{\"execute\": \"guest-get-host-name\"}\n";

@@ -288,7 +288,7 @@ fn a_file_whose_content_broke_on_the_way_is_sought_and_read_again() {
         );
         assert_eq!((result.is_ok(), base64.end()), (outcome.is_ok(), Err(NotBase64)));
         assert_eq!(result, outcome);
-        assert!(digits > count / 4, "it broke in mid-string, after {digits} digits");
+        assert!(digits > count / 4, "it broke mid-string, after {digits} digits");
         if result.is_err() {
             assert!(!line.client.is_ready());
             line.synchronize(id);
@@ -316,7 +316,7 @@ fn output_that_broke_on_the_way_is_gone_and_the_agent_says_so() {
     let mut content = Content::new(&bytes);
     let broken = Err(Failure::Client(ClientError::Broken(FrameError::Lost)));
     assert_eq!(line.wait_for(pid, &mut content), broken);
-    assert!(content.last > 0, "it broke in mid-string");
+    assert!(content.last > 0, "it broke mid-string");
     line.synchronize(100);
     let gone = line.wait_for(pid, &mut content);
     assert_eq!(gone, Err(Failure::Response("GenericError: Invalid parameter 'pid'".into())));

@@ -182,7 +182,8 @@ impl Theirs {
     }
 }
 
-/// Our expected answer to one stream, compared with the other agent's. Returns the rule by which they differ, if they do.
+/// Our expected answer to one stream, compared with the other agent's. Returns the rule by which they differ, if they
+/// do.
 fn compare(stream: &[u8], ours: &[u8], theirs: &[u8], agent: &mut Theirs) -> Result<Vec<&'static str>, String> {
     let due: Vec<Due> = reference::due_bytes(stream, N).into_iter().map(|(_, due)| due).collect();
     let frame = |due: &Due| if let Due::Frame(frame) = due { Some(frame.clone()) } else { None };

@@ -315,8 +315,8 @@ impl embedded_io::ErrorType for Port {
     type Error = Broke;
 }
 
-/// The same as a stream that says whether it is ready. It does not like to be used without asking, where a real one would
-/// block.
+/// The same as a stream that says whether it is ready. It does not like to be used without asking, where a real one
+/// would block.
 struct Ready(Port);
 
 impl embedded_io::ErrorType for Ready {
@@ -864,8 +864,8 @@ fn stream_outcome(error: IoError<Broke>) -> Outcome {
     error.into()
 }
 
-/// Synchronizes and asks, three times, whatever comes of it. The last answer may come in pieces. The caller's part is here: it tries again after an error that
-/// means nothing, and resets the client after one that does.
+/// Synchronizes and asks, three times, whatever comes of it. The last answer may come in pieces. The caller's part is
+/// here: it tries again after an error that means nothing, and resets the client after one that does.
 fn converse(mut exchange: impl FnMut(&mut TestClient) -> Answer) -> Vec<Answer> {
     let mut client = TestClient::new();
     let mut answers = Vec::new();

@@ -9,8 +9,8 @@ use guestwire::{Agent, Decoder, Event};
 
 type TestDecoder = Decoder<192>;
 
-/// A byte of each kind that matters to what is dropped: brackets, what JSON goes on after, words, blanks, line breaks, and
-/// what is neither printable nor blank.
+/// A byte of each kind that matters to what is dropped: brackets, what JSON goes on after, words, blanks, line breaks,
+/// and what is neither printable nor blank.
 const CLASSES: &[u8] = b"{}[]\"\\:,a1- \n\r\0\x80";
 
 const LONGEST: usize = 5;
@@ -57,16 +57,6 @@ const SERVED: &[Shape] = &[
     ping("{\"execute\":\"guest-ping}\n%\n"),
     Shape { name: "hostile strings, LF", text: "%\n", request: HOSTILE },
     Shape { name: "pretty-printed, LF", text: "%\n", request: PRETTY },
-];
-
-/// Half a request that was not cut in a string: JSON goes on in the next line.
-const CUT: &[Shape] = &[
-    ping("{\n%\n"),
-    ping("{\"execute\"\n%\n"),
-    ping("{\"execute\":\n%\n"),
-    ping("{\"execute\":\"guest-sync\",\n%\n"),
-    ping("{\"execute\":\"guest-sync\",\"arguments\":{\"id\":12\n%\n"),
-    ping("{\"execute\":\"guest-sync\",\"arguments\":{\"id\":12}\n%\n"),
 ];
 
 /// The limits: after a broken request these are dropped forever, since JSON could continue like this.
@@ -176,14 +166,6 @@ fn whatever_came_before_requests_are_served_again() {
         };
         assert!(tally.by_served[..fewest].iter().all(|count| *count == 0), "deaf: {}", shape.name.escape_debug());
     }
-}
-
-/// Printed, not checked.
-#[test]
-#[cfg_attr(miri, ignore = "takes too long there")]
-fn half_a_request_before_each_one() {
-    Garbage::up_to(LONGEST - 1, CUT).print();
-    Garbage::up_to(LONGEST - 1, LIMITS).print();
 }
 
 /// Frames served to the end of `bytes`.

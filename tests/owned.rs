@@ -1,5 +1,5 @@
-//! Strings, bytes and arrays of a fixed capacity: what fits is read as serde_json reads it, what does not is an error that
-//! names the argument.
+//! Strings, bytes and arrays of a fixed capacity: what fits is read as serde_json reads it, what does not is an error
+//! that names the argument.
 
 mod exchange;
 

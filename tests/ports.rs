@@ -696,8 +696,8 @@ async fn in_time<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> 
     None
 }
 
-/// Whenever an exchange is given up, the next synchronization succeeds, even with an abandoned response on the line that
-/// the agent must send before it reads on.
+/// Whenever an exchange is given up, the next synchronization succeeds, even with an abandoned response on the line
+/// that the agent must send before it reads on.
 #[test]
 fn exchanges_over_a_line_that_holds_few_bytes() {
     for patience in 1..200 {

@@ -1,4 +1,5 @@
-//! The queue from an interrupt handler to the main loop: every byte arrives in order, and every gap is told where it is.
+//! The queue from an interrupt handler to the main loop: every byte arrives in order, and every gap is told where it
+//! is.
 
 mod random;
 

@@ -1,4 +1,5 @@
-//! What a client makes of every response that qemu-ga 7.2.22, 10.0.13 and 11.1.3 were recorded with, as serde_json reads it.
+//! What a client makes of every response that qemu-ga 7.2.22, 10.0.13 and 11.1.3 were recorded with, as serde_json
+//! reads it.
 
 mod recordings;
 

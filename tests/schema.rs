@@ -334,8 +334,8 @@ fn every_command_and_type_of_the_schema_has_a_type_here() {
     assert_eq!((ours.len(), of_types.len()), (44, 41));
 }
 
-/// Each member in its field, none lost, none renamed, and each in its place: what is written is what the reference agent
-/// writes.
+/// Each member in its field, none lost, none renamed, and each in its place: what is written is what the reference
+/// agent writes.
 #[test]
 fn types_are_read_and_written_as_in_the_schema() {
     // As many rounds as the longest enum has values.

@@ -1,5 +1,5 @@
-//! Clients that do not know guestwire, with `examples/agent`: unmodified crates, and the bytes that others send, with the
-//! answers that they need.
+//! Clients that do not know guestwire, with `examples/agent`: unmodified crates, and the bytes that others send, with
+//! the answers that they need.
 #![cfg(unix)]
 
 mod programs;
@@ -59,7 +59,7 @@ fn proxmox_sends_sync_and_command_in_one_write() {
 }
 
 #[test]
-fn proxmox_after_a_client_that_died_in_mid_request() {
+fn proxmox_after_a_client_that_died_mid_request() {
     let agent = ListeningAgent::start();
     agent.connect().write_all(br#"{"execute":"guest-get-ti"#).unwrap();
     assert_eq!(proxmox(&agent, "1234504", "guest-ping")["return"], serde_json::json!({}));

@@ -1,8 +1,8 @@
 //! 1478 recorded exchanges with qemu-ga 7.2.22, 10.0.13 and 11.1.3, each answered again.
 //!
-//! Well-formed input: the recorded bytes, except for differences that docs/wire-format.md lists; each is named and counted
-//! for each version. Malformed input: the outcomes of `reference`, with each valid frame answered by the bytes recorded for
-//! it, and what the recorded answer differs in is named and counted, too.
+//! Well-formed input: the recorded bytes, except for differences that docs/wire-format.md lists; each is named and
+//! counted for each version. Malformed input: the outcomes of `reference`, with each valid frame answered by the bytes
+//! recorded for it, and what the recorded answer differs in is named and counted, too.
 
 mod differences;
 mod exchange;

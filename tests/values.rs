@@ -1,5 +1,5 @@
-//! The meaning of values, read and written: every character, every escape, numbers of every length, against the standard
-//! library and serde_json.
+//! The meaning of values, read and written: every character, every escape, numbers of every length, against the
+//! standard library and serde_json.
 
 mod random;
 

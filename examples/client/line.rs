@@ -116,8 +116,8 @@ impl<'i> Line<'i> {
         self.exchange(|_| ())
     }
 
-    /// Sends the request and waits for the reply within the time-out. It reads while it writes, since an agent may have to
-    /// send a response before it takes more. Without a reply, reset the client or synchronize.
+    /// Sends the request and waits for the reply within the time-out. It reads while it writes, since an agent may have
+    /// to send a response before it takes more. Without a reply, reset the client or synchronize.
     pub fn exchange<T>(&mut self, done: impl FnOnce(Reply<'_>) -> T) -> Result<T, Waited> {
         let deadline = Instant::now() + self.timeout;
         let mut buffer = [0; 4096];

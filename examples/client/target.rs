@@ -21,8 +21,8 @@ pub struct Target<'n> {
 }
 
 enum Output {
-    /// Replaces `path` when it is complete, and is removed otherwise. It has a new name, so that nothing is written to a
-    /// file or link that another user put there.
+    /// Replaces `path` when it is complete, and is removed otherwise. It has a new name, so that nothing is written to
+    /// a file or link that another user put there.
     Unfinished { file: NamedTempFile, path: PathBuf },
     /// Standard output, a device or a FIFO.
     Through(File),

@@ -1,4 +1,5 @@
-//! Agents whose commands, buffers or answers are known at run time only: one program for each door of docs/doors.md.
+//! Agents whose commands, buffers or answers are known at run time only: one program for each way that docs/doors.md
+//! shows.
 //!
 //!     echo '{"execute": "toaster-eject"}' | cargo run --example doors -- table toaster-eject=up
 //!     echo '{"execute": "guest-info"}' | cargo run --example doors -- lent

@@ -12,9 +12,9 @@ use crate::tree::Tree;
 const RX: usize = 48;
 const TX: usize = 96;
 
-/// Received bytes, and calls between them: `S` synchronize, `P` the same with guest-sync, `E` execute,
-/// `I` the same with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `L` bytes were lost, `C` one is
-/// corrupted, anything else a reset.
+/// Received bytes, and calls between them: `S` synchronize, `P` the same with guest-sync, `E` execute, `I` the same
+/// with arguments, `O` ids are omitted from here on, `W` everything was sent, `B` one byte was, `L` bytes were lost,
+/// `C` one is corrupted, anything else a reset.
 pub fn client(bytes: &[u8]) {
     let mut client: Client<RX, TX> = Client::new();
     let mut rules =

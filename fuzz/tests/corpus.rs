@@ -44,6 +44,14 @@ macro_rules! check_each {
         fn $target() {
             check(stringify!($target), guestwire_fuzz::$target);
         })*
+
+        #[test]
+        fn every_target_is_checked() {
+            let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/targets")).unwrap();
+            let mut targets: Vec<_> = files.map(|file| file.unwrap().path().file_stem().unwrap().to_owned()).collect();
+            targets.sort();
+            assert_eq!(targets, [$(stringify!($target)),*]);
+        }
     };
 }
 

@@ -25,8 +25,8 @@ pub fn seen(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<Due> {
     }
 }
 
-/// A decoder's output, each outcome with the index of its byte. `chunk`: how many bytes to push at once, by the index of
-/// the first.
+/// A decoder's output, each outcome with the index of its byte. `chunk`: how many bytes to push at once, by the index
+/// of the first.
 pub fn decoded<const N: usize>(inputs: &[Input<'_>], chunk: impl Fn(usize) -> usize) -> Vec<(usize, Due)> {
     let mut decoder = Box::new(Decoder::<N>::new());
     let mut events = Vec::new();

@@ -1,4 +1,5 @@
-//! What may differ between our responses and qemu-ga's: the table of differences in docs/wire-format.md, as a comparison.
+//! What may differ between our responses and qemu-ga's: the table of differences in docs/wire-format.md, as a
+//! comparison.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 use std::collections::{BTreeMap, BTreeSet};

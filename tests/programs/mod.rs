@@ -224,7 +224,8 @@ pub fn accept(listener: &UnixListener) -> UnixStream {
     bounded(listener.accept().unwrap().0)
 }
 
-/// Leaves a socket without a listener. Waits for copies of the listener in other threads' children, between fork and exec.
+/// Leaves a socket without a listener. Waits for copies of the listener in other threads' children, between fork and
+/// exec.
 pub fn abandon(listener: UnixListener) {
     let address = listener.local_addr().unwrap();
     drop(listener);

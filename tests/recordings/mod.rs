@@ -22,8 +22,8 @@ pub fn recordings() -> Vec<Recording> {
 
 /// The exchanges with one of the [`VERSIONS`].
 ///
-/// A line of the file has the member `out` with an answer for each version that answered differently from the one before it.
-/// An answer is its lines; a number repeats the line before it. Bytes are the characters U+0000 to U+00FF.
+/// A line of the file has the member `out` with an answer for each version that answered differently from the one
+/// before it. An answer is its lines; a number repeats the line before it. Bytes are the characters U+0000 to U+00FF.
 pub fn recordings_of(version: &str) -> Vec<Recording> {
     let newest = VERSIONS.iter().position(|known| *known == version).expect("a version that was recorded");
     let text = |text: &Value| text.as_str().unwrap().to_owned();

@@ -1,13 +1,10 @@
-//! Writes what the documentation shows of the code: diagrams, the table of dropped bytes, the figures in README.md and
-//! docs/dependencies.md.
-//!
-//! With `--check` it writes nothing and fails if something is out of date. It also fails if imports in src run up, or in
-//! a circle.
+//! Writes what the documentation shows of the code: diagrams, the tables of modules and of dropped bytes, the figures
+//! in README.md and docs/dependencies.md.
 
 mod client;
 mod figures;
 mod lexer_states;
-mod rooms;
+mod modules;
 
 // The lexer is not public: its states are found by running a copy of it.
 #[path = "../../../src/error.rs"]
@@ -40,18 +37,31 @@ fn state(machine: &impl std::fmt::Debug) -> Outcome<String> {
     Ok(state.chars().take_while(char::is_ascii_alphanumeric).collect())
 }
 
+const HELP: &str = "\
+Writes what the documentation shows of the code: diagrams, tables, figures.
+Fails if imports in src run up, or in a circle.
+
+Usage: cargo run -p guestwire-docs               writes what is out of date
+       cargo run -p guestwire-docs -- --check    writes nothing, fails if something is out of date
+";
+
 fn main() -> Outcome<()> {
     let check = match std::env::args().skip(1).collect::<Vec<_>>().as_slice() {
         [] => false,
         [option] if option == "--check" => true,
-        _ => return Err("the one option is --check: write nothing, fail if something is out of date".into()),
+        [option] if option == "--help" || option == "-h" => {
+            print!("{HELP}");
+            return Ok(());
+        }
+        _ => return Err(format!("wrong usage\n{HELP}").into()),
     };
-    let imports = rooms::Imports::read(&root().join("src"))?;
+    let imports = modules::Imports::read(&root().join("src"))?;
     imports.check()?;
     for (name, place, content) in [
         ("README.md", "figures", figures::costs()?),
         ("docs/dependencies.md", "dependencies", figures::dependencies()?),
-        ("docs/structure.md", "rooms", imports.draw()),
+        ("docs/structure.md", "layers", modules::table()),
+        ("docs/structure.md", "imports", imports.draw()),
         ("docs/wire-format.md", "client", client::draw()?),
         ("docs/wire-format.md", "dropped", lexer_states::table()?),
         ("docs/wire-format.md", "lexer", lexer_states::draw()?),

@@ -100,8 +100,8 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
     }
 }
 
-/// Serves an agent from a main loop without interrupts. QEMU's UART waits for the loop; on a board without a FIFO the loop
-/// has to be faster than the bytes.
+/// Serves an agent from a main loop without interrupts. QEMU's UART waits for the loop; on a board without a FIFO the
+/// loop has to be faster than the bytes.
 pub fn poll(agent: &mut AgentOver<impl Service, impl Buffer, impl Buffer>, uart: &dyn Uart) {
     match agent.read_from(|| uart.receive()) {
         Ok(()) => {}

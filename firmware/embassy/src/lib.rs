@@ -1,7 +1,7 @@
 //! ARM's MPS2 board with the AN385 image, for Embassy: a UART and the time.
 //!
-//! The UART's interrupt handler fills a queue that also holds where bytes are missing, so that the agent drops the right
-//! request. Embassy's own `Pipe` holds only bytes.
+//! The UART's interrupt handler fills a queue that also holds where bytes are missing, so that the agent drops the
+//! right request. Embassy's own `Pipe` holds only bytes.
 #![no_std]
 
 mod timer;

@@ -32,8 +32,8 @@ const RECEIVE_INTERRUPT: u32 = 1 << 1;
 /// The longest request, and the place that a queue keeps free.
 const QUEUE: usize = 513;
 
-/// How many bytes the agent's task reads or writes before the others get a turn. It need not wait for QEMU's UART, which is
-/// faster than any line.
+/// How many bytes the agent's task reads or writes before the others get a turn. It need not wait for QEMU's UART,
+/// which is faster than any line.
 const TURN: u8 = 32;
 
 // SAFETY: the board's UART 0, and nothing else uses it.

@@ -21,9 +21,9 @@ use load::Load;
 
 /// What the commands need from the hardware and the rest of the firmware.
 ///
-/// The functions with a body are for what a board may not know. Where an answer may be empty, that is the answer: clients
-/// such as KubeVirt want the command to be there. Where an answer would be made up, the command is disabled: `virsh
-/// guestinfo` leaves out what is answered with `CommandNotFound`, and stops at any other error.
+/// The functions with a body are for what a board may not know. Where an answer may be empty, that is the answer:
+/// clients such as KubeVirt want the command to be there. Where an answer would be made up, the command is disabled:
+/// `virsh guestinfo` leaves out what is answered with `CommandNotFound`, and stops at any other error.
 pub trait Board {
     /// The output of `uname -m`.
     const MACHINE: &'static str;
@@ -75,8 +75,8 @@ pub trait Board {
         1
     }
 
-    /// How many tasks wanted to run in the last 1, 5 and 15 minutes on average, in thousandths. `None`: there is one, which
-    /// wants to whenever it does not [`sleep`](Firmware::sleep).
+    /// How many tasks wanted to run in the last 1, 5 and 15 minutes on average, in thousandths. `None`: there is one,
+    /// which wants to whenever it does not [`sleep`](Firmware::sleep).
     fn load(&self) -> Option<[u32; 3]> {
         None
     }
@@ -153,8 +153,8 @@ impl<B: Board> Firmware<B> {
         &self.board
     }
 
-    /// Shuts down if that was asked for, as soon as what there was to send has left the board, or after a second: the host
-    /// may not read. Returns whether it waits for that. Then do not sleep.
+    /// Shuts down if that was asked for, as soon as what there was to send has left the board, or after a second: the
+    /// host may not read. Returns whether it waits for that. Then do not sleep.
     pub fn shuts_down(&mut self, is_sent: bool) -> bool {
         if let Some((how, latest)) = self.shutdown
             && (is_sent || self.board.uptime() >= latest)
@@ -366,6 +366,7 @@ fn shutdown<B: Board>(guest: &mut Firmware<B>, call: Call<'_>) -> CommandResult 
         Some(mode) if mode == "powerdown" => Shutdown::PowerDown,
         Some(mode) if mode == "reboot" => Shutdown::Reboot,
         Some(mode) if mode == "halt" => Shutdown::Halt,
+        // as qemu-ga says it: nothing closes the bracket
         Some(_) => return Err(CommandError::Failed("mode is invalid (valid values are: halt|powerdown|reboot")),
     };
     guest.shutdown = Some((how, guest.board.uptime().saturating_add(1_000_000_000)));

@@ -1,5 +1,5 @@
-//! The one user, `root`: its password and the keys that it may log in with. Nobody logs in here; a host may look after them
-//! all the same.
+//! The one user, `root`: its password and the keys that it may log in with. Nobody logs in here; a host may look after
+//! them all the same.
 
 use guestwire::commands::{
     AuthorizedKeys, List, SetUserPassword, SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys, Str,

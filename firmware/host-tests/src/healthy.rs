@@ -1,4 +1,4 @@
-//! Tests forevery board's agent.
+//! Tests for every board's agent.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -93,8 +93,8 @@ pub fn survives_dead_clients(guest: &Guest) {
     }
 }
 
-/// Asks as Proxmox does: a connection for each command, synchronization and command in one write, and of what comes back it
-/// takes `^.*\xff([^\n]+}\r?\n[^\n]+})\r?\n`. Returns the command's response.
+/// Asks as Proxmox does: a connection for each command, synchronization and command in one write, and of what comes
+/// back it takes `^.*\xff([^\n]+}\r?\n[^\n]+})\r?\n`. Returns the command's response.
 #[track_caller]
 pub fn asks_as_proxmox(guest: &Guest, command: &str) -> String {
     static SEQUENCE: AtomicU32 = AtomicU32::new(1);

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// The time limit foreverything.
+/// The time limit for everything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How the byte 0xFF shows in text: as the replacement character.
@@ -131,6 +131,22 @@ impl Guest {
         }
     }
 
+    /// Sends a break once the UART has received all that was sent on `line`, and the guest has read it: then the UART's
+    /// register shows `idle`. `register` is the command of QEMU's monitor that reads it.
+    ///
+    /// QMP is another connection, so without that the break might overtake the bytes.
+    #[track_caller]
+    pub fn send_break(&self, line: &Line, register: &str, idle: &str) {
+        let read = format!(r#"{{"execute":"human-monitor-command","arguments":{{"command-line":"{register}"}}}}"#);
+        line.wait_until_read();
+        let started = Instant::now();
+        while !self.try_qmp(&read).contains(idle) {
+            assert!(started.elapsed() < PATIENCE, "the guest does not read: {}", self.try_qmp(&read));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.folder.path("socket")
     }
@@ -222,6 +238,23 @@ impl Line {
     pub fn ask(&mut self, request: &str) -> String {
         self.send(request.as_bytes());
         self.receive()
+    }
+
+    /// Waits until QEMU has read what was sent.
+    #[track_caller]
+    pub fn wait_until_read(&self) {
+        let started = Instant::now();
+        while self.unread() > 0 {
+            assert!(started.elapsed() < PATIENCE, "QEMU does not read");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How much of what was sent QEMU has not read yet. Not exactly as many bytes, but 0 if it is none.
+    fn unread(&self) -> i32 {
+        const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+        // SAFETY: this request writes an `int`.
+        unsafe { rustix::ioctl::ioctl(self.reader.get_ref(), rustix::ioctl::Getter::<SIOCOUTQ, i32>::new()) }.unwrap()
     }
 
     /// Another end for the same port, to send from another thread.

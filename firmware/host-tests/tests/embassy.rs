@@ -13,8 +13,8 @@ fn elf(program: &str) -> PathBuf {
     build("embassy", "thumbv7m-none-eabi", program, "")
 }
 
-/// Boots, and waits until it logs that its port is ready: QEMU may never pass on what was sent before. It logs by defmt,
-/// which is not text.
+/// Boots, and waits until it logs that its port is ready: QEMU may never pass on what was sent before. It logs by
+/// defmt, which is not text.
 fn boot(program: &str) -> Guest {
     let guest = Guest::start("embassy", &elf(program), "");
     let started = Instant::now();
@@ -85,10 +85,10 @@ fn an_answer_comes_later_and_the_other_task_goes_on() {
     let guest = boot("embassy-guest");
     let mut line = guest.connect();
     let before = Counts::ask(&mut line);
-    line.send(br#"{"execute":"board-wait","arguments":{"milliseconds":200}}"#);
-    line.send(PING.as_bytes());
-    assert_eq!(line.receive(), PONG);
-    assert_eq!(line.receive(), PONG);
+    line.send(br#"{"execute":"board-wait","arguments":{"milliseconds":200},"id":1}"#);
+    line.send(br#"{"execute":"guest-ping","id":2}"#);
+    assert_eq!(line.receive(), r#"{"return": {}, "id": 1}"#);
+    assert_eq!(line.receive(), r#"{"return": {}, "id": 2}"#);
     let after = Counts::ask(&mut line);
     assert!(after.ticks - before.ticks >= 20, "{before:?}, {after:?}");
     after.no_tick_is_missing();

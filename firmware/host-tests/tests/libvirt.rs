@@ -172,7 +172,8 @@ fn time(libvirt: &Libvirt) {
         let said = libvirt.succeeds("domtime guestwire");
         said.trim().strip_prefix("Time: ").unwrap_or_else(|| panic!("{said}")).parse().unwrap()
     };
-    // When the guest has set its clock, libvirt 12.8 asks QEMU 11.1 for something that a machine other than a PC does not have.
+    // When the guest has set its clock, libvirt 12.8 asks QEMU 11.1 for something that a machine other than a PC does
+    // not have.
     let set = |how: &str| {
         let output = libvirt.run(&format!("domtime guestwire {how}"));
         let said = String::from_utf8_lossy(&output.stderr);
@@ -199,8 +200,8 @@ fn freeze(libvirt: &Libvirt) {
     }
 }
 
-/// `virsh` is killed at any moment, even while it waits for an answer that never arrives (a response is never answered).
-/// The next command works.
+/// `virsh` is killed at any moment, even while it waits for an answer that never arrives (a response is never
+/// answered). The next command works.
 fn killed_in_mid_command(libvirt: &Libvirt) {
     for milliseconds in 0..20 {
         let mut virsh = libvirt.virsh(&[], "guestinfo guestwire").stdout(Stdio::null()).spawn().unwrap();
@@ -226,8 +227,8 @@ fn power(libvirt: &Libvirt, tells_shutdown: bool) {
     assert_eq!(ready(), 2);
     libvirt.says("domstate guestwire", "running\n\n");
 
-    // One thread of libvirt notices that the guest has shut down, another that the agent's socket has closed. If the second
-    // is first, virsh fails although all is well.
+    // One thread of libvirt notices that the guest has shut down, another that the agent's socket has closed. If the
+    // second is first, virsh fails although all is well.
     let reason = if tells_shutdown { "shutdown" } else { "crashed" };
     let shut_down = (0..3).any(|_| {
         let output = libvirt.run("shutdown guestwire --mode agent");
@@ -254,9 +255,9 @@ struct Place {
     root: Option<PathBuf>,
 }
 
-/// Runs a command in another system, which sees the current folder as its /mnt. Mounts and processes end with it. The shell
-/// waits for it, and so for all processes that have lost their parents: libvirt takes a machine that nobody has waited for
-/// to be running.
+/// Runs a command in another system, which sees the current folder as its /mnt. Mounts and processes end with it. The
+/// shell waits for it, and so for all processes that have lost their parents: libvirt takes a machine that nobody has
+/// waited for to be running.
 const ENTER: [&str; 7] = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec"];
 const ENTERED: &str = r#"
 mount --rbind /dev "$0/dev"

@@ -90,9 +90,9 @@ pub fn guests() -> Result<Report, Failure> {
     Ok(report)
 }
 
-/// A program with every public function links only if none of them can panic, and builds only if none allocates. To show
-/// that this check can fail, a program that panics and one that allocates must not build.
-/// docs/dependencies.md says that serde-json-core can panic: its program must not build either.
+/// A program with every public function links only if none of them can panic, and builds only if none allocates. To
+/// show that this check can fail, a program that panics and one that allocates must not build. docs/dependencies.md
+/// says that serde-json-core can panic: its program must not build either.
 pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
     for target in TARGETS {
         Elf::build("everything", target)?;

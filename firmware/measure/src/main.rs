@@ -83,7 +83,7 @@ fn check() -> Result<ExitCode, Failure> {
     let complaints = measure()?.compare(&Report::read(&path())?);
     complaints.iter().for_each(|complaint| eprintln!("measure: {complaint}"));
     if complaints.is_empty() {
-        println!("no figure is more than 3 % over the one in docs/sizes.md");
+        println!("every figure is within 3 % of the one in docs/sizes.md");
         return Ok(ExitCode::SUCCESS);
     }
     eprintln!("measure: if this is intended, run `cargo run -p measure` and commit docs/sizes.md with the reason.");

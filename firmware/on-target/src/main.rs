@@ -254,7 +254,7 @@ fn conversation() {
         } else {
             client.synchronize(id);
         }
-        // The client dies now and then, in mid-request.
+        // The client dies now and then, mid-request.
         let dies = (random.below(4) == 0).then(|| random.below(client.transmit().len()));
         let due = dies.unwrap_or(client.transmit().len());
         let mut sent = 0;

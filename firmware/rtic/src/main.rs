@@ -1,4 +1,5 @@
-//! A guest agent in the idle task of RTIC, on TI's lm3s6965evb: an interrupt fills a queue, and every other task comes first.
+//! A guest agent in the idle task of RTIC, on TI's lm3s6965evb: an interrupt fills a queue, and every other task comes
+//! first.
 #![no_std]
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! A guest agent on QEMU's `virt` machines, without an operating system, on a virtio-serial port as libvirt provides it.
+//! A guest agent on QEMU's `virt` machines, without an operating system, on a virtio-serial port as libvirt provides
+//! it.
 #![no_std]
 
 use guest::{Board, Firmware};
@@ -25,8 +26,8 @@ pub trait Machine: Board + 'static {
     fn bus() -> Self::Bus;
 
     /// The virtio-serial devices. From then on, their interrupts end a
-    /// [`wait_for_interrupt`](Self::wait_for_interrupt). There is no interrupt handler: interrupts stay masked, as they are
-    /// at start-up.
+    /// [`wait_for_interrupt`](Self::wait_for_interrupt). There is no interrupt handler: interrupts stay masked, as they
+    /// are at start-up.
     fn devices(bus: &Self::Bus) -> impl Iterator<Item = Self::Transport>;
 
     fn wait_for_interrupt();
@@ -85,8 +86,8 @@ fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
     }
 }
 
-/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices anew
-/// that have failed.
+/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices
+/// anew that have failed.
 fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
     let mut changed = false;
     for slot in devices {

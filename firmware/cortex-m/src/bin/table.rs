@@ -1,4 +1,5 @@
-//! A table of commands that is put together when the board starts: `led-0`, `led-1` and so on switch the LEDs that it has.
+//! A table of commands that is put together when the board starts: `led-0`, `led-1` and so on switch the LEDs that it
+//! has.
 //!
 //! `led-enable` takes one of them out of service, and puts it back. `echo-X` returns `X`.
 #![no_std]

@@ -1,7 +1,7 @@
 //! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
 //!
-//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`, and async functions, since a future panics when
-//! it is polled after its end.
+//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`, and async functions, since a future panics
+//! when it is polled after its end.
 #![no_std]
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Reads and writes a type of every shape that serde has without an allocator, except `f32` and `f64`, which a `Value` may
-//! be: `core` reads and prints those, with paths that can panic.
+//! Reads and writes a type of every shape that serde has without an allocator, except `f32` and `f64`, which a `Value`
+//! may be: `core` reads and prints those, with paths that can panic.
 
 use guestwire::json::Text;
 use serde::{Deserialize, Serialize};

@@ -5,8 +5,15 @@ use std::path::Path;
 
 use crate::Outcome;
 
-/// From the top down. A room imports from the floors below its own only.
-const FLOORS: &str = "serde io commands/agent client/message/frame/json/sentinel offset error length transmit log";
+/// From the top down: each layer's modules, and what they are. A module imports from the layers below its own only.
+const LAYERS: [(&str, &str); 6] = [
+    ("serde io commands", "your own types, ports, the guest agent's commands: for both ends"),
+    ("agent client", "the guest's end, the host's end"),
+    ("message", "requests, their arguments, responses"),
+    ("frame", "the decoder: where a frame begins, ends and breaks; and the check of JSON text from elsewhere"),
+    ("json", "values read in place, and the encoder"),
+    ("error length log offset sentinel transmit", "shared by several modules"),
+];
 
 /// The files that each file imports; `frame/lexer` is one, and `frame` is `frame/mod.rs`.
 pub struct Imports(BTreeMap<String, BTreeSet<String>>);
@@ -31,13 +38,13 @@ impl Imports {
         Self(sources.iter().map(imports).collect())
     }
 
-    /// Imports run down from floor to floor, and in no circle within a room.
+    /// Imports run down from layer to layer, and in no circle within a module.
     pub fn check(&self) -> Outcome<()> {
         let mut left = Vec::new();
         for (file, imports) in &self.0 {
-            let own = floor(file).ok_or(format!("src/{file} has no floor in {}", file!()))?;
+            let own = layer(file).ok_or(format!("src/{file} has no layer in {}", file!()))?;
             for import in imports {
-                if room(import) != room(file) && floor(import).is_none_or(|floor| floor >= own) {
+                if module(import) != module(file) && layer(import).is_none_or(|layer| layer >= own) {
                     return Err(format!("src/{file} imports {import}, which is not below it").into());
                 }
                 left.push((file, import));
@@ -56,12 +63,12 @@ impl Imports {
         }
     }
 
-    /// The rooms. An import that others imply is not drawn.
+    /// The modules. An import that others imply is not drawn.
     pub fn draw(&self) -> String {
         let mut below: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (file, imports) in &self.0 {
-            let others = imports.iter().map(|import| room(import)).filter(|import| *import != room(file));
-            below.entry(room(file)).or_default().extend(others);
+            let others = imports.iter().map(|import| module(import)).filter(|import| *import != module(file));
+            below.entry(module(file)).or_default().extend(others);
         }
         fn reaches(below: &BTreeMap<&str, BTreeSet<&str>>, from: &str, to: &str) -> bool {
             below[from].iter().any(|next| *next == to || reaches(below, next, to))
@@ -114,13 +121,23 @@ fn paths(file: &str, source: &str) -> Vec<String> {
     paths
 }
 
-fn room(file: &str) -> &str {
+/// The table of layers.
+pub fn table() -> String {
+    let mut table = String::from("| layer | modules | what they are |\n|---|---|---|\n");
+    for (height, (modules, what)) in (0..LAYERS.len()).rev().zip(LAYERS) {
+        let names: Vec<_> = modules.split(' ').map(|name| format!("`{name}`")).collect();
+        table += &format!("| {height} | {} | {what} |\n", names.join(", "));
+    }
+    table
+}
+
+fn module(file: &str) -> &str {
     file.split('/').next().unwrap_or_default()
 }
 
-/// Counted from the ground up.
-fn floor(file: &str) -> Option<usize> {
-    FLOORS.rsplit('/').position(|rooms| rooms.split(' ').any(|name| name == room(file)))
+/// Counted from the bottom up.
+fn layer(file: &str) -> Option<usize> {
+    LAYERS.iter().rev().position(|(modules, _)| modules.split(' ').any(|name| name == module(file)))
 }
 
 #[test]
@@ -140,7 +157,7 @@ fn imports_that_run_elsewhere_than_down_are_found() {
     assert!(complaint(&[("agent/call", "use crate::client;")]).contains("agent/call imports client"));
     assert!(complaint(&[("json", "use crate::Event;")]).contains("src/json imports Event"));
     assert_eq!(complaint(&[("json", "$crate::event! { Event }")]), "");
-    assert!(complaint(&[("cellar", "")]).contains("src/cellar has no floor"));
+    assert!(complaint(&[("cellar", "")]).contains("src/cellar has no layer"));
     let (guest, circle) =
         (("agent/guest", "use super::call::Call;"), r#"imports go in a circle: {"agent/call", "agent/guest"}"#);
     assert_eq!(complaint(&[guest, ("agent/call", "use crate::json::value::Value;")]), "");
