@@ -1,7 +1,8 @@
 //! The table of commands, and which of them are off.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use guestwire::commands::*;
 use guestwire::{CommandResult, Guest, agent::Responder};
@@ -9,7 +10,7 @@ use guestwire::{CommandResult, Guest, agent::Responder};
 use crate::files::Files;
 use crate::freeze::Frozen;
 use crate::programs::Programs;
-use crate::{files, freeze, network, power, programs, statistics, storage, system};
+use crate::{accounts, files, freeze, memory, network, power, programs, statistics, storage, system};
 
 /// This system.
 pub struct Linux {
@@ -35,11 +36,17 @@ pub enum Group {
     SetTime,
     Files,
     Exec,
+    Accounts,
 }
 
 impl Group {
-    const NAMES: [(&'static str, Self); 4] =
-        [("shutdown", Self::Shutdown), ("set-time", Self::SetTime), ("files", Self::Files), ("exec", Self::Exec)];
+    const NAMES: [(&'static str, Self); 5] = [
+        ("shutdown", Self::Shutdown),
+        ("set-time", Self::SetTime),
+        ("files", Self::Files),
+        ("exec", Self::Exec),
+        ("accounts", Self::Accounts),
+    ];
 
     pub fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, group)| *group)
@@ -50,6 +57,8 @@ impl Group {
             Shutdown::NAME | SuspendDisk::NAME | SuspendRam::NAME | SuspendHybrid::NAME => Some(Self::Shutdown),
             SetTime::NAME => Some(Self::SetTime),
             Exec::NAME | ExecStatus::NAME => Some(Self::Exec),
+            SetUserPassword::NAME => Some(Self::Accounts),
+            _ if command.starts_with("guest-ssh-") => Some(Self::Accounts),
             _ if command.starts_with("guest-file-") => Some(Self::Files),
             _ => None,
         }
@@ -80,9 +89,11 @@ impl Guest for Linux {
         GetVcpus::command(system::get_vcpus),
         SetVcpus::command(system::set_vcpus),
         GetCpustats::command(statistics::get_cpustats),
-        GetMemoryBlocks::command(statistics::get_memory_blocks),
-        GetMemoryBlockInfo::command(statistics::get_memory_block_info),
+        GetMemoryBlocks::command(memory::get_memory_blocks),
+        SetMemoryBlocks::command(memory::set_memory_blocks),
+        GetMemoryBlockInfo::command(memory::get_memory_block_info),
         NetworkGetInterfaces::command(network::get_interfaces),
+        NetworkGetRoute::command(network::get_route),
         GetFsinfo::command(storage::get_fsinfo),
         GetDisks::command(storage::get_disks),
         GetDiskstats::command(statistics::get_diskstats),
@@ -99,6 +110,10 @@ impl Guest for Linux {
         FileClose::command(files::close),
         Exec::command(programs::exec),
         ExecStatus::command(programs::status),
+        SetUserPassword::command(accounts::set_user_password),
+        SshGetAuthorizedKeys::command(accounts::ssh_get_authorized_keys),
+        SshAddAuthorizedKeys::command(accounts::ssh_add_authorized_keys),
+        SshRemoveAuthorizedKeys::command(accounts::ssh_remove_authorized_keys),
     ];
 
     fn is_frozen(&self) -> bool {
@@ -124,6 +139,14 @@ pub fn list(out: &mut impl io::Write) -> io::Result<()> {
         }
     }
     writeln!(out, "guest-sync-delimited, guest-sync, guest-ping, guest-info (always served)")
+}
+
+/// A program of the system's own. Its output must not get between the responses.
+pub fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
+    command.env("PATH", std::env::var_os("PATH").unwrap_or("/usr/sbin:/usr/bin:/sbin:/bin".into()));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
 }
 
 /// The system's error text, without the number that the standard library adds.

@@ -1,10 +1,12 @@
 //! `guestwire-agent`: a small QEMU guest agent for Linux.
 
+mod accounts;
 mod files;
 mod freeze;
 mod guest;
 mod ioctl;
 mod logs;
+mod memory;
 mod mounts;
 mod network;
 mod ports;
@@ -41,6 +43,7 @@ Usage: guestwire-agent [--device PATH]  a virtio or serial port; default:
                              set-time  guest-set-time
                              files     guest-file-*
                              exec      guest-exec, guest-exec-status
+                             accounts  guest-set-user-password, guest-ssh-*
   --block NAME[,NAME]      turn off these commands
   --shutdown-command PATH  program to shut down with; its argument is powerdown,
                            halt or reboot (default: the first of shutdown,

@@ -1,7 +1,8 @@
-//! Network interfaces.
+//! Network interfaces and routes.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::fs;
+use std::net::{IpAddr, Ipv6Addr};
 
 use guestwire::commands::*;
 use guestwire::{
@@ -10,7 +11,7 @@ use guestwire::{
 };
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
-use procfs::net::DeviceStatus;
+use procfs::net::{DeviceStatus, RouteEntry};
 
 use crate::guest::{Linux, failed};
 
@@ -99,5 +100,111 @@ fn statistics(seen: &DeviceStatus) -> InterfaceStatistics {
         tx_bytes: seen.sent_bytes,
         tx_dropped: seen.sent_drop,
         ..Default::default()
+    }
+}
+
+pub fn get_route(_: &mut Linux, call: Call<'_>) -> CommandResult {
+    let response = call.respond()?;
+    // A kernel without one of the two protocols has no such file.
+    let ipv4 = procfs::net::route().unwrap_or_default();
+    let ipv6 = fs::read_to_string("/proc/net/ipv6_route").unwrap_or_default();
+    response.array(|list| {
+        ipv4.iter().try_for_each(|route| encode_ipv4_route(list.element(), route))?;
+        ipv6.lines().filter_map(Ipv6Route::parse).try_for_each(|route| route.encode(list.element()))
+    })
+}
+
+fn encode_ipv4_route(place: ValueEncoder<'_>, route: &RouteEntry) -> Result<(), DoesNotFit> {
+    let [destination, gateway, mask] =
+        [route.destination, route.gateway, route.mask].map(|address| address.to_string());
+    place.encode(NetworkRoute {
+        flags: Some(route.flags.into()),
+        metric: route.metrics.into(),
+        refcnt: Some(route.refcnt.into()),
+        window: Some(route.window.into()),
+        version: 4,
+        iface: route.iface.as_str().into(),
+        destination: destination.as_str().into(),
+        irtt: Some(route.irtt.into()),
+        gateway: Some(gateway.as_str().into()),
+        use_count: Some(route.in_use.into()),
+        mtu: Some(route.mtu.into()),
+        mask: Some(mask.as_str().into()),
+        ..Default::default()
+    })
+}
+
+/// A line of `/proc/net/ipv6_route`.
+#[derive(Debug, PartialEq, Eq)]
+struct Ipv6Route<'l> {
+    /// Each with the length of its prefix.
+    destination: (Ipv6Addr, u32),
+    source: (Ipv6Addr, u32),
+    nexthop: Ipv6Addr,
+    metric: u32,
+    refcnt: u32,
+    use_count: u32,
+    flags: u32,
+    iface: &'l str,
+}
+
+impl<'l> Ipv6Route<'l> {
+    fn parse(line: &'l str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let address = |digits| u128::from_str_radix(digits, 16).ok().map(Ipv6Addr::from);
+        let number = |digits| u32::from_str_radix(digits, 16).ok();
+        Some(Self {
+            destination: (address(words.next()?)?, number(words.next()?)?),
+            source: (address(words.next()?)?, number(words.next()?)?),
+            nexthop: address(words.next()?)?,
+            metric: number(words.next()?)?,
+            refcnt: number(words.next()?)?,
+            use_count: number(words.next()?)?,
+            flags: number(words.next()?)?,
+            iface: words.next()?,
+        })
+    }
+
+    fn encode(&self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        let [destination, source] = [self.destination, self.source].map(|(address, _)| address.to_string());
+        let [desprefixlen, srcprefixlen] = [self.destination, self.source].map(|(_, length)| length.to_string());
+        let nexthop = self.nexthop.to_string();
+        place.encode(NetworkRoute {
+            flags: Some(self.flags.into()),
+            source: Some(source.as_str().into()),
+            metric: self.metric.into(),
+            refcnt: Some(self.refcnt.into()),
+            version: 6,
+            nexthop: Some(nexthop.as_str().into()),
+            iface: self.iface.into(),
+            destination: destination.as_str().into(),
+            desprefixlen: Some(desprefixlen.as_str().into()),
+            srcprefixlen: Some(srcprefixlen.as_str().into()),
+            use_count: Some(self.use_count.into()),
+            ..Default::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv6_routes_are_read() {
+        let default = "00000000000000000000000000000000 00 00000000000000000000000000000000 00 \
+                       fd000000000000000000000000000001 00000400 00000002 0000000a 00000003     eth0";
+        let route = Ipv6Route::parse(default).unwrap();
+        assert_eq!(route.destination, (Ipv6Addr::UNSPECIFIED, 0));
+        assert_eq!(route.nexthop, Ipv6Addr::new(0xFD00, 0, 0, 0, 0, 0, 0, 1));
+        let Ipv6Route { metric, refcnt, use_count, flags, iface, .. } = route;
+        assert_eq!((metric, refcnt, use_count, flags, iface), (1024, 2, 10, 3, "eth0"));
+
+        // The route to nowhere, which comes last.
+        let nowhere = "00000000000000000000000000000000 00 20010db8000000000000000000000000 20 \
+                       00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo";
+        let route = Ipv6Route::parse(nowhere).unwrap();
+        assert_eq!((route.source, route.metric), ((Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0), 32), u32::MAX));
+        assert_eq!(Ipv6Route::parse(&nowhere[..100]), None);
     }
 }

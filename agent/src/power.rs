@@ -3,13 +3,12 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use guestwire::commands::*;
 use guestwire::{Call, CommandError, CommandResult};
 use log::{info, warn};
 
-use crate::guest::Linux;
+use crate::guest::{Linux, program};
 
 pub fn shutdown(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let (shutdown, response): (Shutdown<'_>, _) = call.parse()?;
@@ -42,18 +41,13 @@ fn guests_own(mode: ShutdownMode) -> Result<(), &'static str> {
 
 /// Runs the commands in turn, until one succeeds.
 fn run(commands: &[(&Path, &[&str])]) -> Result<(), &'static str> {
-    let path = std::env::var_os("PATH").unwrap_or("/usr/sbin:/usr/bin:/sbin:/bin".into());
     let mut outcome = Err("no shutdown command was found");
-    for (program, arguments) in commands {
-        let mut command = Command::new(program);
-        command.args(*arguments).env("PATH", &path);
-        // Its output must not get between the responses.
-        let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        match status {
+    for (path, arguments) in commands {
+        match program(path).args(*arguments).status() {
             Ok(status) if status.success() => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Ok(status) => warn!("{} failed: {status}", program.display()),
-            Err(error) => warn!("{} cannot be run: {error}", program.display()),
+            Ok(status) => warn!("{} failed: {status}", path.display()),
+            Err(error) => warn!("{} cannot be run: {error}", path.display()),
         }
         outcome = Err("child process has failed to shutdown");
     }

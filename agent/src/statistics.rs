@@ -1,15 +1,11 @@
-//! What disks and CPUs have done, and the blocks of memory: from procfs and sysfs.
-
-use std::fs;
-use std::io;
-use std::path::Path;
+//! What disks and CPUs have done.
 
 use guestwire::commands::*;
 use guestwire::{Call, CommandResult};
 use procfs::{CpuTime, CurrentSI, DiskStat, KernelStats};
 
 use crate::guest::{Linux, failed};
-use crate::system::{processors, read_number};
+use crate::system::processors;
 
 pub fn get_diskstats(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
@@ -85,40 +81,5 @@ fn cpu_stats(cpu: i64, time: &CpuTime) -> LinuxCpuStats {
         user: time.user_ms(),
         softirq: time.softirq_ms(),
         ..Default::default()
-    }
-}
-
-const MEMORY: &str = "/sys/devices/system/memory";
-
-/// Sorted by their numbers.
-fn memory_blocks() -> io::Result<Vec<MemoryBlock>> {
-    let mut blocks = Vec::new();
-    for entry in fs::read_dir(MEMORY)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(phys_index) = name.and_then(|name| name.strip_prefix("memory")?.parse().ok()) else { continue };
-        let online = fs::read_to_string(path.join("state"))?.trim() == "online";
-        // As the reference agent has it: what is online can go offline unless the kernel says that it cannot.
-        let can_offline = Some(!online || read_number(path.join("removable")).is_ok_and(|removable| removable != 0));
-        blocks.push(MemoryBlock { phys_index, online, can_offline, ..Default::default() });
-    }
-    blocks.sort_unstable_by_key(|block| block.phys_index);
-    Ok(blocks)
-}
-
-pub fn get_memory_blocks(_: &mut Linux, call: Call<'_>) -> CommandResult {
-    let response = call.respond()?;
-    match memory_blocks() {
-        Ok(blocks) => response.array(|list| blocks.iter().try_for_each(|block| list.element().encode(*block))),
-        Err(error) => failed(response, "failed to list the blocks of memory", error),
-    }
-}
-
-pub fn get_memory_block_info(_: &mut Linux, call: Call<'_>) -> CommandResult {
-    let response = call.respond()?;
-    let size = fs::read_to_string(Path::new(MEMORY).join("block_size_bytes"));
-    match size.and_then(|size| u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)) {
-        Ok(size) => response.encode(MemoryBlockInfo { size, ..Default::default() }),
-        Err(error) => failed(response, "failed to read the size of a block of memory", error),
     }
 }

@@ -60,8 +60,16 @@ fn what_is_logged_depends_on_the_level() {
 
 #[test]
 fn what_is_not_allowed_or_is_blocked_is_not_run_and_not_listed_as_enabled() {
-    let off =
-        ["guest-shutdown", "guest-suspend-ram", "guest-set-time", "guest-file-open", "guest-file-write", "guest-exec"];
+    let off = [
+        "guest-shutdown",
+        "guest-suspend-ram",
+        "guest-set-time",
+        "guest-file-open",
+        "guest-file-write",
+        "guest-exec",
+        "guest-set-user-password",
+        "guest-ssh-add-authorized-keys",
+    ];
     let mut agent = Peer::ours(&["--block", "guest-get-users,guest-fstrim"]);
     let info = agent.returned("guest-info", json!({}));
     let enabled = |name: &str| {

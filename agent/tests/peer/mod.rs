@@ -1,6 +1,8 @@
 //! Agents as running programs, each on a socket in a temporary folder. Whatever a test does, all of it goes with it.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub mod root;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -126,9 +128,10 @@ impl Peer {
         Self::start(&folder, &folder.join("socket"), &mut command)
     }
 
+    /// `QEMU_GA` names another than the first in `PATH`; `.ci/qemu-ga` fetches one.
     pub fn qemu_ga() -> Self {
         let folder = Folder::new();
-        let mut command = folder.command("qemu-ga");
+        let mut command = folder.command(std::env::var_os("QEMU_GA").unwrap_or_else(|| "qemu-ga".into()));
         command.args(["-m", "unix-listen", "-p"]).arg(folder.join("socket"));
         command.arg("-t").arg(folder.path()).arg("-f").arg(folder.join("pid"));
         Self::start(&folder, &folder.join("socket"), &mut command)
