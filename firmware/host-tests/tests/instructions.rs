@@ -10,14 +10,14 @@ fn exchanges_through_a_port_stay_within_their_budgets() {
     let guest = Guest::boot("virt-aarch64", &elf, "-icount shift=0,sleep=off");
     let mut line = guest.connect();
     for (name, request, budget) in [
-        ("a ping", r#"{"execute":"guest-ping"}"#.into(), 2950),
+        ("a ping", r#"{"execute":"guest-ping"}"#.into(), 2700),
         (
             "480 bytes of text, there and back",
             format!(r#"{{"execute":"guest-ping","id":"{}"}}"#, "x".repeat(440)),
-            11_900,
+            11_400,
         ),
-        ("4000 spaces", format!(r#"{}{{"execute":"guest-ping"}}"#, " ".repeat(4000)), 640_000),
-        ("guest-info", r#"{"execute":"guest-info"}"#.into(), 28_600),
+        ("4000 spaces", format!(r#"{}{{"execute":"guest-ping"}}"#, " ".repeat(4000)), 635_000),
+        ("guest-info", r#"{"execute":"guest-info"}"#.into(), 26_900),
     ] {
         let (rounds, started) = (100, now(&mut line));
         for _ in 0..rounds {
