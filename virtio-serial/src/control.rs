@@ -138,11 +138,12 @@ impl Control {
     }
 
     fn receive(&mut self, transport: &mut impl Transport) -> Result<Option<(u32, u16, u16, Name)>, Error> {
-        if self.receive.returned() == self.receive.taken() {
+        let returned = self.receive.returned();
+        if returned == self.receive.taken() {
             return Ok(None);
         }
         let mut message = [[0; 2]; MESSAGE / LINE];
-        let length = self.receive.read(&mut message)?;
+        let length = self.receive.read(returned, &mut message)?;
         self.receive.notify(transport);
         let Some((header, name)) = must_cast_slice(&message).split_first_chunk() else { return Err(self.error()) };
         let [id0, id1, id2, id3, event0, event1, value0, value1] = *header;

@@ -191,7 +191,7 @@ impl Port {
         self.unread = 0..0;
         if self.is_readable() {
             while self.is_readable() {
-                self.receive.read(&mut [])?;
+                self.receive.read(self.readable, &mut [])?;
             }
             self.receive.notify(transport);
         }
@@ -205,7 +205,7 @@ impl Port {
     /// Fetches bytes, if there are none.
     pub(crate) fn fetch(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         while self.unread.is_empty() && self.is_readable() {
-            let length = usize::from(self.receive.read(self.received)?);
+            let length = usize::from(self.receive.read(self.readable, self.received)?);
             if length > BUFFER {
                 return Err(self.receive.error());
             }
@@ -229,12 +229,16 @@ impl Port {
 
     pub(crate) fn send(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> Result<usize, Error> {
         let mut rest = bytes;
-        // Many devices return buffers at once.
-        while !rest.is_empty() && self.transmit.has_room()? {
+        while !rest.is_empty() {
             let count = self.transmit.write(rest);
-            rest = rest.get(count..).unwrap_or_default();
-            self.used = true;
-            self.transmit.notify(transport);
+            if count > 0 {
+                rest = rest.get(count..).unwrap_or_default();
+                self.used = true;
+                self.transmit.notify(transport);
+            } else if !self.transmit.has_room()? {
+                // Many devices return buffers at once, but this one does not.
+                break;
+            }
         }
         Ok(bytes.len().wrapping_sub(rest.len()))
     }

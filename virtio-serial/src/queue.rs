@@ -236,8 +236,9 @@ impl Queue {
     }
 
     fn take_all(&mut self) -> Result<(), Error> {
-        while self.returned() != self.next_used {
-            let (index, _) = self.next()?;
+        let returned = self.returned();
+        while self.next_used != returned {
+            let (index, _) = self.next(returned)?;
             let bit = 1u32.wrapping_shl(index.into());
             self.given ^= bit;
             if self.stale != 0 {
@@ -273,6 +274,7 @@ impl Queue {
     }
 
     /// Tells the device to look at the queue.
+    #[inline]
     pub(crate) fn notify(&self, transport: &mut impl Transport) {
         fence(Ordering::SeqCst);
         transport.notify(self.number, self.doorbell);
@@ -288,10 +290,11 @@ impl Queue {
         self.next_used
     }
 
-    /// The next buffer that the device returned: its index, and how many bytes the device wrote, it says.
+    /// The next of the buffers that the device has [returned](Self::returned): its index, and how many bytes the device
+    /// wrote, it says.
     #[inline(always)]
-    fn next(&mut self) -> Result<(u16, &'static AtomicU32), Error> {
-        let count = self.returned().wrapping_sub(self.next_used);
+    fn next(&mut self, returned: u16) -> Result<(u16, &'static AtomicU32), Error> {
+        let count = returned.wrapping_sub(self.next_used);
         let Some(element) = self.used_ring.get(self.place(self.next_used)) else { return Err(self.error()) };
         let id = element.id.load(Ordering::Relaxed);
         let has = id < 32 && self.given & 1u32.wrapping_shl(id) != 0;
@@ -322,10 +325,11 @@ impl Queue {
         self.buffers.get(usize::from(index).wrapping_mul(self.lines)..).unwrap_or_default()
     }
 
-    /// Copies the next buffer that the device has filled to `target`, which is not longer, and gives it back. Returns how
-    /// many bytes the device wrote, it says: there may be fewer. No buffer has as many as fit here.
-    pub(crate) fn read(&mut self, target: &mut [Line]) -> Result<u16, Error> {
-        let (index, length) = self.next()?;
+    /// Copies the next of the buffers that the device has [returned](Self::returned) to `target`, which is not longer, and
+    /// gives it back. Returns how many bytes the device wrote, it says: there may be fewer. No buffer has as many as fit
+    /// here.
+    pub(crate) fn read(&mut self, returned: u16, target: &mut [Line]) -> Result<u16, Error> {
+        let (index, length) = self.next(returned)?;
         let length = length.load(Ordering::Relaxed).min(0xFFFF) as u16;
         let count = usize::from(length).div_ceil(LINE);
         for (to, [first, second]) in target.iter_mut().zip(self.buffer(index)).take(count) {
@@ -336,7 +340,7 @@ impl Queue {
         Ok(length)
     }
 
-    /// Gives bytes to the device, as many as there is room for, and returns how many.
+    /// Gives bytes to the device, as many as there is known to be room for, and returns how many.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -66,8 +66,8 @@ pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
         }
         let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
         look = device.as_mut().is_some_and(|device| transfer(device, agent).is_err());
-        let is_sent = agent.guest().is_shutting_down()
-            && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
+        let is_sent =
+            agent.guest().is_shutting_down() && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
         if !agent.guest_mut().shuts_down(is_sent) && !look {
             agent.guest_mut().sleep(M::wait_for_interrupt);
         }
@@ -123,7 +123,7 @@ fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served
             return Ok(());
         }
         // The agent takes no more while a response waits to be sent. The rest is offered again.
-        let taken = push(agent, received);
+        let taken = agent.push_slice(received);
         device.consume(PORT, taken);
         let sent = device.send(PORT, agent.transmit())?;
         agent.transmitted(sent);
@@ -131,12 +131,6 @@ fn transfer<M: Machine>(device: &mut Device<M::Transport, 1>, agent: &mut Served
             return Ok(());
         }
     }
-}
-
-/// Not inlined, because the parser's loop needs all registers.
-#[inline(never)]
-fn push<M: Machine>(agent: &mut Served<M>, bytes: &[u8]) -> usize {
-    agent.push_slice(bytes)
 }
 
 fn started<M: Machine>(device: Result<Device<M::Transport, 1>, Error>) -> Option<Device<M::Transport, 1>> {
