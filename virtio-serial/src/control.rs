@@ -4,7 +4,7 @@ use bytemuck::must_cast_slice;
 
 use crate::Error;
 use crate::bus::Bus;
-use crate::queue::{Direction, Queue, Shared, WORD};
+use crate::queue::{Direction, LINE, Queue, Shared};
 use crate::transport::Transport;
 
 /// QEMU has as many, and drops what does not fit.
@@ -13,7 +13,7 @@ pub(crate) const BUFFERS_OUT: usize = 8;
 pub(crate) const HEADER: usize = 8;
 pub(crate) const MESSAGE: usize = HEADER + MAX_NAME + 1;
 /// The most bytes that the name of a port can have.
-pub const MAX_NAME: usize = 31;
+pub const MAX_NAME: usize = 39;
 
 /// The numbers of the queues.
 const QUEUE_IN: u16 = 2;
@@ -73,8 +73,8 @@ pub(crate) struct Control {
 impl Control {
     pub(crate) fn new(
         bus: &impl Bus,
-        receive: &'static mut Shared<BUFFERS_IN, 62, { MESSAGE / WORD }>,
-        transmit: &'static mut Shared<BUFFERS_OUT, 30, { HEADER / WORD }>,
+        receive: &'static mut Shared<BUFFERS_IN, 62, { MESSAGE / LINE }>,
+        transmit: &'static mut Shared<BUFFERS_OUT, 30, 1>,
     ) -> Self {
         let receive = Queue::new(bus, Direction::FromDevice, receive);
         let transmit = Queue::new(bus, Direction::ToDevice, transmit);
@@ -101,7 +101,7 @@ impl Control {
 
     /// Whether there is room for a message.
     pub(crate) fn can_tell(&mut self) -> Result<bool, Error> {
-        Ok(self.transmit.free()?.is_some())
+        self.transmit.has_room()
     }
 
     /// The next message. While there is none, it answers the ports that were added.
@@ -138,15 +138,17 @@ impl Control {
     }
 
     fn receive(&mut self, transport: &mut impl Transport) -> Result<Option<(u32, u16, u16, Name)>, Error> {
-        let Some(buffer) = self.receive.take()? else { return Ok(None) };
-        let mut message = [0; MESSAGE / WORD];
-        self.receive.read(buffer, &mut message);
-        self.receive.give(buffer);
+        let returned = self.receive.returned();
+        if returned == self.receive.taken() {
+            return Ok(None);
+        }
+        let mut message = [[0; 2]; MESSAGE / LINE];
+        let length = self.receive.read(returned, &mut message)?;
         self.receive.notify(transport);
         let Some((header, name)) = must_cast_slice(&message).split_first_chunk() else { return Err(self.error()) };
         let [id0, id1, id2, id3, event0, event1, value0, value1] = *header;
         // QEMU counts the bytes of a name that it could not write, too.
-        let length = usize::from(buffer.length).checked_sub(HEADER).ok_or(self.error())?;
+        let length = usize::from(length).checked_sub(HEADER).ok_or(self.error())?;
         let mut bytes = [0; MAX_NAME + 1];
         bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         Ok(Some((
@@ -180,10 +182,12 @@ impl Control {
     }
 
     fn tell(&mut self, transport: &mut impl Transport, id: u32, event: u16) -> Result<bool, Error> {
-        let Some(buffer) = self.transmit.free()? else { return Ok(false) };
+        if !self.transmit.has_room()? {
+            return Ok(false);
+        }
         let [id0, id1, id2, id3] = id.to_le_bytes();
         let [event0, event1] = event.to_le_bytes();
-        self.transmit.write(buffer, &[id0, id1, id2, id3, event0, event1, 1, 0]);
+        self.transmit.write(&[id0, id1, id2, id3, event0, event1, 1, 0]);
         self.transmit.notify(transport);
         Ok(true)
     }

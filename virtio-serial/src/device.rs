@@ -201,6 +201,8 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
     }
 
     /// Bytes from the host, or none. It returns the same until they are [`consumed`](Self::consume).
+    ///
+    /// Before you wait for an interrupt, read until there are none: the device may send no more until then.
     pub fn received(&mut self, port: usize) -> Result<&[u8], Error> {
         self.with(port, Port::fetch)?;
         Ok(self.ports.get(port).map(Port::received).unwrap_or_default())

@@ -1,6 +1,6 @@
 use crate::control;
 use crate::port::PortMemory;
-use crate::queue::{Shared, WORD};
+use crate::queue::{LINE, Shared};
 
 /// The memory of a device with `PORTS` ports: what driver and device share, and a buffer for each port.
 ///
@@ -17,8 +17,8 @@ use crate::queue::{Shared, WORD};
 /// let memory: &'static mut Memory<1, 8> = MEMORY.take();
 /// ```
 pub struct Memory<const PORTS: usize, const BUFFERS: usize = 4> {
-    pub(crate) control_in: Shared<{ control::BUFFERS_IN }, 62, { control::MESSAGE / WORD }>,
-    pub(crate) control_out: Shared<{ control::BUFFERS_OUT }, 30, { control::HEADER / WORD }>,
+    pub(crate) control_in: Shared<{ control::BUFFERS_IN }, 62, { control::MESSAGE / LINE }>,
+    pub(crate) control_out: Shared<{ control::BUFFERS_OUT }, 30, 1>,
     pub(crate) ports: [PortMemory<BUFFERS>; PORTS],
 }
 

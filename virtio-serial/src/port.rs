@@ -4,7 +4,7 @@ use bytemuck::must_cast_slice;
 
 use crate::Error;
 use crate::bus::Bus;
-use crate::queue::{Buffer, Direction, Queue, Shared, WORD};
+use crate::queue::{Direction, LINE, Line, Queue, Shared};
 use crate::transport::Transport;
 
 /// The size of a buffer.
@@ -12,15 +12,15 @@ const BUFFER: usize = 256;
 
 /// The memory of a port with this many buffers in each direction.
 pub(crate) struct PortMemory<const BUFFERS: usize> {
-    receive: Shared<BUFFERS, 30, { BUFFER / WORD }>,
-    transmit: Shared<BUFFERS, 30, { BUFFER / WORD }>,
+    receive: Shared<BUFFERS, 30, { BUFFER / LINE }>,
+    transmit: Shared<BUFFERS, 30, { BUFFER / LINE }>,
     /// What was received: only the driver writes there.
-    received: [usize; BUFFER / WORD],
+    received: [Line; BUFFER / LINE],
 }
 
 impl<const BUFFERS: usize> PortMemory<BUFFERS> {
     pub(crate) const fn new() -> Self {
-        Self { receive: Shared::new(), transmit: Shared::new(), received: [0; BUFFER / WORD] }
+        Self { receive: Shared::new(), transmit: Shared::new(), received: [[0; 2]; BUFFER / LINE] }
     }
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Port {
     pub(crate) state: State,
     receive: Queue,
     transmit: Queue,
-    received: &'static mut [usize],
+    received: &'static mut [Line; BUFFER / LINE],
     /// Those of `received` that are still to be consumed.
     unread: core::ops::Range<usize>,
     /// How many buffers had come when `poll` was called last.
@@ -189,29 +189,31 @@ impl Port {
 
     fn drop_received(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
         self.unread = 0..0;
-        while let Some(buffer) = self.next()? {
-            self.receive.give(buffer);
+        if self.is_readable() {
+            while self.is_readable() {
+                self.receive.read(self.readable, &mut [])?;
+            }
             self.receive.notify(transport);
         }
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<Buffer>, Error> {
-        if self.receive.taken() == self.readable { Ok(None) } else { self.receive.take() }
+    fn is_readable(&self) -> bool {
+        self.receive.taken() != self.readable
     }
 
     /// Fetches bytes, if there are none.
     pub(crate) fn fetch(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
-        while self.unread.is_empty() {
-            let Some(buffer) = self.next()? else { break };
-            let length = usize::from(buffer.length);
+        while self.unread.is_empty() && self.is_readable() {
+            let length = usize::from(self.receive.read(self.readable, self.received)?);
             if length > BUFFER {
                 return Err(self.receive.error());
             }
-            self.receive.read(buffer, self.received);
             self.unread = 0..length;
-            self.receive.give(buffer);
-            self.receive.notify(transport);
+            // Once for all: a notification is slow.
+            if !self.is_readable() {
+                self.receive.notify(transport);
+            }
         }
         Ok(())
     }
@@ -228,23 +230,21 @@ impl Port {
     pub(crate) fn send(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> Result<usize, Error> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let before = rest.len();
-            while let Some(buffer) = if rest.is_empty() { None } else { self.transmit.free()? } {
-                let count = self.transmit.write(buffer, rest);
+            let count = self.transmit.write(rest);
+            if count > 0 {
                 rest = rest.get(count..).unwrap_or_default();
-            }
-            if rest.len() == before {
+                self.used = true;
+                self.transmit.notify(transport);
+            } else if !self.transmit.has_room()? {
+                // Many devices return buffers at once, but this one does not.
                 break;
             }
-            // Many devices return buffers at once.
-            self.used = true;
-            self.transmit.notify(transport);
         }
         Ok(bytes.len().wrapping_sub(rest.len()))
     }
 
     pub(crate) fn can_send(&mut self) -> Result<bool, Error> {
-        Ok(self.transmit.free()?.is_some())
+        self.transmit.has_room()
     }
 
     pub(crate) fn is_sent(&mut self) -> Result<bool, Error> {

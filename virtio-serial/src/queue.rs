@@ -10,19 +10,25 @@ use crate::Error;
 use crate::bus::Bus;
 use crate::transport::{Rings, Transport};
 
-/// Bytes in a word, the unit in which buffers are copied.
-pub(crate) const WORD: usize = size_of::<usize>();
+/// The unit in which buffers are copied.
+pub(crate) type Line = [usize; 2];
 
-/// Shared by driver and device: `N` descriptors, a power of two from 4 to 32, and as many buffers of `WORDS` words.
+/// A line that the device can write.
+type SharedLine = [AtomicUsize; 2];
+
+/// Bytes in a line.
+pub(crate) const LINE: usize = size_of::<Line>();
+
+/// Shared by driver and device: `N` descriptors, a power of two from 4 to 32, and as many buffers of `LINES` lines.
 ///
 /// A legacy device expects what it returns at the next multiple of 64 after what it is given. `RING`, 30 or 62, fills the
 /// space between, so that the device may write to every byte: none is padding.
 #[repr(C, align(64))]
-pub(crate) struct Shared<const N: usize, const RING: usize, const WORDS: usize> {
+pub(crate) struct Shared<const N: usize, const RING: usize, const LINES: usize> {
     descriptors: [Descriptor; N],
     available: Available<RING>,
     used: Used<N>,
-    buffers: [[AtomicUsize; WORDS]; N],
+    buffers: [[SharedLine; LINES]; N],
 }
 
 #[repr(C)]
@@ -75,7 +81,7 @@ impl UsedElement {
     }
 }
 
-impl<const N: usize, const RING: usize, const WORDS: usize> Shared<N, RING, WORDS> {
+impl<const N: usize, const RING: usize, const LINES: usize> Shared<N, RING, LINES> {
     pub(crate) const fn new() -> Self {
         const {
             assert!(N.is_power_of_two() && N <= 32, "the number of buffers is a power of two");
@@ -96,7 +102,7 @@ impl<const N: usize, const RING: usize, const WORDS: usize> Shared<N, RING, WORD
                 ring: [const { UsedElement::new() }; N],
                 filler: AtomicU32::new(0),
             },
-            buffers: [const { [const { AtomicUsize::new(0) }; WORDS] }; N],
+            buffers: [const { [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; LINES] }; N],
         }
     }
 }
@@ -108,14 +114,6 @@ pub(crate) enum Direction {
     ToDevice = 0,
     /// The flag of a buffer that the device writes.
     FromDevice = 2,
-}
-
-/// A buffer that the device does not have.
-#[derive(Clone, Copy)]
-pub(crate) struct Buffer {
-    index: u16,
-    /// How many bytes the device wrote, it says, or is to read. No buffer has as many as fit here.
-    pub(crate) length: u16,
 }
 
 pub(crate) struct Queue {
@@ -131,9 +129,12 @@ pub(crate) struct Queue {
     available_ring: &'static [AtomicU16],
     used: &'static AtomicU16,
     used_ring: &'static [UsedElement],
-    buffers: &'static [AtomicUsize],
-    words: usize,
-    /// The buffers that the device has, one bit each.
+    buffers: &'static [SharedLine],
+    /// The size of each buffer.
+    lines: usize,
+    /// The buffers, one bit each.
+    all: u32,
+    /// Those that the device has.
     given: u32,
     /// Those that it had when the host closed the port: QEMU (7.2) does not return a buffer that it had partly read.
     stale: u32,
@@ -142,29 +143,29 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub(crate) fn new<const N: usize, const RING: usize, const WORDS: usize>(
+    pub(crate) fn new<const N: usize, const RING: usize, const LINES: usize>(
         bus: &impl Bus,
         direction: Direction,
-        shared: &'static mut Shared<N, RING, WORDS>,
+        shared: &'static mut Shared<N, RING, LINES>,
     ) -> Self {
-        let shared: &'static Shared<N, RING, WORDS> = shared;
-        let (start, first) = (NonNull::from(shared).cast::<u8>(), offset_of!(Shared<N, RING, WORDS>, buffers));
+        let shared: &'static Shared<N, RING, LINES> = shared;
+        let (start, first) = (NonNull::from(shared).cast::<u8>(), offset_of!(Shared<N, RING, LINES>, buffers));
         let address = bus.address(NonNull::slice_from_raw_parts(start, first + size_of_val(&shared.buffers)));
         let rings = address.filter(|address| address % 64 == 0).map(|descriptors| {
             let at = |offset: usize| descriptors.wrapping_add(offset as u64);
             Rings {
                 descriptors,
-                available: at(offset_of!(Shared<N, RING, WORDS>, available)),
-                used: at(offset_of!(Shared<N, RING, WORDS>, used)),
+                available: at(offset_of!(Shared<N, RING, LINES>, available)),
+                used: at(offset_of!(Shared<N, RING, LINES>, used)),
             }
         });
         for (index, descriptor) in shared.descriptors.iter().enumerate() {
-            let offset = (first + index * WORDS * WORD) as u64;
+            let offset = (first + index * LINES * LINE) as u64;
             let address = rings.map_or(0, |rings| rings.descriptors.wrapping_add(offset));
             let [low, high] = &descriptor.address;
             low.store(address as u32, Ordering::Relaxed);
             high.store((address >> 32) as u32, Ordering::Relaxed);
-            descriptor.length.store((WORDS * WORD) as u32, Ordering::Relaxed);
+            descriptor.length.store((LINES * LINE) as u32, Ordering::Relaxed);
             descriptor.flags.store(direction as u16, Ordering::Relaxed);
         }
         Self {
@@ -179,7 +180,8 @@ impl Queue {
             used: &shared.used.index,
             used_ring: &shared.used.ring,
             buffers: shared.buffers.as_flattened(),
-            words: WORDS,
+            lines: LINES,
+            all: u32::MAX >> (32 - N),
             given: 0,
             stale: 0,
             next_available: 0,
@@ -196,7 +198,9 @@ impl Queue {
         self.available.store(0, Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
         if self.direction == Direction::FromDevice {
-            (0..self.descriptors.len() as u16).for_each(|index| self.give(Buffer { index, length: 0 }));
+            self.given = self.all;
+            (0..self.descriptors.len() as u16).for_each(|index| self.offer(index));
+            self.publish();
         }
         fence(Ordering::SeqCst);
         // SAFETY: the bus has said that these are the addresses of `Shared`, which is lent for good. All that the device can
@@ -205,38 +209,41 @@ impl Queue {
         Ok(())
     }
 
-    /// The size of each buffer.
-    pub(crate) fn size(&self) -> usize {
-        self.words.wrapping_mul(WORD)
-    }
-
-    /// A buffer that the device does not have. If there is none, an interrupt says when there is one.
-    pub(crate) fn free(&mut self) -> Result<Option<Buffer>, Error> {
-        let count = self.descriptors.len();
-        let is_free = |index: u32| (index as usize) < count;
-        if !is_free(self.given.trailing_ones()) {
-            self.collect(|given| is_free(given.trailing_ones()))?;
-        }
-        let index = self.given.trailing_ones();
-        Ok(is_free(index).then_some(Buffer { index: index as u16, length: 0 }))
+    /// Whether there is a buffer that the device does not have. If not, an interrupt says when there is.
+    pub(crate) fn has_room(&mut self) -> Result<bool, Error> {
+        let has_room = |queue: &Self| queue.given != queue.all;
+        if has_room(self) { Ok(true) } else { self.collect(has_room) }
     }
 
     /// Whether the device has read all that it was given. If it has not, an interrupt says when it has.
     pub(crate) fn is_drained(&mut self) -> Result<bool, Error> {
-        let stale = self.stale;
-        self.collect(|given| given & !stale == 0)?;
-        Ok(self.given & !self.stale == 0)
+        self.collect(|queue| queue.given & !queue.stale == 0)
     }
 
     /// Takes what the device has returned. An interrupt comes only for what is missing.
-    fn collect(&mut self, is_enough: impl Fn(u32) -> bool) -> Result<(), Error> {
-        while self.take()?.is_some() {}
-        let enough = is_enough(self.given);
+    #[inline(never)]
+    fn collect(&mut self, is_enough: fn(&Self) -> bool) -> Result<bool, Error> {
+        self.take_all()?;
+        let mut enough = is_enough(self);
         self.flags.store(enough.into(), Ordering::Relaxed);
         if !enough {
             fence(Ordering::SeqCst);
             // It may have returned something before it knew.
-            while self.take()?.is_some() {}
+            self.take_all()?;
+            enough = is_enough(self);
+        }
+        Ok(enough)
+    }
+
+    fn take_all(&mut self) -> Result<(), Error> {
+        let returned = self.returned();
+        while self.next_used != returned {
+            let (index, _) = self.next(returned)?;
+            let bit = 1u32.wrapping_shl(index.into());
+            self.given ^= bit;
+            if self.stale != 0 {
+                self.pass_stale(bit);
+            }
         }
         Ok(())
     }
@@ -246,20 +253,17 @@ impl Queue {
         self.stale = self.given;
     }
 
-    /// Gives a buffer to the device, to fill or to read `buffer.length` bytes from.
-    pub(crate) fn give(&mut self, buffer: Buffer) {
-        let length = match self.direction {
-            Direction::FromDevice => self.size() as u32,
-            Direction::ToDevice => buffer.length.into(),
-        };
-        if let Some(descriptor) = self.descriptors.get(usize::from(buffer.index)) {
-            descriptor.length.store(length, Ordering::Relaxed);
-        }
+    /// Puts a buffer into the available ring. The device sees it when that is [published](Self::publish).
+    #[inline(always)]
+    fn offer(&mut self, index: u16) {
         if let Some(element) = self.available_ring.get(self.place(self.next_available)) {
-            element.store(buffer.index, Ordering::Relaxed);
+            element.store(index, Ordering::Relaxed);
         }
-        self.given |= 1u32.wrapping_shl(buffer.index.into());
         self.next_available = self.next_available.wrapping_add(1);
+    }
+
+    #[inline(always)]
+    fn publish(&self) {
         self.available.store(self.next_available, Ordering::Release);
     }
 
@@ -270,6 +274,7 @@ impl Queue {
     }
 
     /// Tells the device to look at the queue.
+    #[inline]
     pub(crate) fn notify(&self, transport: &mut impl Transport) {
         fence(Ordering::SeqCst);
         transport.notify(self.number, self.doorbell);
@@ -285,24 +290,19 @@ impl Queue {
         self.next_used
     }
 
-    /// The next buffer that the device returned.
-    pub(crate) fn take(&mut self) -> Result<Option<Buffer>, Error> {
-        let count = self.returned().wrapping_sub(self.next_used);
-        if count == 0 {
-            return Ok(None);
-        }
+    /// The next of the buffers that the device has [returned](Self::returned): its index, and how many bytes the device
+    /// wrote, it says.
+    #[inline(always)]
+    fn next(&mut self, returned: u16) -> Result<(u16, &'static AtomicU32), Error> {
+        let count = returned.wrapping_sub(self.next_used);
         let Some(element) = self.used_ring.get(self.place(self.next_used)) else { return Err(self.error()) };
         let id = element.id.load(Ordering::Relaxed);
-        let bit = 1u32.wrapping_shl(id);
-        if usize::from(count) > self.descriptors.len() || id >= 32 || self.given & bit == 0 {
+        let has = id < 32 && self.given & 1u32.wrapping_shl(id) != 0;
+        if usize::from(count) > self.descriptors.len() || !has {
             return Err(self.error());
         }
         self.next_used = self.next_used.wrapping_add(1);
-        self.given ^= bit;
-        if self.stale != 0 {
-            self.pass_stale(bit);
-        }
-        Ok(Some(Buffer { index: id as u16, length: element.length.load(Ordering::Relaxed).min(0xFFFF) as u16 }))
+        Ok((id as u16, &element.length))
     }
 
     /// Ports are streams: when a buffer comes back, the device has gone past those that it had before.
@@ -319,29 +319,46 @@ impl Queue {
         usize::from(index) & self.descriptors.len().wrapping_sub(1)
     }
 
-    /// The words of a buffer.
+    /// The lines of a buffer, and of those after it.
     #[inline(always)]
-    fn buffer(&self, buffer: Buffer) -> &'static [AtomicUsize] {
-        let start = usize::from(buffer.index).wrapping_mul(self.words);
-        self.buffers.get(start..start.wrapping_add(self.words)).unwrap_or_default()
+    fn buffer(&self, index: u16) -> &'static [SharedLine] {
+        self.buffers.get(usize::from(index).wrapping_mul(self.lines)..).unwrap_or_default()
     }
 
-    /// Copies a buffer that the device has filled.
-    pub(crate) fn read(&self, buffer: Buffer, target: &mut [usize]) {
-        let count = usize::from(buffer.length).div_ceil(WORD);
-        for (to, from) in target.iter_mut().zip(self.buffer(buffer)).take(count) {
-            *to = from.load(Ordering::Relaxed);
+    /// Copies the next of the buffers that the device has [returned](Self::returned) to `target`, which is not longer, and
+    /// gives it back. Returns how many bytes the device wrote, it says: there may be fewer. No buffer has as many as fit
+    /// here.
+    pub(crate) fn read(&mut self, returned: u16, target: &mut [Line]) -> Result<u16, Error> {
+        let (index, length) = self.next(returned)?;
+        let length = length.load(Ordering::Relaxed).min(0xFFFF) as u16;
+        let count = usize::from(length).div_ceil(LINE);
+        for (to, [first, second]) in target.iter_mut().zip(self.buffer(index)).take(count) {
+            *to = [first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)];
         }
+        self.offer(index);
+        self.publish();
+        Ok(length)
     }
 
-    /// Gives as many bytes as fit to the device, in a buffer that it does not have, and returns how many.
-    pub(crate) fn write(&mut self, buffer: Buffer, bytes: &[u8]) -> usize {
-        let target = self.buffer(buffer);
-        let length = bytes.len().min(size_of_val(target));
-        // SAFETY: both are as long, and only this module has references to the words, which are atomics and need no `&mut`.
-        // The driver has the buffer, so a device does not touch it. If it does, it only harms itself: nobody else reads it.
-        unsafe { bytes.as_ptr().copy_to_nonoverlapping(target.as_ptr().cast::<u8>().cast_mut(), length) }
-        self.give(Buffer { length: length as u16, ..buffer });
-        length
+    /// Gives bytes to the device, as many as there is known to be room for, and returns how many.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let index = self.given.trailing_ones();
+            let Some(descriptor) = self.descriptors.get(index as usize) else { break };
+            let target = self.buffer(index as u16);
+            let size = size_of_val(target).min(self.lines.wrapping_mul(LINE));
+            let (now, later) = rest.split_at(rest.len().min(size));
+            // SAFETY: `target` is at least as long, and only this module has references to its words, which are atomics and
+            // need no `&mut`. The driver has the buffer, so a device does not touch it. If it does, it only harms itself:
+            // nobody else reads it.
+            unsafe { now.as_ptr().copy_to_nonoverlapping(target.as_ptr().cast::<u8>().cast_mut(), now.len()) }
+            descriptor.length.store(now.len() as u32, Ordering::Relaxed);
+            self.offer(index as u16);
+            self.given |= 1u32.wrapping_shl(index);
+            rest = later;
+        }
+        self.publish();
+        bytes.len().wrapping_sub(rest.len())
     }
 }

@@ -56,6 +56,26 @@ fn bytes_go_both_ways() {
 }
 
 #[test]
+fn the_device_is_notified_once_for_many_buffers() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        let notifications = || host.0.borrow().notifications;
+        // More than the buffers hold.
+        host.send(1, &[7; 1024 + 300]);
+        assert_eq!(events(&mut device), []);
+        let before = notifications();
+        assert_eq!(read(&mut device, 0), [7; 1024]);
+        assert_eq!(notifications() - before, 1);
+        assert_eq!(events(&mut device), []);
+        assert_eq!(read(&mut device, 0), [7; 300]);
+        let before = notifications();
+        assert_eq!(device.send(0, &[7; 1024]), Ok(1024));
+        assert_eq!(notifications() - before, 1);
+        assert_eq!(host.sent(1), [7; 1024]);
+    });
+}
+
+#[test]
 fn several_ports_are_used_at_once_and_others_left_alone() {
     on_every_transport(|kind| {
         let host = Host::new(kind, &[(0, "console"), (2, "com.redhat.spice.0"), (5, LOG), (510, AGENT)]);
@@ -244,7 +264,7 @@ fn devices_that_do_not_fit_are_refused() {
         }
     });
     let host = Host::new(Kind::Modern, &[]);
-    assert!(matches!(host.start(["a name with more than 31 bytes..."]), Err(Error::NameTooLong)));
+    assert!(matches!(host.start(["a name with more than 39 bytes: there is no room"]), Err(Error::NameTooLong)));
 }
 
 #[test]

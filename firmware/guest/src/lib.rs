@@ -153,6 +153,11 @@ impl<B: Board> Firmware<B> {
         &self.board
     }
 
+    /// Whether [`shuts_down`](Self::shuts_down) has something to do.
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
     /// Shuts down if that was asked for, as soon as what there was to send has left the board, or after a second: the
     /// host may not read. Returns whether it waits for that. Then do not sleep.
     pub fn shuts_down(&mut self, is_sent: bool) -> bool {

@@ -15,7 +15,7 @@ impl Load {
     pub(crate) fn passed(&mut self, nanoseconds: i64, at_work: bool) {
         let microseconds = u64::try_from(nanoseconds / 1000).unwrap_or(0);
         let target = if at_work { FULL } else { 0 };
-        for (average, period) in self.averages.iter_mut().zip(PERIODS) {
+        for (average, period) in self.averages.iter_mut().zip(&PERIODS) {
             let passed = microseconds.min(1 << period) as i64;
             *average += ((target - *average) * passed) >> period;
         }

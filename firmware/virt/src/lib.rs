@@ -67,7 +67,8 @@ pub fn serve<M: Machine>(agent: &mut Served<M>) -> ! {
         }
         let mut device = found.and_then(|index| devices.get_mut(index)?.as_mut());
         look = device.as_mut().is_some_and(|device| transfer(device, agent).is_err());
-        let is_sent = device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
+        let is_sent =
+            agent.guest().is_shutting_down() && device.is_none_or(|device| device.is_sent(PORT).unwrap_or(true));
         if !agent.guest_mut().shuts_down(is_sent) && !look {
             agent.guest_mut().sleep(M::wait_for_interrupt);
         }
