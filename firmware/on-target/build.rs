@@ -5,6 +5,12 @@ fn main() {
     let arch = var("CARGO_CFG_TARGET_ARCH").unwrap();
     println!("cargo::rerun-if-changed=memory");
     println!("cargo::rustc-link-search={folder}/memory/{arch}");
+    #[cfg(feature = "peers")]
+    cc::Build::new()
+        .file("src/bin/peers/jsmn.c")
+        // Debian's: headers of the host stay out of sight.
+        .define("JSMN", "\"/usr/include/jsmn.h\"")
+        .compile("jsmn");
     if arch == "riscv32" {
         println!("cargo::rustc-link-arg-bins=-Tmemory.x");
     }

@@ -133,6 +133,39 @@ pub fn on_cortex_m3() -> Result<Report, Failure> {
     Ok(report)
 }
 
+/// Programs in `firmware/on-target/src/bin/peers`, which print "reader/workload/instructions" lines.
+const PEERS: &[&str] = &["guestwire", "guestwire-slices", "jsmn", "picojson", "serde-json-core"];
+
+/// Other parsers on the same board, beyond a program that reads nothing.
+pub fn peers_on_cortex_m3() -> Result<Report, Failure> {
+    const TARGET: &str = "thumbv7m-none-eabi";
+    let mut report = Report::default();
+    let run = |peer: &str| -> Result<(String, u64), Failure> {
+        let bin = format!("peer-{peer}");
+        let mut run = cargo(&["run", "--release", "--quiet", "--bin", &bin, "--target", TARGET, "--features", "peers"]);
+        let output = run.current_dir(workspace().join("on-target")).output()?;
+        if !output.status.success() {
+            return Err(Failure(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+        Ok((String::from_utf8(output.stdout)?, Elf::read(&bin, TARGET)?.flash()?))
+    };
+    let (_, empty) = run("none")?;
+    for peer in PEERS {
+        let (printed, flash) = run(peer)?;
+        let mut reader = "";
+        for line in printed.lines() {
+            let fields: Vec<_> = line.split('/').collect();
+            let [name, workload, value] = fields[..] else { return Err(Failure(format!("not a figure: {line}"))) };
+            reader = name;
+            report.add(PEERS_TITLE, name, workload, value.parse()?);
+        }
+        report.add(PEERS_TITLE, reader, "flash", flash as f64 - empty as f64);
+    }
+    Ok(report)
+}
+
+const PEERS_TITLE: &str = "Instructions a byte and flash beside other parsers, opt-level z";
+
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

@@ -10,51 +10,13 @@ mod board;
 use core::hint::black_box;
 
 use board::Board;
-use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
-use guestwire::Decoder;
-use on_target::{Random, deepest_push, entry};
+use guestwire::{Decoder, Event};
+use on_target::{Clock, Random, WORKLOADS, deepest_push, entry};
 use semihosting::{println, process};
-
-/// Inputs from a host, or for one.
-const WORKLOADS: &[(&str, &[u8])] = &[
-    (
-        "small requests",
-        b"{\"execute\":\"guest-sync\", \"arguments\":{\"id\":1795441277004}}\n{\"execute\":\"guest-ping\"}\n\
-          {\"execute\":\"guest-get-time\"}\n{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":1795440815000000000}}\n\
-          {\"execute\":\"guest-network-get-interfaces\"}\n{\"execute\":\"guest-fsfreeze-status\"}\n\
-          {\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"powerdown\"}}\n{\"execute\":\"guest-info\",\"id\":7}\n",
-    ),
-    ("a long string", &LONG_STRING),
-    (
-        "the response to guest-info",
-        b"{\"return\": {\"version\": \"1.0.0\", \"supported_commands\": [\
-          {\"enabled\": true, \"name\": \"guest-sync-delimited\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-sync\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-ping\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-info\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-get-time\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-set-time\", \"success-response\": true}, \
-          {\"enabled\": true, \"name\": \"guest-shutdown\", \"success-response\": false}]}}\n",
-    ),
-    (
-        "escapes and UTF-8",
-        "{\"execute\":\"\\u0067uest-p\\u00e9ng\",\"arguments\":{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\",\"é\":\"größer, 東京, 🦀\"}}\n\
-          [\"\\ud83e\\udd80\",\"ÀÁÂÃÄÅÆÇÈÉÊË\",\"日本語のテキスト\",\"\\u0000\\u001f\",\"🦀🦀🦀🦀\"]\n"
-            .as_bytes(),
-    ),
-];
-
-const LONG_STRING: [u8; 4000] = {
-    let mut string = [b'a'; 4000];
-    string[0] = b'"';
-    string[3999] = b'"';
-    string
-};
 
 #[entry]
 fn main() -> ! {
-    let Some(peripherals) = Peripherals::take() else { process::exit(1) };
-    let clock = Clock::start(peripherals.SYST);
+    let clock = Clock::start();
     for (name, workload) in WORKLOADS {
         let by_byte = [push_each::<128>(&clock, workload), push_each::<4096>(&clock, workload)];
         let slices = push_slice(&clock, workload);
@@ -75,43 +37,19 @@ fn main() -> ! {
     process::exit(0)
 }
 
-/// Counts instructions by their time.
-struct Clock {
-    /// The cost of counting itself.
-    own: u32,
-}
-
-impl Clock {
-    fn start(mut timer: SYST) -> Self {
-        timer.set_clock_source(SystClkSource::Core);
-        timer.set_reload(0xFF_FFFF);
-        timer.clear_current();
-        timer.enable_counter();
-        Self { own: Self::ticks(|| {}) }
-    }
-
-    fn ticks(run: impl FnOnce()) -> u32 {
-        let before = SYST::get_current();
-        run();
-        let after = SYST::get_current();
-        before.wrapping_sub(after) & 0xFF_FFFF
-    }
-
-    /// At 25 MHz, 1.6 ticks are 64 ns, an instruction.
-    fn instructions(&self, run: impl FnOnce()) -> u32 {
-        let ticks = Self::ticks(run) - self.own;
-        (ticks * 10 + 8) / 16
-    }
-}
-
+/// As a program with a port calls it.
 #[inline(never)]
-fn push<const N: usize>(decoder: &mut Decoder<N>, byte: u8) {
-    let _ = black_box(decoder.push(byte));
+fn push_all<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) {
+    for byte in bytes {
+        if let Ok(Some(Event::Frame(frame))) = decoder.push(*byte) {
+            black_box(frame.as_bytes());
+        }
+    }
 }
 
 fn push_each<const N: usize>(clock: &Clock, bytes: &[u8]) -> u32 {
     let mut decoder = Decoder::<N>::new();
-    clock.instructions(|| bytes.iter().for_each(|byte| push(&mut decoder, *byte)))
+    clock.instructions(|| push_all(&mut decoder, bytes))
 }
 
 fn push_slice(clock: &Clock, mut bytes: &[u8]) -> u32 {
@@ -131,7 +69,7 @@ fn worst_push<const N: usize>(clock: &Clock) -> (u32, u32) {
     let mut decoder = Decoder::<N>::new();
     let (mut worst, mut bytes) = (0, 0);
     let mut count = |byte| {
-        worst = worst.max(clock.instructions(|| push(&mut decoder, byte)));
+        worst = worst.max(clock.instructions(|| push_all(&mut decoder, &[byte])));
         bytes += 1;
     };
     WORKLOADS.iter().for_each(|(_, workload)| workload.iter().for_each(|byte| count(*byte)));
