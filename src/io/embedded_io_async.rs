@@ -94,9 +94,9 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         let mut policy = Policy::new(of_stream(fault));
         let mut is_flushed = false;
         loop {
-            while !self.transmit().is_empty() {
+            while let bytes @ [_, ..] = self.transmit() {
                 is_flushed = false;
-                match some(port.write(self.transmit()).await) {
+                match some(port.write(bytes).await) {
                     Ok(count) => {
                         policy.forget_errors();
                         self.transmitted(count);
