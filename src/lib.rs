@@ -226,7 +226,7 @@ pub use sentinel::SENTINEL;
 ///     fn version(&self) -> &str {
 ///         "1.0.0"
 ///     }
-///     fn command(&self, _: usize) -> Option<&Entry<'_, Self>> {
+///     fn command(&self, _: usize) -> Option<Entry<'_, Self>> {
 ///         None
 ///     }
 ///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<()> {
@@ -258,7 +258,7 @@ pub use sentinel::SENTINEL;
 ///     fn version(&self) -> &str {
 ///         "1.0.0"
 ///     }
-///     fn command(&self, _: usize) -> Option<&Entry<'_, Self>> {
+///     fn command(&self, _: usize) -> Option<Entry<'_, Self>> {
 ///         None
 ///     }
 /// }

@@ -415,8 +415,8 @@ impl Service for Changing {
         "1.0.0"
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        self.commands.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        self.commands.get(index).copied()
     }
 
     fn cancelled(&mut self) {

@@ -23,8 +23,8 @@ impl Service for Table<'_> {
         self.version
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        self.commands.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        self.commands.get(index).copied()
     }
 
     fn is_frozen(&self) -> bool {
@@ -255,8 +255,8 @@ impl Service for Proxy {
         "1.0.0"
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        self.commands.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        self.commands.get(index).copied()
     }
 
     fn is_frozen(&self) -> bool {

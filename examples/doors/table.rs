@@ -22,8 +22,8 @@ impl Service for Script<'_> {
         env!("CARGO_PKG_VERSION")
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        self.commands.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        self.commands.get(index).copied()
     }
 
     fn is_disabled(&self, command: &str) -> bool {

@@ -8,7 +8,7 @@ use crate::json::encoder::{ArrayEncoder, Encoder, ObjectEncoder, TextEncoder, Va
 use crate::json::number;
 use crate::json::string::Text;
 use crate::json::value::Value;
-use crate::message::Arguments;
+use crate::message::{Arguments, Description};
 use crate::sentinel::SENTINEL;
 
 /// What a command's function returns: the proof that it responded, or why it failed.
@@ -64,6 +64,12 @@ impl<'c> Call<'c> {
             return Err(CommandError::DoesNotFit);
         }
         Ok(Responder { response: self.response })
+    }
+
+    /// As [`Responder::failed`].
+    #[doc(hidden)]
+    pub fn failed(self, description: &str) -> CommandResult {
+        self.response.failed(description)
     }
 }
 
@@ -144,6 +150,12 @@ impl<'c> Response<'c> {
         self.encoder.capacity().checked_sub(others)?.checked_sub(id)
     }
 
+    fn failed(&mut self, description: &str) -> CommandResult {
+        let description = Description { template: "$", path: b"", word: description.as_bytes() };
+        let length = error_response(self.encoder.buffer(), self.id, ErrorClass::GenericError, &description);
+        Ok(Responded { length, is_error: true })
+    }
+
     fn end(&mut self) -> CommandResult {
         if let Some(id) = self.id {
             self.encoder.put(b", \"id\": ");
@@ -158,7 +170,25 @@ impl<'c> Response<'c> {
 }
 
 #[expect(clippy::missing_errors_doc, reason = "said once, at the type")]
-impl Responder<'_> {
+impl<'c> Responder<'c> {
+    /// For the C library, which writes the return value in steps.
+    #[doc(hidden)]
+    pub const fn encoder(&mut self) -> &mut Encoder<'c> {
+        &mut self.response.encoder
+    }
+
+    /// The return value is written.
+    #[doc(hidden)]
+    pub fn end(self) -> CommandResult {
+        self.response.end()
+    }
+
+    /// Responds with an error whose description need not outlive this call.
+    #[doc(hidden)]
+    pub fn failed(self, description: &str) -> CommandResult {
+        self.response.failed(description)
+    }
+
     /// The bytes that a return value may take.
     pub fn room(&self) -> usize {
         self.response.room(AROUND).unwrap_or(0)

@@ -43,7 +43,7 @@ pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
     match all_commands(service).find(|command| name == command.name) {
         // The agent's own commands take no pieces.
         Some(command) if command.availability == Availability::Always => service.is_frozen(),
-        Some(command) => !is_allowed(service, command, Attempt::First),
+        Some(command) => !is_allowed(service, &command, Attempt::First),
         None => S::CATCH_ALL.is_none() || service.is_frozen(),
     }
 }
@@ -62,12 +62,13 @@ const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
 }
 
 /// The agent's own commands come first.
-fn command_at<S: Service>(service: &S, index: usize) -> Option<&Entry<'_, S>> {
+#[inline(never)] // one copy: 52 bytes of flash less
+fn command_at<S: Service>(service: &S, index: usize) -> Option<Entry<'_, S>> {
     let own = built_in();
-    own.get(index).or_else(|| service.command(index.wrapping_sub(own.len())))
+    own.get(index).copied().or_else(|| service.command(index.wrapping_sub(own.len())))
 }
 
-fn all_commands<S: Service>(service: &S) -> impl Iterator<Item = &Entry<'_, S>> {
+fn all_commands<S: Service>(service: &S) -> impl Iterator<Item = Entry<'_, S>> {
     (0..).map_while(|index| command_at(service, index))
 }
 
@@ -112,7 +113,7 @@ fn execute<'q, S: Service>(
     let found = all_commands(service).find(|command| name == command.name);
     let (handler, success) = match found {
         Some(command) => {
-            if !is_allowed(service, command, attempt) {
+            if !is_allowed(service, &command, attempt) {
                 debug!("{} is not to be run now", command.name);
                 return refusal(NOT_ALLOWED);
             }
@@ -184,7 +185,7 @@ fn info<S: Service>(service: &mut S, call: Call<'_>) -> CommandResult {
         for command in all_commands(service) {
             encoder.put(separator);
             encoder.put(b"{\"enabled\": ");
-            encoder.put(word(is_allowed(service, command, Attempt::First)));
+            encoder.put(word(is_allowed(service, &command, Attempt::First)));
             encoder.put(b", \"name\": \"");
             encoder.put_text(command.name);
             encoder.put(b"\", \"success-response\": ");
@@ -270,7 +271,7 @@ pub(super) fn check<S: Service>(service: &S, transmit: usize) -> Result<(), Buil
         if all_commands(service).take(index).any(|other| other.name == command.name) {
             return Err(BuildError::NameTwice);
         }
-        size = sum([size, entry_size(command)]);
+        size = sum([size, entry_size(&command)]);
     }
     if size > transmit { Err(BuildError::TransmitTooSmall) } else { Ok(()) }
 }

@@ -26,8 +26,8 @@ use crate::frame::Piece;
 ///         "1.0.0"
 ///     }
 ///
-///     fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-///         self.commands.get(index)
+///     fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+///         self.commands.get(index).copied()
 ///     }
 ///
 ///     fn is_disabled(&self, _: &str) -> bool {
@@ -65,7 +65,7 @@ pub trait Service: Sized {
     ///
     /// A command that owes its answer is looked up by its name at each retry. If it is gone, the
     /// [`CATCH_ALL`](Self::CATCH_ALL) is called in its place, and only without one is it [`cancelled`](Self::cancelled).
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>>;
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>>;
 
     /// As [`Guest::is_frozen`].
     fn is_frozen(&self) -> bool {
@@ -110,8 +110,8 @@ impl<G: Guest> Service for G {
         G::VERSION
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        G::COMMANDS.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        G::COMMANDS.get(index).copied()
     }
 
     fn is_frozen(&self) -> bool {

@@ -222,14 +222,16 @@ impl<'b> Encoder<'b> {
     }
 
     /// The next value of a container. The first directly follows the bracket.
-    fn next(&mut self) -> ValueEncoder<'_> {
+    #[doc(hidden)] // the C library's, beside this module's
+    pub fn next(&mut self) -> ValueEncoder<'_> {
         let is_first = matches!(self.written.end.minus(1).byte(self.buffer), Some(b'{' | b'['));
         let mut value = self.value();
         value.encoder.put(if is_first { b"" } else { b", " });
         value
     }
 
-    fn member(&mut self, name: &str) -> ValueEncoder<'_> {
+    #[doc(hidden)] // the C library's, beside this module's
+    pub fn member(&mut self, name: &str) -> ValueEncoder<'_> {
         let mut value = self.next();
         value.encoder.put(b"\"");
         value.encoder.put_text(name);
@@ -410,7 +412,8 @@ impl<'e> ValueEncoder<'e> {
     }
 
     /// Writes the last of the value, which is whole then. What is around it fails with it.
-    pub(crate) fn finish(mut self, last: &[u8]) -> Result<(), DoesNotFit> {
+    #[doc(hidden)] // the C library's, beside this crate's
+    pub fn finish(mut self, last: &[u8]) -> Result<(), DoesNotFit> {
         self.encoder.put(last);
         *self.whole = self.encoder.written;
         if self.encoder.written.failure.is_some() { Err(DoesNotFit) } else { Ok(()) }
@@ -479,7 +482,13 @@ pub struct ObjectEncoder<'e> {
     object: ValueEncoder<'e>,
 }
 
-impl ObjectEncoder<'_> {
+impl<'e> ObjectEncoder<'e> {
+    /// For the C library, which writes an object in steps.
+    #[doc(hidden)]
+    pub const fn encoder(&mut self) -> &mut Encoder<'e> {
+        &mut self.object.encoder
+    }
+
     /// The member of that name, to be written.
     pub fn member(&mut self, name: &str) -> ValueEncoder<'_> {
         self.object.encoder.member(name)

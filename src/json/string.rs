@@ -26,7 +26,8 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(crate) const fn new(escaped: &'a [u8]) -> Self {
+    #[doc(hidden)] // the C library's, beside this crate's
+    pub const fn new(escaped: &'a [u8]) -> Self {
         Self { escaped }
     }
 

@@ -60,7 +60,8 @@ const CONTENT: Offset = Offset::new(1);
 
 impl<'a> Value<'a> {
     /// The value whose text this is: the lexer has passed it.
-    pub(crate) const fn new(text: &'a [u8]) -> Self {
+    #[doc(hidden)] // the C library's, beside this crate's
+    pub const fn new(text: &'a [u8]) -> Self {
         Self { text }
     }
 

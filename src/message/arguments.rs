@@ -241,7 +241,8 @@ impl<'a> Arguments<'a> {
         Ok(())
     }
 
-    pub(crate) fn missing(&self, name: &'static str) -> ArgumentError<'a> {
+    #[doc(hidden)] // the C library's
+    pub fn missing(&self, name: &'static str) -> ArgumentError<'a> {
         self.object.error(FaultKind::Missing, name)
     }
 
@@ -406,8 +407,8 @@ impl<'a> Argument<'a> {
         Ok(read)
     }
 
-    /// An object's members.
-    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
+    #[doc(hidden)] // the C library's
+    pub fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
         if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
     }
 
