@@ -25,7 +25,7 @@ pub enum FrameError {
     TooDeep,
     /// The frame, whitespace between its tokens left out, is longer than the decoder's buffer.
     Overflow,
-    /// The caller said with `lost()` that bytes are missing, of a frame or where one may have begun.
+    /// The caller reported missing bytes with `lost()`, inside a frame or where one may have begun.
     Lost,
 }
 

@@ -53,7 +53,7 @@ impl<'c> Call<'c> {
         self.response.command
     }
 
-    /// Says that all arguments have been read. Call it before the command does anything.
+    /// Ends reading the arguments: any that was not read is unexpected. Call it before the command does anything.
     ///
     /// # Errors
     /// [`ArgumentError`](crate::message::ArgumentError) if one was not read, and [`CommandError::DoesNotFit`] if the

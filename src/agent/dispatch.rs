@@ -41,7 +41,7 @@ pub(super) enum Pieces {
 pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
     let Some(name) = piece.command() else { return service.is_frozen() };
     match all_commands(service).find(|command| name == command.name) {
-        // The agent's own commands take no pieces.
+        // Built in, and without streamed arguments: it answers with its own argument error.
         Some(command) if command.availability == Availability::Always => service.is_frozen(),
         Some(command) => !is_allowed(service, &command, Attempt::First),
         None => S::CATCH_ALL.is_none() || service.is_frozen(),
@@ -264,7 +264,7 @@ const fn entry_size<S>(command: &Entry<'_, S>) -> usize {
     ])
 }
 
-/// The same for a table that is known at run time only.
+/// Whether names are unique and `guest-info` fits, for a table that is known at run time only.
 pub(super) fn check<S: Service>(service: &S, transmit: usize) -> Result<(), BuildError> {
     let mut size = sum([AROUND_INFO, encoded_size(service.version())]);
     for (index, command) in all_commands(service).enumerate() {

@@ -126,7 +126,7 @@ pub(super) enum ErrorClass {
     CommandNotFound,
 }
 
-/// What writes a description. By reference, so that there is one copy of what uses it.
+/// What writes a description. Used as `dyn`, so that `error_response` is compiled once.
 pub(super) trait Describe {
     fn write(&self, to: &mut TextEncoder<'_, '_>);
 }
@@ -137,7 +137,8 @@ impl Describe for Description<'_> {
     }
 }
 
-/// Writes an error response and returns its length: as it should be, or as much of it as fits, the `id` first.
+/// Writes an error response and returns its length. If it does not fit: with a shorter text, or else without the `id`, or
+/// else 0.
 pub(super) fn error_response(
     transmit: &mut [u8],
     mut id: Option<Value<'_>>,

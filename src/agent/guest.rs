@@ -88,7 +88,8 @@ pub trait Guest: Sized + 'static {
     /// The command that owes its answer is not called again: its request was dropped or answered with an error.
     fn cancelled(&mut self) {}
 
-    /// Waits until it is worth calling the command that owes its answer again, for [`run`](crate::agent::AgentOver::run).
+    /// `Ready` when the command that owes its answer may succeed if it is called again. Otherwise registers the waker of
+    /// `context` and returns `Pending`. For the loops `run` and `run_buffered`.
     ///
     /// A guest that [`DEFERS`](Self::DEFERS) and is `run` must implement it, or the program does not build.
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -68,7 +68,7 @@ pub struct AgentOver<S, R, T> {
     /// Outcomes to be answered once the response before them has been transmitted. Two, because the byte that breaks
     /// a frame may begin another, which [`lost`](Self::lost) may then end.
     waiting: [Signal; 2],
-    // Four bytes before the buffers. After the guest they would take 8 where it is aligned to that.
+    // Four bytes here, before the buffers. After a guest that is aligned to 8 bytes they would take 8.
     stream: Stream,
     pieces: Pieces,
     decoder: DecoderOver<R>,

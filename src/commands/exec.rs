@@ -43,8 +43,8 @@ pub enum CaptureOutput {
 choices! {
     /// What is kept of what a program writes.
     ///
-    /// Better take `Separated` than `Stdout` or `Stderr`: once qemu-ga 11.1.3 has kept only one, the next program that is
-    /// to keep one never counts as exited, and what later programs write is lost.
+    /// Prefer `Separated` to `Stdout` and `Stderr`: after one capture of those, qemu-ga 11.1.3 never reports the next such
+    /// program as exited, and loses what later programs write.
     pub enum CaptureMode {
         None = "none",
         Stdout = "stdout",

@@ -50,7 +50,7 @@
 //!
 //! A client asks with the same types, see [`Client::request`](crate::Client::request).
 //!
-//! While file systems are frozen only [`FsfreezeStatus`] and [`FsfreezeThaw`] are served, and what is built in.
+//! While file systems are frozen, only [`FsfreezeStatus`], [`FsfreezeThaw`] and the built-in commands are served.
 //! [`Guest::is_disabled`](crate::Guest::is_disabled) is the place for an allow or a block list.
 //!
 //! # What QEMU adds

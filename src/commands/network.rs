@@ -70,7 +70,7 @@ object! {
         /// Of several routes the one with the least is taken.
         metric: i64 = "metric",
         refcnt: Option<i64> = "refcnt",
-        /// IPv4: the window size of TCP.
+        /// IPv4: the window size of TCP, in bytes.
         window: Option<i64> = "window",
         /// 4 or 6.
         version: i64 = "version",
@@ -82,7 +82,7 @@ object! {
         destination: Str<'a> = "destination",
         /// IPv6: the length of the destination's prefix, in decimal.
         desprefixlen: Option<Str<'a>> = "desprefixlen",
-        /// IPv4: the round-trip time to start with.
+        /// IPv4: the initial round-trip time, as the kernel shows it.
         irtt: Option<i64> = "irtt",
         /// IPv4.
         gateway: Option<Str<'a>> = "gateway",
@@ -90,7 +90,7 @@ object! {
         srcprefixlen: Option<Str<'a>> = "srcprefixlen",
         /// How often it was looked up.
         use_count: Option<i64> = "use",
-        /// IPv4.
+        /// IPv4: in bytes.
         mtu: Option<i64> = "mtu",
         /// IPv4: the destination's, such as `255.255.255.0`.
         mask: Option<Str<'a>> = "mask",

@@ -13,9 +13,9 @@ object! {
     pub struct FileSystem<'a> {
         /// The name of its device.
         name: Str<'a> = "name",
-        /// What users may fill.
+        /// In bytes, without what is reserved for the superuser.
         total_bytes: Option<u64> = "total-bytes",
-        /// What the superuser may fill (QEMU 9.1).
+        /// In bytes, with what is reserved for the superuser (QEMU 9.1).
         total_bytes_privileged: Option<u64> = "total-bytes-privileged",
         mountpoint: Str<'a> = "mountpoint",
         /// The disks that it lies on.

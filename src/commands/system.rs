@@ -4,7 +4,7 @@ use super::values::{Done, List, Str, Thousandths};
 use crate::agent::CommandError;
 
 command! {
-    /// the time, in nanoseconds since 1970 in UTC.
+    /// the time, in nanoseconds since the Unix epoch.
     pub struct GetTime = "guest-get-time" { .. } -> i64
 }
 
@@ -12,7 +12,7 @@ command! {
     /// sets the time.
     #[derive(PartialEq, Eq)]
     pub struct SetTime = "guest-set-time" {
-        /// Nanoseconds since 1970 in UTC. Absent: the time of the hardware's clock.
+        /// Nanoseconds since the Unix epoch. Absent: the time of the hardware's clock.
         time: Option<i64> = "time",
         ..
     } -> Done
@@ -126,7 +126,7 @@ command! {
 object! {
     /// A user who is logged in.
     pub struct User<'a> {
-        /// Seconds since 1970, of the earliest login.
+        /// Seconds since the Unix epoch, of the earliest login.
         login_time: Thousandths = "login-time",
         /// Windows only.
         domain: Option<Str<'a>> = "domain",
@@ -285,7 +285,7 @@ command! {
 object! {
     /// A device and its driver.
     pub struct DeviceInfo<'a> {
-        /// When the driver was made, in nanoseconds since 1970.
+        /// When the driver was made, in nanoseconds since the Unix epoch.
         driver_date: Option<i64> = "driver-date",
         driver_name: Str<'a> = "driver-name",
         driver_version: Option<Str<'a>> = "driver-version",

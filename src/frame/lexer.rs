@@ -43,7 +43,8 @@ enum State {
     Start,
     BomBb,
     BomBf,
-    // While bytes are dropped, named after what came last. In this order the tests for some of them are short.
+    // While bytes are dropped, named after what came last, in an order that makes the tests for some of
+    // them one comparison.
     /// As `Dropped`, and the first printable byte gives an error.
     Lost,
     /// A byte after which JSON goes on.
@@ -65,7 +66,7 @@ enum State {
     Value,
     AfterMember,
     AfterElement,
-    // The same, where the value was closed by a bracket.
+    // After a member or an element that a bracket closed.
     Closed,
     // Inside a string.
     String,
@@ -344,8 +345,8 @@ impl Lexer {
 
     /// Bytes are missing here, so that whatever comes may be the middle of something.
     ///
-    /// That is said once: now, if a frame was open, or with the first byte that is then dropped, if a frame may have
-    /// begun among the missing bytes.
+    /// Reported once: now if a frame was open, or else with the first printable byte that is dropped, because a frame may
+    /// have begun among the missing bytes.
     #[cold]
     pub(crate) fn lost(&mut self) -> Result<(), FrameError> {
         use State::*;
@@ -358,7 +359,7 @@ impl Lexer {
         result
     }
 
-    /// What the break of a frame here counts as.
+    /// Where dropping starts if the frame breaks here.
     fn broken(&self) -> State {
         use State::*;
         if self.depth() == 0 {

@@ -28,7 +28,7 @@ pub(crate) enum Container {
 
 /// A stack of brackets, one bit each. The innermost is the lowest; a set bit is an object.
 ///
-/// Packed, for a word of 64 bits would cost a decoder 6 bytes in alignment.
+/// Packed: aligned to 8 bytes, it would cost a decoder 6 bytes of padding.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed(2))]
 pub(crate) struct Nesting {

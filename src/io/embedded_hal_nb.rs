@@ -36,8 +36,10 @@ fn fault(error: &mut impl Error) -> Fault {
 }
 
 impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
-    /// Reads and writes until neither can go on before the port is ready again: then it is safe to sleep until it
-    /// interrupts. Feature `embedded-hal-nb`.
+    /// Reads and writes until neither can go on before the port is ready again. Feature `embedded-hal-nb`.
+    ///
+    /// Sleep until the port interrupts with `wfe`, or with `wfi` while interrupts are masked: an interrupt that comes
+    /// before a plain `wfi` does not end it.
     ///
     /// An overrun is [`lost`](Self::lost), a framing, parity or noise error [`corrupted`](Self::corrupted), and it goes on.
     ///
@@ -49,7 +51,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
     ///     let mut agent: Agent<G, 256, 1024> = Agent::new(guest);
     ///     loop {
     ///         agent.poll_nb(uart)?;
-    ///         // ...what else the firmware does, or wfi.
+    ///         // What else the firmware does, or wfe.
     ///     }
     /// }
     /// ```

@@ -65,7 +65,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         .await
     }
 
-    /// The same for a port with a buffer: takes all that the buffer holds at once.
+    /// Like [`run`](Self::run), for a port with a buffer: takes all that the buffer holds at once.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -182,7 +182,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         .await
     }
 
-    /// The same for a reader with a buffer: takes all that the buffer holds at once.
+    /// Like [`exchange`](Self::exchange), for a reader with a buffer: takes all that the buffer holds at once.
     ///
     /// It writes at most 256 bytes at a time, and flushes, so wrap a writer whose writes are system calls in a buffer.
     ///

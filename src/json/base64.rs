@@ -34,7 +34,7 @@ fn six_bits(digit: char) -> Option<u8> {
 }
 
 /// Whether a text is nothing but groups of four digits, padded or not, with line feeds anywhere, as the reference agent's
-/// decoder has it. That one takes any `=` for a digit, too, and leaves out a last group that is not whole.
+/// decoder has it. That one also takes `=` for a digit anywhere, and drops an incomplete last group.
 pub(crate) fn is_valid(text: Text<'_>) -> bool {
     let mut group = Group::Empty;
     text.chars().all(|digit| group.take(digit).is_ok()) && group == Group::Empty

@@ -36,7 +36,7 @@ impl<'a> Text<'a> {
         self.escaped
     }
 
-    /// The text itself, if it came without escapes. Takes time in its length.
+    /// The text itself, if it came without escapes. Looks at every byte: time grows with the length.
     pub fn as_str(&self) -> Option<&'a str> {
         if self.has_escapes() {
             return None;
@@ -135,7 +135,7 @@ fn is_same(mut one: Chars<'_>, mut other: Chars<'_>) -> bool {
     one.is_empty() && other.is_empty()
 }
 
-/// Where texts are written to.
+/// A [`Write`] that also takes bytes.
 pub(crate) trait WriteText: Write {
     /// Writes the characters that UTF-8 means.
     fn write_text(&mut self, text: &[u8], escapes: Escapes) -> fmt::Result {

@@ -65,7 +65,7 @@ impl<'a> Value<'a> {
         Self { text }
     }
 
-    /// Where in this value one inside it begins. For any other value the place is not checked, and lies outside.
+    /// Where in this value one inside it begins. For a value from elsewhere the offset means nothing.
     pub(crate) fn place_of(self, inner: Self) -> Offset {
         Offset::new(inner.text.as_ptr() as usize).minus(self.text.as_ptr() as usize)
     }
@@ -79,7 +79,7 @@ impl<'a> Value<'a> {
         self.text
     }
 
-    /// The same as `str`. Takes time in its length.
+    /// The value's JSON text as `str`. Checks UTF-8 again: time grows with the length.
     pub fn as_str(&self) -> &'a str {
         core::str::from_utf8(self.text).unwrap_or_default()
     }

@@ -27,7 +27,7 @@ use crate::json::value::{Kind, MemberIter, Value, first_string};
 ///
 /// # Errors
 /// All methods that read give [`ArgumentError`]: the member is missing, of another type (`null` is a type of its
-/// own), or there twice. An optional member may only be missing.
+/// own), out of range, none of the choices, or there twice. An optional member may only be missing.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Arguments<'a> {
@@ -218,7 +218,7 @@ impl<'a> Arguments<'a> {
     /// Checks that every member was read. Call it before the command does anything.
     ///
     /// # Errors
-    /// With the first member that was not read.
+    /// The first member that was not read is unexpected, or there twice.
     pub fn end(&self) -> Result<(), ArgumentError<'a>> {
         if self.object.ignores_others() {
             return Ok(());
@@ -226,7 +226,7 @@ impl<'a> Arguments<'a> {
         self.nothing_unread()
     }
 
-    /// The same, also where such members are ignored.
+    /// As [`end`](Self::end), also where such members are ignored.
     pub(crate) fn nothing_unread(&self) -> Result<(), ArgumentError<'a>> {
         let mut members = self.members();
         let mut bit = 1; // 0 after the 32nd
@@ -340,13 +340,13 @@ impl<'a> Argument<'a> {
         self.value.unsigned().ok_or_else(|| self.range_error("uint64"))
     }
 
-    /// The same as [`integer`](Self::integer). In a response it may be spelled in another way.
+    /// As [`integer`](Self::integer), and in a response also in other spellings, such as `1.0`.
     pub(crate) fn whole(&self) -> Result<i64, ArgumentError<'a>> {
         let whole = || self.spelled().and_then(|(is_negative, magnitude)| number::signed(is_negative, magnitude));
         self.integer().or_else(|error| whole().ok_or(error))
     }
 
-    /// The same as [`unsigned`](Self::unsigned). In a response it may be spelled in another way.
+    /// As [`unsigned`](Self::unsigned), and in a response also in other spellings, such as `1.0`.
     pub(crate) fn whole_unsigned(&self) -> Result<u64, ArgumentError<'a>> {
         let whole = || self.spelled().and_then(|(is_negative, magnitude)| number::unsigned(is_negative, magnitude));
         self.unsigned().or_else(|error| whole().ok_or(error))
