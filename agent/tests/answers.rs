@@ -2,7 +2,9 @@
 
 mod peer;
 
-use peer::{Peer, worst_moment};
+use std::collections::BTreeSet;
+
+use peer::{Peer, qapi, worst_moment};
 use serde_json::{Number, Value, json};
 
 /// They return something on this machine and change nothing.
@@ -36,6 +38,16 @@ fn every_return_value_follows_the_schema() {
     for command in ["guest-sync", "guest-sync-delimited"] {
         assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
     }
+}
+
+#[test]
+fn every_command_of_the_schema_for_linux_is_there() {
+    let info = Peer::ours(&[]).returned("guest-info", json!({}));
+    let listed = info["supported_commands"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap());
+    let listed: BTreeSet<&str> = listed.collect();
+    // Windows only.
+    let due = qapi::commands().map(|(name, _)| name).filter(|name| *name != "guest-get-devices");
+    assert_eq!(listed, due.collect());
 }
 
 /// Of an unknown program qemu-ga says `PID ld does not exist` since 10.0.

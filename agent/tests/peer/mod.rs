@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 #[path = "../../../tests/qapi/mod.rs"]
-mod qapi;
+pub mod qapi;
 pub mod root;
 
 use std::io::{BufRead, BufReader, Write};
