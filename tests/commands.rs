@@ -4,6 +4,7 @@ mod exchange;
 mod random;
 mod recordings;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -467,6 +468,33 @@ fn files_of_any_length_go_both_ways_in_pieces() {
         }
         assert!(received == content, "{length} bytes");
     }
+}
+
+/// Both streams of a program, each longer than the client's buffer.
+#[test]
+fn what_a_program_wrote_comes_in_pieces() {
+    let mut client: Client<256, 256> = Client::new();
+    client.synchronize(7);
+    client.transmitted(usize::MAX);
+    assert_eq!(client.push_slice(b"\xFF{\"return\": 7}").1, Ok(Some(Reply::Synchronized)));
+    client.request_in_pieces(ExecStatus { pid: 77, ..Default::default() }).unwrap();
+    client.transmitted(usize::MAX);
+    let (out, err) = ("A".repeat(1000), "B".repeat(2000));
+    let response = format!(
+        "{{\"return\": {{\"exitcode\": 3, \"err-data\": \"{err}\", \"out-data\": \"{out}\", \"exited\": true}}, \"id\": 8}}"
+    );
+    let (mut received, mut pieces, mut exit) = (response.as_bytes(), BTreeMap::<_, Vec<u8>>::new(), None);
+    while !received.is_empty() {
+        let (taken, reply) = client.push_slice(received);
+        received = &received[taken..];
+        match reply.unwrap() {
+            Some(Reply::Piece(piece)) => pieces.entry(piece.member).or_default().extend(piece.content),
+            Some(Reply::Return(value)) => exit = ExecStatus::returned(value).unwrap().exitcode,
+            other => assert_eq!(other, None),
+        }
+    }
+    assert_eq!(exit, Some(3));
+    assert!(pieces["out-data"] == out.as_bytes() && pieces["err-data"] == err.as_bytes());
 }
 
 /// The longest piece that fits, also with an `id`: the response fills the buffer to the last group of digits.

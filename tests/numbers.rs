@@ -4,7 +4,7 @@ mod exchange;
 mod random;
 
 use exchange::{error, exchange};
-use guestwire::commands::{Exec, FileSystem, GetFsinfo, GetTime, List, Schema};
+use guestwire::commands::{DeviceId, DeviceInfo, Exec, FileSystem, GetDevices, GetFsinfo, GetTime, List, Schema};
 use guestwire::json::Value;
 use guestwire::message::ArgumentError;
 use guestwire::{Agent, Decoder, Event};
@@ -51,6 +51,26 @@ fn an_error_names_the_member() {
     assert_eq!(total("1.84467440737095e+19"), Ok(Some(18_446_744_073_709_500_000)));
     for outside in ["1.84467440737096e+19", "-1e0", "0.1"] {
         assert_eq!(total(outside), Err("Parameter '[0].total-bytes' expects uint64".into()), "{outside}");
+    }
+}
+
+#[test]
+fn numbers_of_16_bits_are_read_alike() {
+    let vendor = |text| {
+        let devices = format!(r#"[{{"driver-name":"a","id":{{"type":"pci","vendor-id":{text},"device-id":1}}}}]"#);
+        read(&devices, |value| {
+            let list: List<'_, DeviceInfo<'_>> = GetDevices::returned(value)?;
+            match list.iter().next().and_then(|device| device.id) {
+                Some(DeviceId::Pci(id)) => Ok(id.vendor_id),
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    for (text, due) in [("4096", 4096), ("4.096e3", 4096), ("65535.0", 65535), ("-0", 0)] {
+        assert_eq!(vendor(text), Ok(due), "{text}");
+    }
+    for outside in ["65536", "6.5536e4", "-1", "0.5"] {
+        assert!(vendor(outside).unwrap_err().starts_with("Parameter '[0].id.vendor-id' expects uint"), "{outside}");
     }
 }
 

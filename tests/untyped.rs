@@ -1,6 +1,7 @@
 //! A host without types: values by their place, errors that outlive the response, values passed on with serde.
 
 mod differences;
+mod random;
 mod recordings;
 
 use std::error::Error;
@@ -9,6 +10,7 @@ use differences::same_json;
 use guestwire::json::{Encoder, Value};
 use guestwire::message::{OwnedErrorResponse, Response};
 use guestwire::{Client, Decoder, Event, Reply};
+use random::Random;
 use recordings::recordings;
 use serde::Serialize;
 
@@ -105,6 +107,44 @@ fn every_place_in_every_recorded_response_is_found_as_serde_json_finds_it() {
             assert_eq!(Some(&ours), theirs.pointer(&pointer), "{pointer}");
         }
     });
+}
+
+/// A value as a hostile guest might send it: names that look like pointers, escapes, quotes and brackets in strings.
+fn hostile(random: &mut Random, depth: usize) -> serde_json::Value {
+    const NAMES: [&str; 16] =
+        ["", "a", "0", "1", "00", "-", "~", "/", "~1", "~0", "~01", "a/b", "\"", "\\", "}{", "\u{1F600}\u{0}"];
+    let count = if depth == 0 { 0 } else { random.below(4) };
+    match random.below(if depth == 0 { 3 } else { 6 }) {
+        0 => random.pick(&NAMES).into(),
+        1 => random.pick(&[0_u64, 7, u64::MAX]).into(),
+        2 => random.pick(&[None, Some(true), Some(false)]).into(),
+        3 => (0..count).map(|_| hostile(random, depth - 1)).collect(),
+        _ => (0..count).map(|_| (random.pick(&NAMES).to_owned(), hostile(random, depth - 1))).collect(),
+    }
+}
+
+#[test]
+fn every_place_in_a_hostile_response_is_found_and_no_other() {
+    let mut random = Random(31);
+    let (mut found, mut nothing) = (0, 0);
+    for _ in 0..2_000 {
+        let theirs = hostile(&mut random, 6);
+        let mut all = Vec::new();
+        pointers(&theirs, String::new(), &mut all);
+        with_value(&theirs.to_string(), |ours| {
+            for pointer in all {
+                // The place, and places beside it.
+                for end in ["", "/", "/0", "/1", "/a", "/~0", "/~1", "/~01", "/00"] {
+                    let pointer = format!("{pointer}{end}");
+                    let value = ours.pointer(&pointer).map(|value| value.to_string());
+                    let value = value.map(|text| serde_json::from_str(&text).expect("a whole value"));
+                    assert_eq!(value.as_ref(), theirs.pointer(&pointer), "{pointer:?} in {theirs}");
+                    *(if value.is_some() { &mut found } else { &mut nothing }) += 1;
+                }
+            }
+        });
+    }
+    assert!(found > 5_000 && nothing > 5_000, "{found} {nothing}");
 }
 
 /// As a function of a program: nothing that it returns borrows from the client.

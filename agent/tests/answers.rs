@@ -1,10 +1,10 @@
 //! What the agent answers: against the schema, and against QEMU's agent on the same machine.
 
 mod peer;
-#[path = "../../tests/qapi/mod.rs"]
-mod qapi;
 
-use peer::{Peer, worst_moment};
+use std::collections::BTreeSet;
+
+use peer::{Peer, qapi, worst_moment};
 use serde_json::{Number, Value, json};
 
 /// They return something on this machine and change nothing.
@@ -33,11 +33,21 @@ const QUIET: [&str; 18] = [
 fn every_return_value_follows_the_schema() {
     let mut ours = Peer::ours(&[]);
     for command in QUIET {
-        qapi::check_return(command, &ours.returned(command, json!({})));
+        ours.returned(command, json!({})); // It checks that.
     }
     for command in ["guest-sync", "guest-sync-delimited"] {
         assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
     }
+}
+
+#[test]
+fn every_command_of_the_schema_for_linux_is_there() {
+    let info = Peer::ours(&[]).returned("guest-info", json!({}));
+    let listed = info["supported_commands"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap());
+    let listed: BTreeSet<&str> = listed.collect();
+    // Windows only.
+    let due = qapi::commands().map(|(name, _)| name).filter(|name| *name != "guest-get-devices");
+    assert_eq!(listed, due.collect());
 }
 
 /// Of an unknown program qemu-ga says `PID ld does not exist` since 10.0.
@@ -137,7 +147,6 @@ fn qemu_ga_on_the_same_machine_answers_the_same_field_by_field() {
         }
         let [ours, theirs] = [&mut ours, &mut theirs].map(|agent| {
             let mut returned = agent.returned(command, json!({}));
-            qapi::check_return(command, &returned);
             as_sets(&mut returned);
             returned
         });

@@ -1,8 +1,6 @@
 //! What each client asks a healthy guest for.
 
 mod peer;
-#[path = "../../tests/qapi/mod.rs"]
-mod qapi;
 
 use peer::{Peer, worst_moment};
 use serde_json::{Value, json};
@@ -10,7 +8,6 @@ use serde_json::{Value, json};
 fn listed(agent: &mut Peer) -> Vec<Value> {
     worst_moment();
     let info = agent.returned("guest-info", json!({}));
-    qapi::check_return("guest-info", &info);
     info["supported_commands"].as_array().unwrap().clone()
 }
 
@@ -37,7 +34,7 @@ fn kubevirt() {
     ] {
         assert_enabled(&commands, command);
         if command != "guest-shutdown" {
-            qapi::check_return(command, &agent.returned(command, json!({})));
+            agent.returned(command, json!({}));
         }
     }
     assert_eq!(agent.returned("guest-fsfreeze-status", json!({})), "thawed");
@@ -58,7 +55,7 @@ fn libvirt_guestinfo() {
         "guest-network-get-interfaces",
         "guest-get-load",
     ] {
-        qapi::check_return(command, &agent.returned(command, json!({})));
+        agent.returned(command, json!({}));
     }
     // What it cannot do without: a prefix and a type with each address, a number for each part of a disk's address.
     let interfaces = agent.returned("guest-network-get-interfaces", json!({}));
@@ -74,8 +71,7 @@ fn proxmox() {
     let mut agent = Peer::ours(&[]);
     assert_eq!(agent.returned("guest-sync-delimited", json!({"id": 12_340_001})), 12_340_001);
     assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
-    let interfaces = agent.returned("guest-network-get-interfaces", json!({}));
-    qapi::check_return("guest-network-get-interfaces", &interfaces);
+    agent.returned("guest-network-get-interfaces", json!({}));
     let commands = listed(&mut agent);
     for command in ["guest-fsfreeze-freeze", "guest-fsfreeze-thaw", "guest-fstrim"] {
         assert_enabled(&commands, command);
@@ -98,6 +94,6 @@ fn ovirt() {
         "guest-get-vcpus",
     ] {
         assert_enabled(&commands, command);
-        qapi::check_return(command, &agent.returned(command, json!({})));
+        agent.returned(command, json!({}));
     }
 }

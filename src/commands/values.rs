@@ -392,7 +392,7 @@ impl Encode for u16 {
 
 impl<'a> Parse<'a> for u16 {
     fn parse(argument: Argument<'a>) -> Result<Self, ArgumentError<'a>> {
-        argument.unsigned()?.try_into().map_err(|_| argument.range_error("uint16"))
+        argument.whole_unsigned()?.try_into().map_err(|_| argument.range_error("uint16"))
     }
 }
 

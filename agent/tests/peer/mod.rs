@@ -1,6 +1,8 @@
 //! Agents as running programs, each on a socket in a temporary folder. Whatever a test does, all of it goes with it.
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+#[path = "../../../tests/qapi/mod.rs"]
+pub mod qapi;
 pub mod root;
 
 use std::io::{BufRead, BufReader, Write};
@@ -181,10 +183,14 @@ impl Peer {
         serde_json::from_slice(response.strip_prefix(b"\xFF").unwrap_or(&response)).expect("JSON")
     }
 
-    /// The response, whole.
+    /// The response, whole. What is returned follows the schema.
     pub fn ask(&mut self, command: &str, arguments: Value) -> Value {
         self.send(format!("{}\n", json!({"execute": command, "arguments": arguments})).as_bytes());
-        self.receive()
+        let response = self.receive();
+        if let Some(returned) = response.get("return") {
+            qapi::check_return(command, returned);
+        }
+        response
     }
 
     /// What the command returns.
