@@ -91,7 +91,7 @@ pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uar
         if agent.guest_mut().shuts_down(is_sent) {
             continue;
         }
-        // With interrupts masked, a pending one still ends the sleep, so none is missed between the test and `wfi`.
+        // Mask interrupts, test, then `wfi`: a pending interrupt ends the sleep although it is masked.
         interrupt::free(|_| {
             if agent.transmit().is_empty() && received.is_empty() {
                 agent.guest_mut().sleep(wfi);

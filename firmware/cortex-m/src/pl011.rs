@@ -18,8 +18,8 @@ const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
 const EIGHT_BITS_NO_FIFO: u32 = 0b11 << 5;
 const ENABLE: u32 = 1 << 0 | 1 << 8 | 1 << 9; // the UART, transmit, receive
-const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6; // a byte, and a byte that has waited
-// Beside a byte in the data register.
+const RECEIVE_INTERRUPTS: u32 = 1 << 4 | 1 << 6; // a byte, and a time-out after one
+// Next to the byte in the data register:
 const CORRUPTED: u32 = 0b111 << 8; // a framing error, a parity error, a break
 const OVERRUN: u32 = 1 << 11; // bytes are missing here
 

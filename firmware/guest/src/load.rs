@@ -1,11 +1,11 @@
 //! How busy a board is.
 
-/// The logarithms of about 1, 5 and 15 minutes in microseconds: nobody needs them more precise, and to divide is slow.
+/// About 1, 5 and 15 minutes: powers of two in microseconds, because a shift is faster than a division.
 const PERIODS: [u32; 3] = [26, 28, 30];
-/// Always at work.
+/// The average of a board that never sleeps.
 const FULL: i64 = 1000 << 20;
 
-/// The part of the time that was not slept, over each period. The past fades, as it does in Unix's load averages.
+/// How much of each period the board was awake. The past fades as in Unix's load averages.
 #[derive(Default)]
 pub(crate) struct Load {
     averages: [i64; 3],

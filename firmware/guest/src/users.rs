@@ -1,5 +1,5 @@
-//! The one user, `root`: its password and the keys that it may log in with. Nobody logs in here; a host may look after
-//! them all the same.
+//! The only user, `root`: its password and the keys it may log in with. No one can log in here, but a host can manage
+//! both.
 
 use guestwire::commands::{
     AuthorizedKeys, List, SetUserPassword, SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys, Str,
@@ -12,7 +12,7 @@ const NAME: &str = "root";
 const NO_SUCH_USER: CommandError = CommandError::Failed("There is only the user root");
 const FULL: CommandError = CommandError::Failed("There is no room for more keys");
 
-/// What `root` logs in with.
+/// The credentials of `root`.
 #[derive(Clone, Copy)]
 pub(crate) struct Root {
     password: [u8; 32],

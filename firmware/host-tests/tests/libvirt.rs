@@ -52,7 +52,7 @@ const RISCV: Board = Board {
     machine: "riscv32",
     system: "<os><type arch='riscv32' machine='virt'>hvm</type><loader type='rom'>HERE/firmware.elf</loader></os>",
     devices: "<controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>",
-    tells_shutdown: false, // so 7.2
+    tells_shutdown: false, // QEMU 7.2 does not
 };
 
 #[test]
@@ -255,9 +255,8 @@ struct Place {
     root: Option<PathBuf>,
 }
 
-/// Runs a command in another system, which sees the current folder as its /mnt. Mounts and processes end with it. The
-/// shell waits for it, and so for all processes that have lost their parents: libvirt takes a machine that nobody has
-/// waited for to be running.
+/// Runs a command in another system, which has the current folder as /mnt. Mounts and processes end with the command. The
+/// shell stays as process 1 and reaps orphans: to libvirt a machine runs until its process is reaped.
 const ENTER: [&str; 7] = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec"];
 const ENTERED: &str = r#"
 mount --rbind /dev "$0/dev"

@@ -6,8 +6,9 @@
 pub struct Registers(usize);
 
 impl Registers {
-    /// # Safety The device is at this address, and every offset that is read or written is one of its registers.
-    /// Nothing else uses them, or memory that a register tells the device to use.
+    /// # Safety
+    /// The device is at this address, and every offset that is read or written is one of its registers. Nothing else
+    /// uses them, or memory that a register tells the device to use.
     pub const unsafe fn at(address: usize) -> Self {
         Self(address)
     }

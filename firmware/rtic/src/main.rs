@@ -49,8 +49,8 @@ mod app {
     fn idle(context: idle::Context<'_>) -> ! {
         let mut agent: Agent<Board, 256, 640> = Agent::new(Board { nanoseconds: 0 });
         loop {
-            let _ = agent.poll_nb(context.local.port); // after 256 wrong bytes in a row, too, it goes on
-            cortex_m::asm::wfe(); // not wfi, which would sleep through an interrupt that has just come
+            let _ = agent.poll_nb(context.local.port); // it fails after 256 wrong bytes in a row: go on
+            cortex_m::asm::wfe(); // a plain wfi would sleep through an interrupt that has just come
         }
     }
 }

@@ -14,12 +14,13 @@ const CONTROL: usize = 0x30;
 const INTERRUPT_MASK: usize = 0x38;
 const INTERRUPT_CLEAR: usize = 0x44;
 
+const BUSY: u32 = 1 << 3;
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_FULL: u32 = 1 << 5;
 const EIGHT_BITS_NO_FIFO: u32 = 0b11 << 5;
 const ENABLE: u32 = 1 << 0 | 1 << 8 | 1 << 9; // the UART, transmit, receive
 const INTERRUPTS: u32 = 1 << 4 | 1 << 5; // received, transmitted
-// Beside a byte in the data register.
+// Next to the byte in the data register:
 const CORRUPTED: u32 = 0b111 << 8; // a framing error, a parity error, a break
 const OVERRUN: u32 = 1 << 11; // bytes are missing here
 
@@ -59,8 +60,10 @@ impl Write for Tx {
         Ok(())
     }
 
-    /// The last byte sends itself.
     fn flush(&mut self) -> nb::Result<(), Infallible> {
+        if UART.read(FLAGS) & BUSY != 0 {
+            return Err(nb::Error::WouldBlock);
+        }
         Ok(())
     }
 }

@@ -9,11 +9,11 @@ use virtio_serial::{Bus, Device, Error, Event, Memory, Transport};
 
 const NAME: &str = "org.qemu.guest_agent.0";
 const NOT_FOUND: &str = "there is no port org.qemu.guest_agent.0\n";
-/// How many virtio-serial devices can be there.
+/// The most virtio-serial devices that the guest looks at.
 pub const DEVICES: usize = 4;
 /// The index of the port among those that a device is asked for.
 const PORT: usize = 0;
-/// A device says which ports it has as soon as it is asked. This long it may take.
+/// How long a device may take to say which ports it has.
 const PATIENCE: i64 = 1_000_000_000;
 
 /// What differs between `virt` machines.
@@ -87,8 +87,8 @@ fn search<M: Machine>(machine: &M, devices: &mut Devices<M>) {
     }
 }
 
-/// Looks at the devices that ask for it, or at all, and returns whether anything has changed but bytes. Starts devices
-/// anew that have failed.
+/// Polls the devices that ask for it, or all, and returns whether there was more than bytes. Restarts devices that have
+/// failed.
 fn poll<M: Machine>(devices: &mut Devices<M>, all: bool) -> bool {
     let mut changed = false;
     for slot in devices {
