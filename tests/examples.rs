@@ -5,7 +5,7 @@ mod programs;
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -137,6 +137,9 @@ fn agent_replaces_the_socket_of_a_dead_agent_and_nothing_else() {
     let file = folder.path("file");
     std::fs::write(&file, "precious").unwrap();
     ends(&run("agent", &["--listen", file.to_str().unwrap()]), 1, "", "is not a socket");
+    let log = folder.path("log");
+    let _log = UnixDatagram::bind(&log).unwrap();
+    ends(&run("agent", &["--listen", log.to_str().unwrap()]), 1, "", "Protocol wrong type for socket");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     ends(&run("agent", &["--device", folder.path("none").to_str().unwrap()]), 1, "", "No such file");
 }

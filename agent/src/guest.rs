@@ -52,6 +52,11 @@ impl Group {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, group)| *group)
     }
 
+    /// All names, for a complaint.
+    pub fn names() -> String {
+        Self::NAMES.map(|(name, _)| name).join(", ")
+    }
+
     fn of(command: &str) -> Option<Self> {
         match command {
             Shutdown::NAME | SuspendDisk::NAME | SuspendRam::NAME | SuspendHybrid::NAME => Some(Self::Shutdown),

@@ -130,7 +130,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
             Long("stdio") => Port::Stdio,
             Long("allow") => {
                 for name in parser.value()?.string()?.split(',') {
-                    settings.allowed.push(Group::named(name).ok_or_else(|| format!("--allow: no group {name:?}"))?);
+                    let unknown = || format!("--allow: no group {name:?}, only {}", Group::names());
+                    settings.allowed.push(Group::named(name).ok_or_else(unknown)?);
                 }
                 continue;
             }
@@ -152,7 +153,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Call, lexopt::Error> {
             }
             Long("log") => {
                 let name = parser.value()?.string()?;
-                level = name.parse().map_err(|_| format!("--log: no level {name:?}"))?;
+                level = name
+                    .parse()
+                    .map_err(|_| format!("--log: no level {name:?}, only off, error, warn, info, debug"))?;
                 continue;
             }
             Long("commands") => return Ok(Call::Commands),

@@ -97,13 +97,20 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         }
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => remove_file(path),
-            _ => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
+            Err(error) => Err(error),
+            Ok(_) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent is listening")),
         },
     }
 }
 
 pub fn device(agent: &mut LinuxAgent, path: &Path) -> io::Result<()> {
-    let mut port = open(path).map_err(|error| name(path, error))?;
+    let mut port = open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let hint = "Has the virtual machine a channel of that name? Otherwise give --device or --listen.";
+            io::Error::new(error.kind(), format!("{}: {error}. {hint}", path.display()))
+        }
+        _ => name(path, error),
+    })?;
     info!("serving {}", path.display());
     loop {
         serve_device(agent, &port, path);

@@ -178,7 +178,7 @@ pub fn status(guest: &mut Linux, call: Call<'_>) -> CommandResult {
     let exit = match known[index].exit() {
         Ok(Some(exit)) => exit,
         Ok(None) => return response.encode(ExecStatusReturn::default()),
-        Err(error) => return failed(response, "failed to ask for the program", error),
+        Err(error) => return failed(response, "failed to wait for the program", error),
     };
     let Program { out, err, .. } = known.remove(index);
     let captured = |stream: Option<Capture>| stream.and_then(|stream| stream.join().ok());

@@ -21,7 +21,7 @@ pub fn get_diskstats(_: &mut Linux, call: Call<'_>) -> CommandResult {
                 })
             })
         }),
-        Err(error) => response.error(format_args!("failed to read what disks have done: {error}")),
+        Err(error) => response.error(format_args!("failed to read the disk statistics: {error}")),
     }
 }
 
@@ -57,7 +57,7 @@ pub fn get_cpustats(_: &mut Linux, call: Call<'_>) -> CommandResult {
     };
     let times = match KernelStats::current() {
         Ok(stats) => stats.cpu_time,
-        Err(error) => return response.error(format_args!("failed to read what CPUs have done: {error}")),
+        Err(error) => return response.error(format_args!("failed to read the CPU statistics: {error}")),
     };
     let online = processors.iter().filter(|processor| processor.online);
     response.array(|list| {

@@ -48,7 +48,7 @@ pub fn get_osinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let kernel = match nix::sys::utsname::uname() {
         Ok(kernel) => kernel,
-        Err(error) => return failed(response, "failed to ask the kernel", error),
+        Err(error) => return failed(response, "uname failed", error),
     };
     let release = OsRelease::open().ok();
     let released = |key| release.as_ref().and_then(|release| release.get_value(key)).map(Str::from);
@@ -72,7 +72,7 @@ pub fn get_host_name(_: &mut Linux, call: Call<'_>) -> CommandResult {
     match nix::sys::utsname::uname() {
         Ok(kernel) => response
             .encode(HostName { host_name: (&*kernel.nodename().to_string_lossy()).into(), ..Default::default() }),
-        Err(error) => failed(response, "failed to ask the kernel", error),
+        Err(error) => failed(response, "uname failed", error),
     }
 }
 

@@ -41,7 +41,12 @@ fn a_file_system_is_frozen_and_thawed() {
     assert_eq!(refused.1, "Command guest-get-time has been disabled: the command is not allowed");
     assert!(agent.error("guest-fsfreeze-freeze", json!({})).1.ends_with("the command is not allowed"));
     assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
-    assert!(touch.try_wait().unwrap().is_none(), "who writes has to wait");
+    let touching = format!("/proc/{}/stat", touch.id());
+    wait_for("writer that has to wait", || {
+        assert!(touch.try_wait().unwrap().is_none(), "it wrote");
+        // The name before the state has a bracket at its end.
+        fs::read_to_string(&touching).unwrap().rsplit_once(") ")?.1.starts_with('D').then_some(())
+    });
     worst_moment();
 
     assert_eq!(agent.returned("guest-fsfreeze-thaw", json!({})), 1);

@@ -1,4 +1,4 @@
-//! What the agent is reached through, when it goes away or cannot be had.
+//! The agent's ports, when they go away or cannot be opened.
 
 mod peer;
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::mkfifo;
 use peer::{Folder, Peer, short_lived, wait_for, worst_moment};
@@ -141,7 +141,7 @@ fn a_pipe_without_another_end_does_not_block() {
     assert_eq!(read, written);
 }
 
-/// It has more open than three: a client would be one too many.
+/// The agent may have three open files and has more, so it cannot accept a client.
 #[test]
 #[ignore = "needs prlimit: apt-get install util-linux"]
 fn a_client_that_cannot_be_accepted_waits() {
@@ -182,7 +182,7 @@ fn the_agent_removes_its_socket() {
     }
 }
 
-/// `nohup guestwire-agent`
+/// `nohup guestwire-agent`, and a hang-up.
 #[test]
 fn an_agent_under_nohup_outlives_its_terminal() {
     let folder = Folder::new();
@@ -192,6 +192,9 @@ fn an_agent_under_nohup_outlives_its_terminal() {
     let mut agent = Peer::start(&folder, &socket, &mut command);
     assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
     worst_moment();
+    kill(agent.pid(), Signal::SIGHUP).unwrap();
+    assert_eq!(agent.returned("guest-ping", json!({})), json!({}));
+    // It ignores the signal, and is not only slow to end.
     let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid())).unwrap();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
     assert_eq!(u64::from_str_radix(ignored.trim(), 16).unwrap() & 1, 1, "SIGHUP");

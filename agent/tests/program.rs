@@ -34,9 +34,9 @@ fn help_version_and_commands_go_to_standard_output() {
 fn wrong_usage_is_explained_with_exit_status_2() {
     for (arguments, expected) in [
         (&["--sideways"][..], "--sideways"),
-        (&["--allow", "everything"], "--allow: no group \"everything\""),
+        (&["--allow", "everything"], "--allow: no group \"everything\", only shutdown, "),
         (&["--block", "guest-ping"], "it cannot be blocked"),
-        (&["--log", "loud"], "--log: no level \"loud\""),
+        (&["--log", "loud"], "--log: no level \"loud\", only off, "),
         (&["--stdio", "--listen", "x"], "only one of"),
     ] {
         let output = run(arguments, "");
@@ -46,7 +46,8 @@ fn wrong_usage_is_explained_with_exit_status_2() {
     }
     let output = run(&["--device", "/nowhere/at/all"], "");
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("/nowhere/at/all: No such file"));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("/nowhere/at/all: No such file") && text.contains("Otherwise give --device"), "{text}");
 }
 
 #[test]
