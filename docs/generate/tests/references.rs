@@ -34,6 +34,21 @@ fn links_lead_to_files() {
     assert!(count >= 10, "{count} links were found");
 }
 
+/// A folder with a script that starts QEMU is a board.
+#[test]
+fn every_board_is_in_the_tables() {
+    let firmware = page::root().join("firmware");
+    let folders = std::fs::read_dir(firmware).unwrap().map(|entry| entry.unwrap().path());
+    let boards: Vec<_> = folders.filter(|folder| folder.join("run").is_file()).collect();
+    assert!(boards.len() >= 6, "{boards:?}");
+    for board in boards {
+        let name = format!("`{}`", board.file_name().unwrap().display());
+        for table in ["docs/structure.md", "firmware/README.md"] {
+            assert!(page::read(table).contains(&name), "{table} lacks {name}");
+        }
+    }
+}
+
 /// rustdoc hides lines that start with `# `, a repository's page shows them.
 #[test]
 fn no_code_has_hidden_lines() {
