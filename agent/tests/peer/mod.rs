@@ -142,7 +142,7 @@ impl Peer {
     /// Starts the command, and connects to the socket that it makes.
     pub fn start(folder: &Rc<Folder>, socket: &Path, command: &mut Command) -> Self {
         let _ = std::fs::remove_file(socket);
-        let child = command.spawn().expect("qemu-ga: apt-get install qemu-guest-agent");
+        let child = command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program()));
         let mut peer = Self { child, socket: socket.into(), stream: None, folder: folder.clone() };
         fails_at("start");
         peer.connect();
@@ -240,9 +240,15 @@ fn a_forced_failure_leaves_nothing_behind() {
     for moment in ["start", "worst"] {
         let mut tests = folder.command(std::env::current_exe().unwrap());
         tests.args(["--include-ignored", "--skip", "a_forced_failure"]);
-        tests.env("TMPDIR", folder.path()).env(FAILURE, moment);
+        let log = folder.join("log");
+        tests.env("TMPDIR", folder.path()).env(FAILURE, moment).stdout(std::fs::File::create(&log).unwrap());
         let outcome = tests.status().unwrap();
-        assert_eq!(outcome.code(), Some(101), "none failed at {moment}");
+        let said = std::fs::read_to_string(&log).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        let failed = said.lines().filter(|line| line.starts_with("test ") && line.ends_with(" ... FAILED")).count();
+        let forced = said.lines().filter(|line| *line == "forced").count();
+        assert_eq!(outcome.code(), Some(101), "none failed at {moment}\n{said}");
+        assert_eq!(failed, forced, "what failed at {moment} was not all forced\n{said}");
 
         let images: Vec<_> = std::fs::read_dir("/sys/block").unwrap().flatten().collect();
         let is_ours = |loop_device: &std::fs::DirEntry| {
