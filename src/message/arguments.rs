@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
+use crate::FLASH_IS_SHORT;
 use crate::json::marks::Separators;
 use crate::json::number;
 use crate::json::string::Text;
@@ -38,8 +39,8 @@ pub struct Arguments<'a> {
     read: u32,
 }
 
-/// Of 8 members: 8 colons, and 7 commas.
-const NOTED: usize = 8 + 7;
+/// Of 8 members: 8 colons, and 7 commas. Where flash is short, members are looked for instead.
+const NOTED: usize = if FLASH_IS_SHORT { 0 } else { 8 + 7 };
 
 /// What happens to members that are not read.
 #[derive(Clone, Copy, Debug)]
