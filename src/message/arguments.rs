@@ -64,7 +64,8 @@ impl<'a> Arguments<'a> {
         Self::inside(Argument::root(object, Others::Refused))
     }
 
-    fn inside(object: Argument<'a>) -> Self {
+    /// Those of an argument that is an object.
+    pub(crate) fn inside(object: Argument<'a>) -> Self {
         Self { object, separators: object.value.separators(), read: 0 }
     }
 
@@ -401,15 +402,16 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        let mut object = self.members()?;
+        self.check_object()?;
+        let mut object = Arguments::inside(*self);
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
     }
 
-    /// An object's members.
-    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
-        if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
+    /// Not a function that returns the [`Arguments`]: they would be moved out of its result.
+    pub(crate) fn check_object(&self) -> Result<(), ArgumentError<'a>> {
+        if self.value.is_object() { Ok(()) } else { Err(self.type_error("object")) }
     }
 
     /// An array's elements.
