@@ -28,6 +28,9 @@ mod sentinel;
 pub mod serde;
 mod transmit;
 
+/// Where flash is worth more than time: on processors with short registers, and in firmware on any.
+const FLASH_IS_SHORT: bool = cfg!(any(not(target_pointer_width = "64"), target_os = "none"));
+
 pub use agent::{Agent, Call, Command, CommandError, CommandResult, Guest};
 pub use client::{Client, Reply};
 pub use error::BuildError;

@@ -156,6 +156,18 @@ impl<'c> Response<'c> {
         Ok(Responded { length, is_error: true })
     }
 
+    /// Ends it after a value that another has written, has failed to write, or has not written.
+    fn end_value(&mut self, is_written: bool) -> CommandResult {
+        if !is_written {
+            self.encoder.fail();
+        }
+        // What comes before a value ends in a space, and no value does.
+        if self.encoder.as_bytes().last() == Some(&b' ') {
+            return Err(CommandError::Failed("The command returns no value"));
+        }
+        self.end()
+    }
+
     fn end(&mut self) -> CommandResult {
         if let Some(id) = self.id {
             self.encoder.put(b", \"id\": ");
@@ -237,14 +249,8 @@ impl<'c> Responder<'c> {
 
     /// Returns what the closure writes.
     pub fn value(self, value: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult {
-        if value(self.response.encoder.value()).is_err() {
-            self.response.encoder.fail();
-        }
-        // What comes before a value ends in a space, and no value does.
-        if self.response.encoder.as_bytes().last() == Some(&b' ') {
-            return Err(CommandError::Failed("The command returns no value"));
-        }
-        self.response.end()
+        let written = value(self.response.encoder.value());
+        self.response.end_value(written.is_ok())
     }
 
     /// The same, where the text is known.

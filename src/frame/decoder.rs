@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::lexer::{Lexer, Step, is_plain, is_ws, plain_from, whole_from};
+use crate::FLASH_IS_SHORT;
 use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators};
 use crate::json::value::Value;
@@ -440,7 +441,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 opening @ (Step::Quote | Step::Plain) => {
                     run.skip_plain(opening);
                     let Some(mut byte) = run.next() else { break Step::Inside };
-                    if cfg!(target_pointer_width = "64") && byte != b'"' {
+                    if !FLASH_IS_SHORT && byte != b'"' {
                         run.length = run.before;
                         run.skip(whole_from(run.bytes, run.length));
                         let Some(next) = run.next() else { break Step::Inside };
@@ -468,7 +469,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                 Step::Skip => {
                     self.store_run(run.bytes, run.before);
                     run = Run::new(run.rest());
-                    if cfg!(target_pointer_width = "64") && run.peek() == Some(b' ') && lexer.is_open() {
+                    if !FLASH_IS_SHORT && run.peek() == Some(b' ') && lexer.is_open() {
                         run = Run::new(after_ws(run.bytes));
                     }
                 }

@@ -6,6 +6,7 @@
 use core::num::Wrapping;
 
 use super::nesting::{Container, Nesting};
+use crate::FLASH_IS_SHORT;
 use crate::error::FrameError;
 use crate::offset::Offset;
 
@@ -537,7 +538,7 @@ const WORD: usize = size_of::<usize>();
 pub(crate) fn plain_from(bytes: &[u8], at: usize) -> usize {
     const NEAR: usize = 4 * WORD;
     let rest = bytes.get(at..);
-    if cfg!(target_pointer_width = "32") {
+    if FLASH_IS_SHORT {
         return plain_in_words(rest.unwrap_or_default());
     }
     match rest.and_then(<[u8]>::first_chunk::<NEAR>).map(|near| plain_in_words(near)) {

@@ -169,6 +169,7 @@ impl<'b> Encoder<'b> {
     /// Writes bytes as they are, or fails.
     ///
     /// One by one where flash is short: a `memcpy` takes more of it than this module.
+    #[cfg_attr(target_os = "none", inline(never))] // or each piece of a message has its own check for room
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         if cfg!(target_pointer_width = "64") {
             let start = self.written.end;

@@ -43,7 +43,7 @@ mod noting {
 
         /// Whether there are more than could be noted.
         pub(crate) const fn are_too_many(&self) -> bool {
-            self.count as usize > N
+            N == 0 || self.count as usize > N
         }
 
         #[inline(always)]

@@ -73,7 +73,7 @@ impl<'a> Text<'a> {
 }
 
 impl PartialEq<str> for Text<'_> {
-    #[cfg_attr(target_pointer_width = "64", inline)] // elsewhere flash is short
+    #[cfg_attr(all(target_pointer_width = "64", not(target_os = "none")), inline)] // elsewhere flash is short
     fn eq(&self, other: &str) -> bool {
         // An escape is longer than the character it means, and most strings have none.
         if self.escaped.len() < other.len() {
@@ -96,7 +96,7 @@ impl PartialEq<str> for Text<'_> {
 }
 
 impl PartialEq<&str> for Text<'_> {
-    #[cfg_attr(target_pointer_width = "64", inline)]
+    #[cfg_attr(all(target_pointer_width = "64", not(target_os = "none")), inline)]
     fn eq(&self, other: &&str) -> bool {
         self == *other
     }

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
+use crate::FLASH_IS_SHORT;
 use crate::json::marks::Separators;
 use crate::json::number;
 use crate::json::string::Text;
@@ -38,8 +39,8 @@ pub struct Arguments<'a> {
     read: u32,
 }
 
-/// Of 8 members: 8 colons, and 7 commas.
-const NOTED: usize = 8 + 7;
+/// Of 8 members: 8 colons, and 7 commas. Where flash is short, members are looked for instead.
+const NOTED: usize = if FLASH_IS_SHORT { 0 } else { 8 + 7 };
 
 /// What happens to members that are not read.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,8 @@ impl<'a> Arguments<'a> {
         Self::inside(Argument::root(object, Others::Refused))
     }
 
-    fn inside(object: Argument<'a>) -> Self {
+    /// Those of an argument that is an object.
+    pub(crate) fn inside(object: Argument<'a>) -> Self {
         Self { object, separators: object.value.separators(), read: 0 }
     }
 
@@ -401,15 +403,22 @@ impl<'a> Argument<'a> {
         &self,
         read: impl FnOnce(&mut Arguments<'a>) -> Result<T, ArgumentError<'a>>,
     ) -> Result<T, ArgumentError<'a>> {
-        let mut object = self.members()?;
+        self.check_object()?;
+        let mut object = Arguments::inside(*self);
         let read = read(&mut object)?;
         object.end()?;
         Ok(read)
     }
 
+    /// Not a function that returns the [`Arguments`]: they would be moved out of its result.
+    pub(crate) fn check_object(&self) -> Result<(), ArgumentError<'a>> {
+        if self.value.is_object() { Ok(()) } else { Err(self.type_error("object")) }
+    }
+
     #[doc(hidden)] // the C library's
     pub fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
-        if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
+        self.check_object()?;
+        Ok(Arguments::inside(*self))
     }
 
     /// An array's elements.

@@ -228,7 +228,8 @@ impl<'a> Deserializer<'a> for ArgumentDeserializer<'a> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        let mut arguments = self.0.members()?;
+        self.0.check_object()?;
+        let mut arguments = Arguments::inside(self.0);
         let (object, names) = (self.0, fields.iter());
         let mut visited =
             visitor.visit_map(Fields { arguments: &mut arguments, object, names, value: None, unexpected: None });
