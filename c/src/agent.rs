@@ -24,7 +24,7 @@ pub struct gw_command {
     /// guest-sync-delimited, guest-ping, guest-info).
     pub name: *const c_char,
     /// Called for each request.
-    pub handler: Option<gw_handler>,
+    pub handler: gw_handler,
     /// 0, or GW_NO_SUCCESS_RESPONSE and GW_ALLOWED_WHEN_FROZEN joined by |.
     pub flags: u32,
 }
@@ -160,8 +160,8 @@ impl Service for Guest {
 fn run(guest: &mut Guest, call: Call<'_>) -> CommandResult {
     let name = call.command();
     let command = guest.commands().iter().find(|command| name == *ascii(command.name));
-    match command.and_then(|command| command.handler) {
-        Some(handler) => gw_call::run(call, handler, guest.context),
+    match command {
+        Some(command) => gw_call::run(call, command.handler, guest.context),
         None => Err(CommandError::NotFound),
     }
 }

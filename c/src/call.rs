@@ -17,7 +17,7 @@ use crate::writer::gw_writer;
 ///
 /// Once a call has returned false, everything else it does with `call` returns false, too: it just returns, and the agent
 /// answers with an error that says what was wrong.
-pub type gw_handler = unsafe extern "C" fn(context: *mut c_void, call: *mut gw_call<'_>);
+pub type gw_handler = Option<unsafe extern "C" fn(context: *mut c_void, call: *mut gw_call<'_>)>;
 
 /// A request that reached its handler. It is valid until the handler returns.
 pub struct gw_call<'c> {
@@ -41,6 +41,7 @@ const MISUSE: CommandError = CommandError::Failed("Internal error in the command
 
 impl<'c> gw_call<'c> {
     pub(crate) fn run(call: Call<'c>, handler: gw_handler, context: *mut c_void) -> CommandResult {
+        let Some(handler) = handler else { return Err(MISUSE) };
         let (scope, writer) = (Scope::Arguments, gw_writer::new());
         let mut call = Self { call: Some(call), scope, writer, outcome: None };
         // SAFETY: by the contract.
@@ -334,7 +335,7 @@ pub unsafe extern "C" fn gw_opt_base64(
 pub unsafe extern "C" fn gw_arg_object(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.
@@ -346,7 +347,7 @@ pub unsafe extern "C" fn gw_arg_object(
 pub unsafe extern "C" fn gw_opt_object(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: *mut bool,
 ) -> bool {
@@ -359,7 +360,7 @@ pub unsafe extern "C" fn gw_opt_object(
 pub unsafe extern "C" fn gw_arg_array(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.
@@ -371,7 +372,7 @@ pub unsafe extern "C" fn gw_arg_array(
 pub unsafe extern "C" fn gw_opt_array(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: *mut bool,
 ) -> bool {
@@ -384,7 +385,7 @@ pub unsafe extern "C" fn gw_opt_array(
 unsafe fn read_object(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: Option<*mut bool>,
 ) -> bool {
@@ -420,7 +421,7 @@ unsafe fn read_object(
 unsafe fn read_array(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: Option<*mut bool>,
 ) -> bool {
