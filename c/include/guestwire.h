@@ -277,7 +277,7 @@ typedef struct gw_call gw_call;
  * Writes the members of an object or the elements of an array. The library makes it, and it is valid until the handler, or
  * the function that it was given to, returns.
  *
- * All functions take the member's name first: a string (UTF-8) in an object, NULL in an array. They return false if the
+ * All functions take the member's name first: printable ASCII in an object, NULL in an array. They return false if the
  * value does not fit the transmit buffer, if it is not as it should be, or if the name is not. Nothing can be written from
  * then on: an agent answers with an error, and a client sends no request.
  */
