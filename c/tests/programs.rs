@@ -44,7 +44,7 @@ fn run(command: &mut Command) -> Output {
     output(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()))
 }
 
-/// `agent PATH`, listening.
+/// `agent --listen PATH`, listening.
 fn agent(folder: &Folder) -> ListeningAgent {
     let mut agent = Command::new(compile(folder, "agent"));
     ListeningAgent::start_as(agent.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))
@@ -62,13 +62,13 @@ impl Guest for Twin {
             call.respond()?.object(|host| host.member("host-name").string(&twin.host_name))
         }),
         guestwire::Command::new("example-repeat", |_, call| {
-            let text = call.arguments.string("text")?;
+            let text = call.arguments.string("text")?.to_string();
             let times = call.arguments.optional_unsigned("times")?.unwrap_or(1);
-            call.respond()?.array(|list| (0..times).try_for_each(|_| list.element().string(text)))
+            call.respond()?.array(|list| (0..times).try_for_each(|_| list.element().string(&text)))
         }),
         guestwire::Command::new("example-wait", |_, call| {
             call.arguments.unsigned("milliseconds")?;
-            call.respond()?;
+            let _ = call.respond()?;
             Err(CommandError::WouldBlock)
         }),
     ];
