@@ -1,4 +1,4 @@
-/* A guest agent on a Unix socket, one client at a time: agent PATH
+/* A guest agent on a Unix socket, one client at a time: agent --listen PATH
  *
  * Three commands: one reads the name of the machine, one has arguments, one answers later while poll(2) waits. */
 #define _POSIX_C_SOURCE 200809L
@@ -149,22 +149,22 @@ static void serve(int client)
 int main(int argc, char **argv)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (argc != 2 || strlen(argv[1]) >= sizeof address.sun_path) {
-        fprintf(stderr, "Usage: agent PATH\n");
+    if (argc != 3 || strcmp(argv[1], "--listen") != 0 || strlen(argv[2]) >= sizeof address.sun_path) {
+        fprintf(stderr, "Usage: agent --listen PATH\n");
         return 2;
     }
     if (!gw_agent_init(&agent, &description, &guest, rx, sizeof rx, tx, sizeof tx)) {
         fprintf(stderr, "agent: the description is wrong\n");
         return 1;
     }
-    strcpy(address.sun_path, argv[1]);
+    strcpy(address.sun_path, argv[2]);
     signal(SIGPIPE, SIG_IGN);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0) {
         perror("agent");
         return 1;
     }
-    fprintf(stderr, "agent: listening on %s\n", argv[1]);
+    fprintf(stderr, "agent: listening on %s\n", argv[2]);
     for (;;) {
         int client = accept(listener, NULL, NULL);
         if (client < 0) {

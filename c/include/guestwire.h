@@ -58,93 +58,93 @@
 #endif
 
 
-/*
- Flag of a gw_command: nothing is sent when the command succeeds, as with guest-shutdown. Its handler still calls
- gw_return_nothing.
+/**
+ * Flag of a gw_command: nothing is sent when the command succeeds, as with guest-shutdown. Its handler still calls
+ * gw_return_nothing.
  */
 #define GW_NO_SUCCESS_RESPONSE 1
 
-/*
- Flag of a gw_command: the command is served while file systems are frozen.
+/**
+ * Flag of a gw_command: the command is served while file systems are frozen.
  */
 #define GW_ALLOWED_WHEN_FROZEN 2
 
 #if defined(GW_64_BITS)
-/*
- The size of a gw_agent in words of uintptr_t.
+/**
+ * The size of a gw_agent in words of uintptr_t.
  */
 #define GW_AGENT_WORDS 24
 #endif
 
 #if !defined(GW_64_BITS)
-/*
- The size of a gw_agent in words of uintptr_t.
+/**
+ * The size of a gw_agent in words of uintptr_t.
  */
 #define GW_AGENT_WORDS 17
 #endif
 
 #if defined(GW_64_BITS)
-/*
- The size of a gw_decoder in words of uintptr_t.
+/**
+ * The size of a gw_decoder in words of uintptr_t.
  */
 #define GW_DECODER_WORDS 14
 #endif
 
 #if !defined(GW_64_BITS)
-/*
- The size of a gw_decoder in words of uintptr_t.
+/**
+ * The size of a gw_decoder in words of uintptr_t.
  */
 #define GW_DECODER_WORDS 8
 #endif
 
 #if defined(GW_64_BITS)
-/*
- The size of a gw_client in words of uint64_t.
+/**
+ * The size of a gw_client in words of uint64_t.
  */
 #define GW_CLIENT_WORDS 34
 #endif
 
 #if !defined(GW_64_BITS)
-/*
- The size of a gw_client in words of uint64_t.
+/**
+ * The size of a gw_client in words of uint64_t.
  */
 #define GW_CLIENT_WORDS 20
 #endif
 
-/*
- What a value is.
+/**
+ * What a value is.
  */
 enum gw_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint8_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /*
-     No value: NULL was passed.
+    /**
+     * No value: NULL was passed.
      */
     GW_NO_VALUE,
-    /*
-     null
+    /**
+     * null
      */
     GW_NULL,
-    /*
-     true or false
+    /**
+     * true or false
      */
     GW_BOOLEAN,
-    /*
-     Any number, whole or not.
+    /**
+     * Any number, whole or not.
      */
     GW_NUMBER,
-    /*
-     A string.
+    /**
+     * A string.
      */
     GW_STRING,
-    /*
-     An array.
+    /**
+     * An array.
      */
     GW_ARRAY,
-    /*
-     An object.
+    /**
+     * An object.
      */
     GW_OBJECT,
 };
@@ -156,48 +156,48 @@ typedef uint8_t gw_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/*
- What a byte led to.
+/**
+ * What a byte led to.
  */
 enum gw_event
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint8_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /*
-     Nothing yet.
+    /**
+     * Nothing yet.
      */
     GW_NOTHING,
-    /*
-     The byte 0xFF: an open frame has been dropped.
+    /**
+     * The byte 0xFF: an open frame has been dropped.
      */
     GW_SENTINEL,
-    /*
-     A whole frame.
+    /**
+     * A whole frame.
      */
     GW_FRAME,
-    /*
-     Bytes between frames that cannot start a value.
+    /**
+     * Bytes between frames that cannot start a value.
      */
     GW_NOISE,
-    /*
-     The frame is not JSON (RFC 8259) or not UTF-8.
+    /**
+     * The frame is not JSON (RFC 8259) or not UTF-8.
      */
     GW_SYNTAX,
-    /*
-     The frame nests deeper than 64 arrays and objects.
+    /**
+     * The frame nests deeper than 64 arrays and objects.
      */
     GW_TOO_DEEP,
-    /*
-     The frame is longer than the buffer.
+    /**
+     * The frame is longer than the buffer.
      */
     GW_OVERFLOW,
-    /*
-     gw_decoder_lost was called in a frame, or where one may have begun.
+    /**
+     * gw_decoder_lost was called in a frame, or where one may have begun.
      */
     GW_LOST,
-    /*
-     A pointer was NULL, or the decoder was not set up.
+    /**
+     * A pointer was NULL, or the decoder was not set up.
      */
     GW_MISUSE,
 };
@@ -209,54 +209,54 @@ typedef uint8_t gw_event;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-/*
- What a byte led to.
+/**
+ * What a byte led to.
  */
 enum gw_reply_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint8_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    /*
-     Nothing yet.
+    /**
+     * Nothing yet.
      */
     GW_NO_REPLY,
-    /*
-     Both ends are in step.
+    /**
+     * Both ends are in step.
      */
     GW_SYNCHRONIZED,
-    /*
-     The command's return value.
+    /**
+     * The command's return value.
      */
     GW_RETURN,
-    /*
-     The command was not run, or failed.
+    /**
+     * The command was not run, or failed.
      */
     GW_ERROR,
-    /*
-     An error without id: it answers the request, or noise before it. The request still waits for its response, and the
-     caller's time-out decides.
+    /**
+     * An error without id: it answers the request, or noise before it. The request still waits for its response, and the
+     * caller's time-out decides.
      */
     GW_UNATTRIBUTED,
-    /*
-     The response is longer than the receive buffer. The request is over; gw_client_is_ready says whether the client is
-     still in step.
+    /**
+     * The response is longer than the receive buffer. The request is over; gw_client_is_ready says whether the client is
+     * still in step.
      */
     GW_TOO_LONG,
-    /*
-     A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
+    /**
+     * A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
      */
     GW_BROKEN,
-    /*
-     A response that was not asked for, or a sentinel. The client is out of step.
+    /**
+     * A response that was not asked for, or a sentinel. The client is out of step.
      */
     GW_UNEXPECTED,
-    /*
-     A return value without the id that the request had: see gw_client_omit_ids. The client is out of step.
+    /**
+     * A return value without the id that the request had: see gw_client_omit_ids. The client is out of step.
      */
     GW_ID_MISSING,
-    /*
-     A pointer was NULL, or the client was not set up.
+    /**
+     * A pointer was NULL, or the client was not set up.
      */
     GW_REPLY_MISUSE,
 };
@@ -268,151 +268,161 @@ typedef uint8_t gw_reply_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-typedef struct Option_gw_handler Option_gw_handler;
-
-typedef struct Option_gw_write Option_gw_write;
-
-/*
- A request that reached its handler. It is valid until the handler returns.
+/**
+ * A request that reached its handler. It is valid until the handler returns.
  */
 typedef struct gw_call gw_call;
 
-/*
- Writes the members of an object or the elements of an array. The library makes it, and it is valid until the handler, or
- the function that it was given to, returns.
-
- All functions take the member's name first: a string (UTF-8) in an object, NULL in an array. They return false if the
- value does not fit the transmit buffer, if it is not as it should be, or if the name is not. Nothing can be written from
- then on: an agent answers with an error, and a client sends no request.
+/**
+ * Writes the members of an object or the elements of an array. The library makes it, and it is valid until the handler, or
+ * the function that it was given to, returns.
+ *
+ * All functions take the member's name first: printable ASCII in an object, NULL in an array. They return false if the
+ * value does not fit the transmit buffer, if it is not as it should be, or if the name is not. Nothing can be written from
+ * then on: an agent answers with an error, and a client sends no request.
  */
 typedef struct gw_writer gw_writer;
 
-/*
- An agent: about 70 bytes on 32 bits, its buffers not counted. Static, or zeroed before the first gw_agent_init. Do not
- copy or move it.
+/**
+ * An agent: about 70 bytes on 32 bits, its buffers not counted. Static, or zeroed before the first gw_agent_init. Do not
+ * copy or move it.
  */
 typedef struct gw_agent {
-    /*
-     Not yours.
+    /**
+     * Not yours.
      */
     size_t opaque[GW_AGENT_WORDS];
 } gw_agent;
 
-/*
- One command.
+/**
+ * The function of a command. It reads arguments (gw_arg_*), calls gw_ready, acts, and gives one answer: gw_return_*,
+ * gw_fail or gw_defer.
+ *
+ * Once a call has returned false, everything else it does with `call` returns false, too: it just returns, and the agent
+ * answers with an error that says what was wrong.
+ */
+typedef void (*gw_handler)(void *context, struct gw_call *call);
+
+/**
+ * One command.
  */
 typedef struct gw_command {
-    /*
-     Its name, as in "execute": printable ASCII without spaces, not one of the agent's own (guest-sync,
-     guest-sync-delimited, guest-ping, guest-info).
+    /**
+     * Its name, as in "execute": printable ASCII without spaces, not one of the agent's own (guest-sync,
+     * guest-sync-delimited, guest-ping, guest-info).
      */
     const char *name;
-    /*
-     Called for each request.
+    /**
+     * Called for each request.
      */
-    struct Option_gw_handler handler;
-    /*
-     0, or GW_NO_SUCCESS_RESPONSE and GW_ALLOWED_WHEN_FROZEN joined by |.
+    gw_handler handler;
+    /**
+     * 0, or GW_NO_SUCCESS_RESPONSE and GW_ALLOWED_WHEN_FROZEN joined by |.
      */
     uint32_t flags;
 } gw_command;
 
-/*
- What an agent serves. It can be const, and so can its table: both stay in flash. They must neither change nor go away
- while an agent uses them. One may serve several agents.
+/**
+ * What an agent serves. It can be const, and so can its table: both stay in flash. They must neither change nor go away
+ * while an agent uses them. One may serve several agents.
  */
 typedef struct gw_guest {
-    /*
-     Shown by guest-info: printable ASCII of the form "1.2.3".
+    /**
+     * Shown by guest-info: printable ASCII of the form "1.2.3".
      */
     const char *version;
-    /*
-     The commands. NULL if there are none.
+    /**
+     * The commands. NULL if there are none.
      */
     const struct gw_command *commands;
-    /*
-     How many there are.
+    /**
+     * How many there are.
      */
     size_t command_count;
-    /*
-     Whether file systems are frozen: then only commands with GW_ALLOWED_WHEN_FROZEN are served. NULL: never.
+    /**
+     * Whether file systems are frozen: then only commands with GW_ALLOWED_WHEN_FROZEN are served. NULL: never.
      */
     bool (*is_frozen)(void *context);
-    /*
-     Whether a command is not to be served now: the place for an allow list. NULL: none is.
+    /**
+     * Whether a command is not to be served now: the place for an allow list. NULL: none is.
      */
     bool (*is_disabled)(void *context, const char *command);
-    /*
-     The command that called gw_defer is not called again: its request was dropped (gw_agent_reset) or answered with an
-     error (gw_agent_cancel). NULL if no command defers.
+    /**
+     * The command that called gw_defer is not called again: its request was dropped (gw_agent_reset) or answered with an
+     * error (gw_agent_cancel). NULL if no command defers.
      */
     void (*cancelled)(void *context);
 } gw_guest;
 
-/*
- A JSON value of a frame, or of a reply: its text, which is part of the receive buffer. It is valid until the next byte is
- pushed. Copy what you need longer.
+/**
+ * A JSON value of a frame, or of a reply: its text, which is part of the receive buffer. It is valid until the next byte is
+ * pushed. Copy what you need longer.
  */
 typedef struct gw_value {
-    /*
-     JSON text, without a NUL at its end.
+    /**
+     * JSON text, without a NUL at its end.
      */
     const char *json;
-    /*
-     How many bytes.
+    /**
+     * How many bytes.
      */
     size_t length;
 } gw_value;
 
-/*
- The content of a JSON string, escapes included: part of the receive buffer, valid until the next byte is pushed.
+/**
+ * The content of a JSON string, escapes included: part of the receive buffer, valid until the next byte is pushed.
  */
 typedef struct gw_text {
-    /*
-     The content, without a NUL at its end.
+    /**
+     * The content, without a NUL at its end.
      */
     const char *escaped;
-    /*
-     How many bytes.
+    /**
+     * How many bytes.
      */
     size_t length;
 } gw_text;
 
-/*
- Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. Static, or
- zeroed before the first gw_decoder_init. Do not copy or move it.
+/**
+ * Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. Static, or
+ * zeroed before the first gw_decoder_init. Do not copy or move it.
  */
 typedef struct gw_decoder {
-    /*
-     Not yours.
+    /**
+     * Not yours.
      */
     size_t opaque[GW_DECODER_WORDS];
 } gw_decoder;
 
-/*
- The host end of the wire. Static, or zeroed before the first gw_client_init. Do not copy or move it.
+/**
+ * The host end of the wire. Static, or zeroed before the first gw_client_init. Do not copy or move it.
  */
 typedef struct gw_client {
-    /*
-     Not yours.
+    /**
+     * Not yours.
      */
     uint64_t opaque[GW_CLIENT_WORDS];
 } gw_client;
 
-/*
- A reply. Its value and texts are part of the receive buffer, and valid until the next call with the client.
+/**
+ * Writes a request's arguments: gw_put_* with a name each.
+ */
+typedef void (*gw_write)(void *context, struct gw_writer *arguments);
+
+/**
+ * A reply. Its value and texts are part of the receive buffer, and valid until the next call with the client.
  */
 typedef struct gw_reply {
-    /*
-     With GW_RETURN: what the command returned.
+    /**
+     * With GW_RETURN: what the command returned.
      */
     struct gw_value value;
-    /*
-     With GW_ERROR and GW_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
+    /**
+     * With GW_ERROR and GW_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
      */
     struct gw_text error_class;
-    /*
-     The same: a sentence for people.
+    /**
+     * The same: a sentence for people.
      */
     struct gw_text description;
 } gw_reply;
@@ -421,15 +431,15 @@ typedef struct gw_reply {
 extern "C" {
 #endif // __cplusplus
 
-/*
- Makes an agent that serves `guest`.
-
- `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least 74 bytes, of
- which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of guest-info, which is about
- 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer used, and must not overlap.
-
- False if a pointer is NULL, a buffer is too small, a name or the version is not as it should be, a name is there twice or
- is one of the agent's own, a handler is missing, or the agent is running a handler. There is no agent then.
+/**
+ * Makes an agent that serves `guest`.
+ *
+ * `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least 74 bytes, of
+ * which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of guest-info, which is about
+ * 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer used, and must not overlap.
+ *
+ * False if a pointer is NULL, a buffer is too small, a name or the version is not as it should be, a name is there twice or
+ * is one of the agent's own, a handler is missing, or the agent is running a handler. There is no agent then.
  */
 bool gw_agent_init(struct gw_agent *agent,
                    const struct gw_guest *guest,
@@ -439,131 +449,141 @@ bool gw_agent_init(struct gw_agent *agent,
                    uint8_t *tx,
                    size_t tx_size);
 
-/*
- Takes one byte that was received, and runs the handler of the request that it completes.
-
- False if the byte was not taken and has to be pushed again: a request waits until the previous response is transmitted,
- or a deferred answer is owed. There are no other errors: a bad request is answered with an error response.
+/**
+ * Takes one byte that was received, and runs the handler of the request that it completes.
+ *
+ * False if the byte was not taken and has to be pushed again: a request waits until the previous response is transmitted,
+ * or a deferred answer is owed. There are no other errors: a bad request is answered with an error response.
  */
-bool gw_agent_push(struct gw_agent *agent, uint8_t byte);
+bool gw_agent_push(struct gw_agent *agent,
+                   uint8_t byte);
 
-/*
- Takes bytes that were received, and runs the handlers of the requests that they complete. Returns how many it has taken,
- from the start: push the others again once the response is transmitted.
+/**
+ * Takes bytes that were received, and runs the handlers of the requests that they complete. Returns how many it has taken,
+ * from the start: push the others again once the response is transmitted.
  */
 size_t gw_agent_push_slice(struct gw_agent *agent,
                            const uint8_t *bytes,
                            size_t length);
 
-/*
- The bytes to transmit next, and how many there are. NULL and 0 if there are none.
-
- They stay valid until the next call with this agent, other than gw_agent_is_receiving and gw_agent_owes.
+/**
+ * The bytes to transmit next, and how many there are. NULL and 0 if there are none.
+ *
+ * They stay valid until the next call with this agent, other than gw_agent_is_receiving and gw_agent_owes.
  */
 const uint8_t *gw_agent_transmit(struct gw_agent *agent, size_t *length);
 
-/*
- Says that the first `count` bytes of gw_agent_transmit were sent. A larger count means all of them.
-
- Once all are sent, a request that was waiting is served: its handler runs in this call.
+/**
+ * Says that the first `count` bytes of gw_agent_transmit were sent. A larger count means all of them.
+ *
+ * Once all are sent, a request that was waiting is served: its handler runs in this call.
  */
 bool gw_agent_transmitted(struct gw_agent *agent, size_t count);
 
-/*
- Says that bytes are missing here: an overrun, a full queue, a time-out in mid-request. What may be the rest of a request
- is dropped, with one error response at most.
+/**
+ * Says that bytes are missing here: an overrun, a full queue, a time-out in mid-request. What may be the rest of a request
+ * is dropped, with one error response at most.
  */
 bool gw_agent_lost(struct gw_agent *agent);
 
-/*
- Says that a byte came that is known to be wrong: a framing, parity or noise error, or a break. Do not push that byte.
+/**
+ * Says that a byte came that is known to be wrong: a framing, parity or noise error, or a break. Do not push that byte.
  */
 bool gw_agent_corrupted(struct gw_agent *agent);
 
-/*
- Forgets everything received and everything not yet sent. Call it when the port opens or closes: the next client must not
- get the previous one's answers.
+/**
+ * Forgets everything received and everything not yet sent. Call it when the port opens or closes: the next client must not
+ * get the previous one's answers.
  */
 bool gw_agent_reset(struct gw_agent *agent);
 
-/*
- Whether a request has begun and neither ended nor broken. A program with a clock may call gw_agent_lost when that lasts
- too long.
+/**
+ * Whether a request has begun and neither ended nor broken. A program with a clock may call gw_agent_lost when that lasts
+ * too long.
  */
 bool gw_agent_is_receiving(struct gw_agent *agent);
 
-/*
- Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it.
+/**
+ * Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it.
  */
 bool gw_agent_owes(struct gw_agent *agent);
 
-/*
- Calls the handler again whose answer is owed. Does nothing if none is.
+/**
+ * Calls the handler again whose answer is owed. Does nothing if none is.
  */
 bool gw_agent_retry(struct gw_agent *agent);
 
-/*
- Gives an error as the answer that is owed, and calls `cancelled`. Does nothing if none is owed.
+/**
+ * Gives an error as the answer that is owed, and calls `cancelled`. Does nothing if none is owed.
  */
 bool gw_agent_cancel(struct gw_agent *agent);
 
-/*
- Reads a whole number from -2^63 to 2^63 - 1.
-
- All functions that read take the argument's name, which must not change before the handler returns: best a string
- literal. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
- of range, they return false and leave `value` alone.
+/**
+ * Reads a whole number from -2^63 to 2^63 - 1.
+ *
+ * All functions that read take the argument's name, which must not change before the handler returns: best a string
+ * literal. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
+ * of range, they return false and leave `value` alone.
  */
-bool gw_arg_integer(struct gw_call *call, const char *name, int64_t *value);
+bool gw_arg_integer(struct gw_call *call,
+                    const char *name,
+                    int64_t *value);
 
-/*
- Reads a whole number, if it is there. If not, that is no failure: `value` is left alone, so give it its default before.
- `is_present` may be NULL.
+/**
+ * Reads a whole number, if it is there. If not, that is no failure: `value` is left alone, so give it its default before.
+ * `is_present` may be NULL.
  */
-bool gw_opt_integer(struct gw_call *call, const char *name, int64_t *value, bool *is_present);
+bool gw_opt_integer(struct gw_call *call,
+                    const char *name,
+                    int64_t *value,
+                    bool *is_present);
 
-/*
- Reads a whole number from 0 to 2^64 - 1.
+/**
+ * Reads a whole number from 0 to 2^64 - 1.
  */
 bool gw_arg_unsigned(struct gw_call *call, const char *name, uint64_t *value);
 
-/*
- Reads a whole number from 0 on, if it is there: see gw_opt_integer.
+/**
+ * Reads a whole number from 0 on, if it is there: see gw_opt_integer.
  */
 bool gw_opt_unsigned(struct gw_call *call, const char *name, uint64_t *value, bool *is_present);
 
-/*
- Reads true or false.
+/**
+ * Reads true or false.
  */
 bool gw_arg_boolean(struct gw_call *call, const char *name, bool *value);
 
-/*
- Reads true or false, if it is there: see gw_opt_integer.
+/**
+ * Reads true or false, if it is there: see gw_opt_integer.
  */
 bool gw_opt_boolean(struct gw_call *call, const char *name, bool *value, bool *is_present);
 
-/*
- Copies a string to `text`, an array of `size` bytes: UTF-8, without escapes, with a NUL after it. Fails if it does not fit
- with its NUL, or holds a NUL. What the array holds then is unspecified.
+/**
+ * Copies a string to `text`, an array of `size` bytes: UTF-8, without escapes, with a NUL after it. Fails if it does not fit
+ * with its NUL, or holds a NUL. What the array holds then is unspecified.
  */
 bool gw_arg_string(struct gw_call *call,
                    const char *name,
                    char *text,
                    size_t size);
 
-/*
- Copies a string, if it is there: see gw_arg_string and gw_opt_integer.
+/**
+ * Copies a string, if it is there: see gw_arg_string and gw_opt_integer.
  */
 bool gw_opt_string(struct gw_call *call, const char *name, char *text, size_t size, bool *is_present);
 
-/*
- Decodes a base64 string to `bytes`, an array of `size` bytes, and says in `length` how many there are. Fails if they do
- not fit. What the array holds then is unspecified.
+/**
+ * Decodes a base64 string to `bytes`, an array of `size` bytes, and says in `length` how many there are. Fails if they do
+ * not fit. What the array holds then is unspecified.
  */
-bool gw_arg_base64(struct gw_call *call, const char *name, uint8_t *bytes, size_t size, size_t *length);
+bool gw_arg_base64(struct gw_call *call,
+                   const char *name,
+                   uint8_t *bytes,
+                   size_t size,
+                   size_t *length);
 
-/*
- Decodes a base64 string, if it is there: see gw_arg_base64 and gw_opt_integer.
+/**
+ * Decodes a base64 string, if it is there: see gw_arg_base64 and gw_opt_integer.
  */
 bool gw_opt_base64(struct gw_call *call,
                    const char *name,
@@ -572,230 +592,222 @@ bool gw_opt_base64(struct gw_call *call,
                    size_t *length,
                    bool *is_present);
 
-/*
- Reads an object: calls `read` once, in which the names are those of the object's members. A member that it does not read
- is unexpected, and the call fails.
+/**
+ * Reads an object: calls `read` once, in which the names are those of the object's members. A member that it does not read
+ * is unexpected, and the call fails.
  */
 bool gw_arg_object(struct gw_call *call,
                    const char *name,
-                   struct Option_gw_handler read,
+                   gw_handler read,
                    void *context);
 
-/*
- Reads an object, if it is there: see gw_arg_object and gw_opt_integer.
+/**
+ * Reads an object, if it is there: see gw_arg_object and gw_opt_integer.
  */
-bool gw_opt_object(struct gw_call *call,
-                   const char *name,
-                   struct Option_gw_handler read,
-                   void *context,
-                   bool *is_present);
+bool gw_opt_object(struct gw_call *call, const char *name, gw_handler read, void *context, bool *is_present);
 
-/*
- Reads an array: calls `read` for each element, which reads it under the name NULL.
+/**
+ * Reads an array: calls `read` for each element, which reads it under the name NULL.
  */
-bool gw_arg_array(struct gw_call *call, const char *name, struct Option_gw_handler read, void *context);
+bool gw_arg_array(struct gw_call *call, const char *name, gw_handler read, void *context);
 
-/*
- Reads an array, if it is there: see gw_arg_array and gw_opt_integer.
+/**
+ * Reads an array, if it is there: see gw_arg_array and gw_opt_integer.
  */
-bool gw_opt_array(struct gw_call *call,
-                  const char *name,
-                  struct Option_gw_handler read,
-                  void *context,
-                  bool *is_present);
+bool gw_opt_array(struct gw_call *call, const char *name, gw_handler read, void *context, bool *is_present);
 
-/*
- Says that all arguments have been read. Call it before the command acts: it fails if an argument came that was not read.
+/**
+ * Says that all arguments have been read. Call it before the command acts: it fails if an argument came that was not read.
  */
 bool gw_ready(struct gw_call *call);
 
-/*
- Returns {}: the command has nothing to tell.
-
- All functions that return call gw_ready themselves if the handler has not. They fail if something was returned already,
- or the response does not fit the transmit buffer; then an error is answered.
+/**
+ * Returns {}: the command has nothing to tell.
+ *
+ * All functions that return call gw_ready themselves if the handler has not. They fail if something was returned already,
+ * or the response does not fit the transmit buffer; then an error is answered.
  */
 bool gw_return_nothing(struct gw_call *call);
 
-/*
- Returns a whole number.
+/**
+ * Returns a whole number.
  */
 bool gw_return_integer(struct gw_call *call, int64_t value);
 
-/*
- Returns a whole number that is not negative.
+/**
+ * Returns a whole number that is not negative.
  */
 bool gw_return_unsigned(struct gw_call *call, uint64_t value);
 
-/*
- Returns true or false.
+/**
+ * Returns true or false.
  */
 bool gw_return_boolean(struct gw_call *call, bool value);
 
-/*
- Returns a string: UTF-8 that a NUL ends.
+/**
+ * Returns a string: UTF-8 that a NUL ends.
  */
 bool gw_return_string(struct gw_call *call, const char *value);
 
-/*
- Returns bytes as a base64 string. `bytes` may be NULL if `length` is 0.
+/**
+ * Returns bytes as a base64 string. `bytes` may be NULL if `length` is 0.
  */
 bool gw_return_base64(struct gw_call *call, const uint8_t *bytes, size_t length);
 
-/*
- Returns an object: gw_put_* write its members. The library ends it when the handler returns. NULL if that fails; the
- functions that write take NULL and return false.
+/**
+ * Returns an object: gw_put_* write its members. The library ends it when the handler returns. NULL if that fails; the
+ * functions that write take NULL and return false.
  */
 struct gw_writer *gw_return_object(struct gw_call *call);
 
-/*
- Returns an array: gw_put_* write its elements, each under the name NULL. The library ends it when the handler returns.
- NULL if that fails; the functions that write take NULL and return false.
+/**
+ * Returns an array: gw_put_* write its elements, each under the name NULL. The library ends it when the handler returns.
+ * NULL if that fails; the functions that write take NULL and return false.
  */
 struct gw_writer *gw_return_array(struct gw_call *call);
 
-/*
- Answers with an error, class GenericError: a text in UTF-8 for people. It is copied. Whatever the handler has written is
- dropped.
+/**
+ * Answers with an error, class GenericError: a text in UTF-8 for people. It is copied. Whatever the handler has written is
+ * dropped.
  */
 bool gw_fail(struct gw_call *call,
              const char *description);
 
-/*
- There is no answer yet: gw_agent_retry calls the handler again, from its beginning, with the same request. The agent
- takes no byte before. What the handler has begun, it keeps in its context.
+/**
+ * There is no answer yet: gw_agent_retry calls the handler again, from its beginning, with the same request. The agent
+ * takes no byte before. What the handler has begun, it keeps in its context.
  */
 bool gw_defer(struct gw_call *call);
 
-/*
- Writes a whole number.
+/**
+ * Writes a whole number.
  */
 bool gw_put_integer(struct gw_writer *writer, const char *name, int64_t value);
 
-/*
- Writes a whole number that is not negative.
+/**
+ * Writes a whole number that is not negative.
  */
 bool gw_put_unsigned(struct gw_writer *writer, const char *name, uint64_t value);
 
-/*
- Writes so many thousandths as a number with a fraction: -1.250 for -1250.
+/**
+ * Writes so many thousandths as a number with a fraction: -1.250 for -1250.
  */
 bool gw_put_thousandths(struct gw_writer *writer, const char *name, int64_t value);
 
-/*
- Writes true or false.
+/**
+ * Writes true or false.
  */
 bool gw_put_boolean(struct gw_writer *writer, const char *name, bool value);
 
-/*
- Writes null.
+/**
+ * Writes null.
  */
 bool gw_put_null(struct gw_writer *writer, const char *name);
 
-/*
- Writes a string: UTF-8 that a NUL ends.
+/**
+ * Writes a string: UTF-8 that a NUL ends.
  */
 bool gw_put_string(struct gw_writer *writer, const char *name, const char *value);
 
-/*
- Writes bytes as a base64 string. `bytes` may be NULL if `length` is 0.
+/**
+ * Writes bytes as a base64 string. `bytes` may be NULL if `length` is 0.
  */
 bool gw_put_base64(struct gw_writer *writer, const char *name, const uint8_t *bytes, size_t length);
 
-/*
- Begins an object. The members follow, then gw_end. At most 32 objects and arrays can be open.
+/**
+ * Begins an object. The members follow, then gw_end. At most 32 objects and arrays can be open.
  */
 bool gw_begin_object(struct gw_writer *writer, const char *name);
 
-/*
- Begins an array. The elements follow, then gw_end. At most 32 objects and arrays can be open.
+/**
+ * Begins an array. The elements follow, then gw_end. At most 32 objects and arrays can be open.
  */
 bool gw_begin_array(struct gw_writer *writer, const char *name);
 
-/*
- Ends the innermost object or array that gw_begin_object or gw_begin_array has begun. The outermost, which the library has
- begun, it ends itself.
+/**
+ * Ends the innermost object or array that gw_begin_object or gw_begin_array has begun. The outermost, which the library has
+ * begun, it ends itself.
  */
 bool gw_end(struct gw_writer *writer);
 
-/*
- What a value is.
+/**
+ * What a value is.
  */
 gw_kind gw_value_kind(struct gw_value value);
 
-/*
- Reads a whole number from -2^63 to 2^63 - 1, in any spelling: 1e2, too. False if the value is something else.
+/**
+ * Reads a whole number from -2^63 to 2^63 - 1, in any spelling: 1e2, too. False if the value is something else.
  */
 bool gw_value_integer(struct gw_value value, int64_t *integer);
 
-/*
- Reads a whole number from 0 to 2^64 - 1, in any spelling. False if the value is something else.
+/**
+ * Reads a whole number from 0 to 2^64 - 1, in any spelling. False if the value is something else.
  */
 bool gw_value_unsigned(struct gw_value value, uint64_t *number);
 
-/*
- Reads true or false. False if the value is something else.
+/**
+ * Reads true or false. False if the value is something else.
  */
 bool gw_value_boolean(struct gw_value value, bool *boolean);
 
-/*
- Finds the content of a string. False if the value is something else.
+/**
+ * Finds the content of a string. False if the value is something else.
  */
 bool gw_value_text(struct gw_value value, struct gw_text *text);
 
-/*
- Finds the member of that name. False if there is none.
+/**
+ * Finds the member of that name. False if there is none.
  */
 bool gw_value_member(struct gw_value object, const char *name, struct gw_value *member);
 
-/*
- Finds the element at an index, counted from 0. False if there is none. It takes time in the index.
+/**
+ * Finds the element at an index, counted from 0. False if there is none. It takes time in the index.
  */
 bool gw_value_element(struct gw_value array, size_t index, struct gw_value *element);
 
-/*
- Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". False if there is none.
+/**
+ * Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". False if there is none.
  */
 bool gw_value_pointer(struct gw_value value, const char *pointer, struct gw_value *inner);
 
-/*
- Copies a text to `place`, an array of `size` bytes: UTF-8, without escapes, with a NUL after it. False if it does not fit
- with its NUL, or holds a NUL. What the array holds then is unspecified.
+/**
+ * Copies a text to `place`, an array of `size` bytes: UTF-8, without escapes, with a NUL after it. False if it does not fit
+ * with its NUL, or holds a NUL. What the array holds then is unspecified.
  */
 bool gw_text_copy(struct gw_text text,
                   char *place,
                   size_t size);
 
-/*
- Whether a text means the same as a string in UTF-8.
+/**
+ * Whether a text means the same as a string in UTF-8.
  */
 bool gw_text_equals(struct gw_text text, const char *other);
 
-/*
- Decodes base64 to `bytes`, an array of `size` bytes, and says in `length` how many there are. False if it is not base64,
- or does not fit. What the array holds then is unspecified.
+/**
+ * Decodes base64 to `bytes`, an array of `size` bytes, and says in `length` how many there are. False if it is not base64,
+ * or does not fit. What the array holds then is unspecified.
  */
 bool gw_text_base64(struct gw_text text,
                     uint8_t *bytes,
                     size_t size,
                     size_t *length);
 
-/*
- Makes a decoder. `buffer` holds the longest frame, whitespace between tokens not counted; on 32 bits at most 65535 bytes
- of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0.
+/**
+ * Makes a decoder. `buffer` holds the longest frame, whitespace between tokens not counted; on 32 bits at most 65535 bytes
+ * of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0.
  */
 bool gw_decoder_init(struct gw_decoder *decoder,
                      uint8_t *buffer,
                      size_t size);
 
-/*
- Takes one byte. With GW_FRAME, `frame` is the frame. It may be NULL.
+/**
+ * Takes one byte. With GW_FRAME, `frame` is the frame. It may be NULL.
  */
 gw_event gw_decoder_push(struct gw_decoder *decoder, uint8_t byte, struct gw_value *frame);
 
-/*
- Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
- the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not.
+/**
+ * Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
+ * the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not.
  */
 gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                const uint8_t *bytes,
@@ -803,30 +815,30 @@ gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                size_t *taken,
                                struct gw_value *frame);
 
-/*
- Says that bytes are missing here. GW_LOST if a frame was open.
+/**
+ * Says that bytes are missing here. GW_LOST if a frame was open.
  */
 gw_event gw_decoder_lost(struct gw_decoder *decoder);
 
-/*
- Says that a byte came that is known to be wrong: GW_SYNTAX or GW_OVERFLOW if a frame was open, GW_NOISE on an idle line.
+/**
+ * Says that a byte came that is known to be wrong: GW_SYNTAX or GW_OVERFLOW if a frame was open, GW_NOISE on an idle line.
  */
 gw_event gw_decoder_corrupted(struct gw_decoder *decoder);
 
-/*
- Forgets what was received: the port was closed or opened.
+/**
+ * Forgets what was received: the port was closed or opened.
  */
 bool gw_decoder_reset(struct gw_decoder *decoder);
 
-/*
- Whether a frame has begun and neither ended nor broken.
+/**
+ * Whether a frame has begun and neither ended nor broken.
  */
 bool gw_decoder_is_receiving(struct gw_decoder *decoder);
 
-/*
- Makes a client, out of step. `rx` holds the longest response, at least 34 bytes; on 32 bits at most 65535 are used. `tx`
- holds the longest request, at least 75 bytes. Both are the client's until it is no longer used, and must not overlap.
- False if a pointer is NULL or a buffer is too small.
+/**
+ * Makes a client, out of step. `rx` holds the longest response, at least 34 bytes; on 32 bits at most 65535 are used. `tx`
+ * holds the longest request, at least 75 bytes. Both are the client's until it is no longer used, and must not overlap.
+ * False if a pointer is NULL or a buffer is too small.
  */
 bool gw_client_init(struct gw_client *client,
                     uint8_t *rx,
@@ -834,64 +846,65 @@ bool gw_client_init(struct gw_client *client,
                     uint8_t *tx,
                     size_t tx_size);
 
-/*
- Starts to get in step: on every new connection, and whenever the client is out of step. `id` should be another each time,
- best random; its low 48 bits are used. Transmit, then push what comes until GW_SYNCHRONIZED. A request that was waiting
- is abandoned.
+/**
+ * Starts to get in step: on every new connection, and whenever the client is out of step. `id` should be another each time,
+ * best random; its low 48 bits are used. Transmit, then push what comes until GW_SYNCHRONIZED. A request that was waiting
+ * is abandoned.
  */
 bool gw_client_synchronize(struct gw_client *client,
                            int64_t id);
 
-/*
- The same for agents that do not know guest-sync-delimited, or whose sentinel gets lost on the way.
+/**
+ * The same for agents that do not know guest-sync-delimited, or whose sentinel gets lost on the way.
  */
 bool gw_client_synchronize_plain(struct gw_client *client, int64_t id);
 
-/*
- Sends requests without id from now on: for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it. Then the
- client is out of step after each error but CommandNotFound.
+/**
+ * Sends requests without id from now on: for agents that refuse it (qemu-ga before QEMU 3.0) or do not echo it. Then the
+ * client is out of step after each error but CommandNotFound.
  */
 bool gw_client_omit_ids(struct gw_client *client);
 
-/*
- Sends a request. `arguments` writes its arguments, and is called with `context`; NULL if there are none. Nothing is sent,
- and false returned, if the client is not ready, the request does not fit, or the arguments were not written as they
- should be.
+/**
+ * Sends a request. `arguments` writes its arguments, and is called with `context`; NULL if there are none. Nothing is sent,
+ * and false returned, if the client is not ready, the request does not fit, or the arguments were not written as they
+ * should be.
  */
 bool gw_client_execute(struct gw_client *client,
                        const char *command,
-                       struct Option_gw_write arguments,
+                       gw_write arguments,
                        void *context);
 
-/*
- The same for a command that sends nothing when it succeeds, such as guest-shutdown: gw_client_reset then tells whether
- silence meant success.
+/**
+ * The same for a command that sends nothing when it succeeds, such as guest-shutdown: gw_client_reset then tells whether
+ * silence meant success.
  */
 bool gw_client_execute_silent(struct gw_client *client,
                               const char *command,
-                              struct Option_gw_write arguments,
+                              gw_write arguments,
                               void *context);
 
-/*
- The bytes to transmit next, and how many there are. NULL and 0 if there are none. They stay valid until the next call
- with this client, other than gw_client_is_ready.
+/**
+ * The bytes to transmit next, and how many there are. NULL and 0 if there are none. They stay valid until the next call
+ * with this client, other than gw_client_is_ready.
  */
 const uint8_t *gw_client_transmit(struct gw_client *client, size_t *length);
 
-/*
- Says that the first `count` bytes of gw_client_transmit were sent. A larger count means all of them. Call it before you
- push what comes next.
+/**
+ * Says that the first `count` bytes of gw_client_transmit were sent. A larger count means all of them. Call it before you
+ * push what comes next.
  */
-bool gw_client_transmitted(struct gw_client *client, size_t count);
+bool gw_client_transmitted(struct gw_client *client,
+                           size_t count);
 
-/*
- Takes one byte that was received. `reply` must not be NULL.
+/**
+ * Takes one byte that was received. `reply` must not be NULL.
  */
 gw_reply_kind gw_client_push(struct gw_client *client, uint8_t byte, struct gw_reply *reply);
 
-/*
- Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
- with the others. Neither `taken` nor `reply` may be NULL.
+/**
+ * Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
+ * with the others. Neither `taken` nor `reply` may be NULL.
  */
 gw_reply_kind gw_client_push_slice(struct gw_client *client,
                                    const uint8_t *bytes,
@@ -899,24 +912,24 @@ gw_reply_kind gw_client_push_slice(struct gw_client *client,
                                    size_t *taken,
                                    struct gw_reply *reply);
 
-/*
- Says that bytes are missing here. False if the client was in step, and no longer is: no reply will come.
+/**
+ * Says that bytes are missing here. False if the client was in step, and no longer is: no reply will come.
  */
 bool gw_client_lost(struct gw_client *client);
 
-/*
- Says that a byte came that is known to be wrong. False if the client was in step, and no longer is.
+/**
+ * Says that a byte came that is known to be wrong. False if the client was in step, and no longer is.
  */
 bool gw_client_corrupted(struct gw_client *client);
 
-/*
- Forgets what was asked and what is not yet sent: when the port opens or closes, and when a reply is overdue. Synchronize
- next. True if the request given up was a silent one (gw_client_execute_silent) that has left: then silence is success.
+/**
+ * Forgets what was asked and what is not yet sent: when the port opens or closes, and when a reply is overdue. Synchronize
+ * next. True if the request given up was a silent one (gw_client_execute_silent) that has left: then silence is success.
  */
 bool gw_client_reset(struct gw_client *client);
 
-/*
- Whether a request can be sent: the client is in step, and waits for nothing.
+/**
+ * Whether a request can be sent: the client is in step, and waits for nothing.
  */
 bool gw_client_is_ready(struct gw_client *client);
 

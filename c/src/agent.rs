@@ -7,7 +7,7 @@ use guestwire::{Call, CommandError, CommandResult};
 
 use crate::call::{gw_call, gw_handler};
 use crate::held::{Held, InUse};
-use crate::memory::{bytes, give, overlap, slice, slice_mut};
+use crate::memory::{ascii, bytes, give, overlap, slice, slice_mut};
 
 /// Flag of a gw_command: nothing is sent when the command succeeds, as with guest-shutdown. Its handler still calls
 /// gw_return_nothing.
@@ -24,7 +24,7 @@ pub struct gw_command {
     /// guest-sync-delimited, guest-ping, guest-info).
     pub name: *const c_char,
     /// Called for each request.
-    pub handler: Option<gw_handler>,
+    pub handler: gw_handler,
     /// 0, or GW_NO_SUCCESS_RESPONSE and GW_ALLOWED_WHEN_FROZEN joined by |.
     pub flags: u32,
 }
@@ -87,11 +87,15 @@ impl Guest {
     }
 
     /// Whether it can be served.
-    fn is_valid(&self) -> bool {
+    ///
+    /// # Safety
+    /// By the contract: each pointer is NULL or valid.
+    unsafe fn is_valid(&self) -> bool {
         let is_command = |command: &gw_command| {
             command.handler.is_some()
                 && command.flags & !(GW_NO_SUCCESS_RESPONSE | GW_ALLOWED_WHEN_FROZEN) == 0
-                && is_printable(command.name)
+                // SAFETY: the caller's.
+                && unsafe { ascii(command.name) }.is_some()
         };
         let has_commands = match self.guest.commands.is_null() {
             true => self.guest.command_count == 0,
@@ -100,18 +104,13 @@ impl Guest {
                     && self.guest.command_count <= isize::MAX as usize / size_of::<gw_command>()
             }
         };
-        has_commands && is_printable(self.guest.version) && self.commands().iter().all(is_command)
+        // SAFETY: the caller's.
+        has_commands && unsafe { ascii(self.guest.version) }.is_some() && self.commands().iter().all(is_command)
     }
 }
 
-/// Whether it is a string of printable ASCII, and not empty.
-fn is_printable(text: *const c_char) -> bool {
-    // SAFETY: by the contract it is NULL or ends with a NUL.
-    unsafe { bytes(text) }.is_some_and(|text| !text.is_empty() && text.iter().all(u8::is_ascii_graphic))
-}
-
 /// A name or version that `gw_agent_init` has checked.
-fn ascii(text: *const c_char) -> &'static str {
+fn checked(text: *const c_char) -> &'static str {
     // SAFETY: it is ASCII, ends with a NUL, and does not change, by the contract.
     unsafe { core::str::from_utf8_unchecked(bytes(text).unwrap_or_default()) }
 }
@@ -120,12 +119,12 @@ impl Service for Guest {
     const DEFERS: bool = true;
 
     fn version(&self) -> &str {
-        ascii(self.guest.version)
+        checked(self.guest.version)
     }
 
     fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
         let command = self.commands().get(index)?;
-        let mut entry = Entry::new(ascii(command.name), run);
+        let mut entry = Entry::new(checked(command.name), run);
         if command.flags & GW_NO_SUCCESS_RESPONSE != 0 {
             entry = entry.no_success_response();
         }
@@ -142,7 +141,7 @@ impl Service for Guest {
 
     fn is_disabled(&self, command: &str) -> bool {
         self.guest.is_disabled.is_some_and(|is_disabled| {
-            let named = self.commands().iter().find(|candidate| ascii(candidate.name) == command);
+            let named = self.commands().iter().find(|candidate| checked(candidate.name) == command);
             // SAFETY: by the contract the function may be called.
             named.is_some_and(|named| unsafe { is_disabled(self.context, named.name) })
         })
@@ -159,9 +158,9 @@ impl Service for Guest {
 /// Every command's function: calls the handler of C's.
 fn run(guest: &mut Guest, call: Call<'_>) -> CommandResult {
     let name = call.command();
-    let command = guest.commands().iter().find(|command| name == *ascii(command.name));
-    match command.and_then(|command| command.handler) {
-        Some(handler) => gw_call::run(call, handler, guest.context),
+    let command = guest.commands().iter().find(|command| name == *checked(command.name));
+    match command {
+        Some(command) => gw_call::run(call, command.handler, guest.context),
         None => Err(CommandError::NotFound),
     }
 }
@@ -195,7 +194,8 @@ pub unsafe extern "C" fn gw_agent_init(
         // SAFETY: by the contract.
         let (guest, rx, tx) = unsafe { (guest.as_ref()?, slice_mut(rx, rx_size)?, slice_mut(tx, tx_size)?) };
         let guest = Guest { guest, context };
-        if overlap(rx, tx) || !guest.is_valid() {
+        // SAFETY: by the contract.
+        if overlap(rx, tx) || !unsafe { guest.is_valid() } {
             return None;
         }
         AgentLent::new(guest, rx, tx).ok()

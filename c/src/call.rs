@@ -8,7 +8,7 @@ use guestwire::json::{DoesNotFit, ValueEncoder};
 use guestwire::message::{Argument, ArgumentError, Arguments};
 use guestwire::{Call, CommandError, CommandResult};
 
-use crate::memory::{give, slice, slice_mut, text};
+use crate::memory::{ascii, give, slice, slice_mut, text};
 use crate::value::{copy, decode};
 use crate::writer::gw_writer;
 
@@ -17,7 +17,7 @@ use crate::writer::gw_writer;
 ///
 /// Once a call has returned false, everything else it does with `call` returns false, too: it just returns, and the agent
 /// answers with an error that says what was wrong.
-pub type gw_handler = unsafe extern "C" fn(context: *mut c_void, call: *mut gw_call<'_>);
+pub type gw_handler = Option<unsafe extern "C" fn(context: *mut c_void, call: *mut gw_call<'_>)>;
 
 /// A request that reached its handler. It is valid until the handler returns.
 pub struct gw_call<'c> {
@@ -30,10 +30,12 @@ pub struct gw_call<'c> {
     outcome: Option<CommandResult>,
 }
 
+/// What the names are those of. The pointers are to locals of the functions that run `read` functions of C's.
+#[derive(Clone, Copy)]
 enum Scope<'c> {
     Arguments,
-    Object(Arguments<'c>),
-    Element(Argument<'c>),
+    Object(*mut Arguments<'c>),
+    Element(*const Argument<'c>),
 }
 
 /// What the agent answers if a handler calls functions in the wrong order, or with values that are wrong.
@@ -41,6 +43,7 @@ const MISUSE: CommandError = CommandError::Failed("Internal error in the command
 
 impl<'c> gw_call<'c> {
     pub(crate) fn run(call: Call<'c>, handler: gw_handler, context: *mut c_void) -> CommandResult {
+        let Some(handler) = handler else { return Err(MISUSE) };
         let (scope, writer) = (Scope::Arguments, gw_writer::new());
         let mut call = Self { call: Some(call), scope, writer, outcome: None };
         // SAFETY: by the contract.
@@ -64,31 +67,15 @@ impl<'c> gw_call<'c> {
         self.fail(MISUSE)
     }
 
-    /// The arguments, where a function reads them.
-    fn arguments(&mut self) -> Option<&mut Arguments<'c>> {
-        match (&mut self.scope, &mut self.call) {
-            (Scope::Object(object), _) => Some(object),
-            (Scope::Arguments, Some(call)) => Some(call.arguments),
-            _ => None,
-        }
-    }
-
-    /// The argument of that name, or the element that is read. `Some(None)` if it is absent and may be.
-    fn argument(&mut self, name: Option<&'static str>, is_optional: bool) -> Option<Option<Argument<'c>>> {
-        let found = match (self.outcome.is_none(), &self.scope, name) {
-            (true, Scope::Element(element), None) => return Some(Some(*element)),
-            (true, _, Some(name)) => self.arguments().map(|arguments| match arguments.get(name) {
-                Ok(None) if !is_optional => Err(arguments.missing(name)),
-                found => found,
-            }),
-            _ => None,
+    /// What the names are those of, and where that is. NULL: nothing can be read.
+    fn scope(&mut self) -> (Scope<'c>, *mut Arguments<'c>) {
+        let arguments = match (self.scope, &mut self.call) {
+            _ if self.outcome.is_some() => return (Scope::Arguments, ptr::null_mut()),
+            (Scope::Object(object), _) => object,
+            (Scope::Arguments, Some(call)) => &raw mut *call.arguments,
+            _ => ptr::null_mut(),
         };
-        match found {
-            Some(Ok(argument)) => return Some(argument),
-            Some(Err(error)) => self.fail(error.into()),
-            None => self.misuse(),
-        };
-        None
+        (self.scope, arguments)
     }
 
     /// Says that the arguments have been read, if nobody has.
@@ -110,33 +97,48 @@ impl<'c> gw_call<'c> {
     }
 }
 
-/// Finds what is to be read. `Err` holds what the function returns.
+/// Hands an argument to `read`, where it is: to move it would take a memcpy, 744 bytes of flash.
 ///
 /// # Safety
 /// By the contract: `call` is NULL or valid, `name` as at [`gw_arg_integer`], and `is_present` NULL or to be written.
-unsafe fn find<'c, T>(
+unsafe fn visit<'c>(
     call: *mut gw_call<'c>,
     name: *const c_char,
-    place: *mut T,
     is_present: Option<*mut bool>,
-) -> Result<(&'c mut gw_call<'c>, Argument<'c>), bool> {
+    read: &mut dyn FnMut(&Argument<'c>) -> Result<(), CommandError>,
+) -> bool {
+    // SAFETY: the caller's. Nothing is borrowed from `call` while `read` runs.
+    let Some((scope, arguments)) = (unsafe { call.as_mut() }).map(gw_call::scope) else { return false };
+    // SAFETY: the caller's. What the scope and `arguments` point to is there, and only used here.
+    let outcome = match (scope, unsafe { (ascii(name), arguments.as_mut()) }) {
+        (Scope::Element(element), _) if name.is_null() => read(unsafe { &*element }),
+        (_, (Some(name), Some(arguments))) => {
+            let found = arguments.get(name);
+            if let (Some(is_present), Ok(found)) = (is_present, &found) {
+                // SAFETY: the caller's.
+                unsafe { give(is_present, found.is_some()) };
+            }
+            match &found {
+                Ok(Some(argument)) => read(argument),
+                Ok(None) if is_present.is_some() => Ok(()),
+                Ok(None) => Err(arguments.missing(name).into()),
+                Err(error) => Err((*error).into()),
+            }
+        }
+        _ => Err(MISUSE),
+    };
     // SAFETY: the caller's.
-    let (call, name) = unsafe { (call.as_mut().ok_or(false)?, text(name)) };
-    if place.is_null() {
-        return Err(call.misuse());
+    let call = unsafe { &mut *call };
+    match outcome {
+        Ok(()) => call.outcome.is_none(),
+        Err(error) => call.fail(error),
     }
-    let argument = call.argument(name, is_present.is_some()).ok_or(false)?;
-    if let Some(is_present) = is_present {
-        // SAFETY: the caller's.
-        unsafe { give(is_present, argument.is_some()) };
-    }
-    Ok((call, argument.ok_or(true)?))
 }
 
 /// Reads an argument to where C wants it.
 ///
 /// # Safety
-/// As [`find`], and a `T` can be written to `place`.
+/// As [`visit`], and `place` is NULL or a `T` can be written there.
 unsafe fn read<'c, T>(
     call: *mut gw_call<'c>,
     name: *const c_char,
@@ -144,72 +146,111 @@ unsafe fn read<'c, T>(
     is_present: Option<*mut bool>,
     read: fn(&Argument<'c>) -> Result<T, ArgumentError<'c>>,
 ) -> bool {
-    // SAFETY: the caller's.
-    let (call, argument) = match unsafe { find(call, name, place, is_present) } {
-        Ok(found) => found,
-        Err(returned) => return returned,
-    };
-    match read(&argument) {
-        Ok(value) => {
-            // SAFETY: the caller's.
-            unsafe { place.write(value) };
-            true
+    let mut read = |argument: &Argument<'c>| {
+        if place.is_null() {
+            return Err(MISUSE);
         }
-        Err(error) => call.fail(error.into()),
-    }
+        // SAFETY: the caller's.
+        unsafe { place.write(read(argument)?) };
+        Ok(())
+    };
+    // SAFETY: the caller's.
+    unsafe { visit(call, name, is_present, &mut read) }
 }
 
 /// # Safety
 /// As [`read`].
-unsafe fn read_string<'c>(
-    call: *mut gw_call<'c>,
+unsafe fn read_string(
+    call: *mut gw_call<'_>,
     name: *const c_char,
     place: *mut c_char,
     size: usize,
     is_present: Option<*mut bool>,
 ) -> bool {
-    // SAFETY: the caller's.
-    let ((call, argument), place) = match unsafe { (find(call, name, place, is_present), slice_mut(place.cast(), size)) } {
-        (Ok(found), Some(place)) => (found, place),
-        (Ok((call, _)), None) => return call.misuse(),
-        (Err(returned), _) => return returned,
+    let mut read = |argument: &Argument<'_>| {
+        // SAFETY: the caller's.
+        let place = unsafe { slice_mut(place.cast(), size) }.ok_or(MISUSE)?;
+        if copy(argument.string()?, place) { Ok(()) } else { Err(argument.invalid().into()) }
     };
-    match argument.string() {
-        Ok(text) if copy(text, place) => true,
-        Ok(_) => call.fail(argument.invalid().into()),
-        Err(error) => call.fail(error.into()),
-    }
+    // SAFETY: the caller's.
+    unsafe { visit(call, name, is_present, &mut read) }
 }
 
 /// # Safety
 /// As [`read`].
-unsafe fn read_base64<'c>(
-    call: *mut gw_call<'c>,
+unsafe fn read_base64(
+    call: *mut gw_call<'_>,
     name: *const c_char,
     place: *mut u8,
     size: usize,
     length: *mut usize,
     is_present: Option<*mut bool>,
 ) -> bool {
+    let mut read = |argument: &Argument<'_>| {
+        // SAFETY: the caller's.
+        let place = unsafe { slice_mut(place, size) }.filter(|_| !length.is_null()).ok_or(MISUSE)?;
+        let count = decode(argument.string()?, place)?.ok_or_else(|| argument.invalid())?;
+        // SAFETY: the caller's.
+        unsafe { length.write(count) };
+        Ok(())
+    };
     // SAFETY: the caller's.
-    let ((call, argument), place) = match unsafe { (find(call, name, place, is_present), slice_mut(place, size)) } {
-        (Ok(found), Some(place)) if !length.is_null() => (found, place),
-        (Ok((call, _)), _) => return call.misuse(),
-        (Err(returned), _) => return returned,
-    };
-    let text = match argument.string() {
-        Ok(text) => text,
-        Err(error) => return call.fail(error.into()),
-    };
-    match decode(text, place) {
-        Ok(Some(count)) => {
-            // SAFETY: the caller's.
-            unsafe { give(length, count) };
-            true
+    unsafe { visit(call, name, is_present, &mut read) }
+}
+
+/// # Safety
+/// As [`visit`], and `read` may be called.
+unsafe fn read_object<'c>(
+    call: *mut gw_call<'c>,
+    name: *const c_char,
+    read: gw_handler,
+    context: *mut c_void,
+    is_present: Option<*mut bool>,
+) -> bool {
+    let mut visitor = |argument: &Argument<'c>| {
+        let read = read.ok_or(MISUSE)?;
+        let mut members = argument.members()?;
+        // SAFETY: the caller's. The scope ends before the members do.
+        unsafe {
+            let around = ptr::replace(&raw mut (*call).scope, Scope::Object(&raw mut members));
+            read(context, call);
+            (*call).scope = around;
+            if (*call).outcome.is_none() {
+                members.end()?;
+            }
         }
-        Ok(None) => call.fail(argument.invalid().into()),
-        Err(error) => call.fail(error.into()),
-    }
+        Ok(())
+    };
+    // SAFETY: the caller's.
+    unsafe { visit(call, name, is_present, &mut visitor) }
+}
+
+/// # Safety
+/// As [`read_object`].
+unsafe fn read_array<'c>(
+    call: *mut gw_call<'c>,
+    name: *const c_char,
+    read: gw_handler,
+    context: *mut c_void,
+    is_present: Option<*mut bool>,
+) -> bool {
+    let mut visitor = |argument: &Argument<'c>| {
+        let read = read.ok_or(MISUSE)?;
+        for element in argument.array()? {
+            // SAFETY: the caller's. The scope ends before the element does.
+            unsafe {
+                let around = ptr::replace(&raw mut (*call).scope, Scope::Element(&raw const element));
+                read(context, call);
+                (*call).scope = around;
+                if (*call).outcome.is_some() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: the caller's.
+    unsafe { visit(call, name, is_present, &mut visitor) }
 }
 
 /// Reads a whole number from -2^63 to 2^63 - 1.
@@ -334,7 +375,7 @@ pub unsafe extern "C" fn gw_opt_base64(
 pub unsafe extern "C" fn gw_arg_object(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.
@@ -346,7 +387,7 @@ pub unsafe extern "C" fn gw_arg_object(
 pub unsafe extern "C" fn gw_opt_object(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: *mut bool,
 ) -> bool {
@@ -359,7 +400,7 @@ pub unsafe extern "C" fn gw_opt_object(
 pub unsafe extern "C" fn gw_arg_array(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.
@@ -371,84 +412,12 @@ pub unsafe extern "C" fn gw_arg_array(
 pub unsafe extern "C" fn gw_opt_array(
     call: *mut gw_call<'_>,
     name: *const c_char,
-    read: Option<gw_handler>,
+    read: gw_handler,
     context: *mut c_void,
     is_present: *mut bool,
 ) -> bool {
     // SAFETY: by the contract.
     unsafe { read_array(call, name, read, context, Some(is_present)) }
-}
-
-/// # Safety
-/// As [`find`], and `read` may be called.
-unsafe fn read_object(
-    call: *mut gw_call<'_>,
-    name: *const c_char,
-    read: Option<gw_handler>,
-    context: *mut c_void,
-    is_present: Option<*mut bool>,
-) -> bool {
-    let place = read.map_or(ptr::null_mut(), |read| read as *mut ());
-    // SAFETY: the caller's.
-    let members = match unsafe { find(call, name, place, is_present) } {
-        Ok((call, argument)) => argument.members().map_err(|error| call.fail(error.into())),
-        Err(returned) => Err(returned),
-    };
-    let members = match members {
-        Ok(members) => members,
-        Err(returned) => return returned,
-    };
-    // SAFETY: `call` is valid, for an argument was found; `read` is there; nothing is borrowed while it runs.
-    unsafe {
-        let around = ptr::replace(&raw mut (*call).scope, Scope::Object(members));
-        if let Some(read) = read {
-            read(context, call);
-        }
-        let call = &mut *call;
-        match core::mem::replace(&mut call.scope, around) {
-            Scope::Object(members) if call.outcome.is_none() => match members.end() {
-                Ok(()) => true,
-                Err(error) => call.fail(error.into()),
-            },
-            _ => false,
-        }
-    }
-}
-
-/// # Safety
-/// As [`read_object`].
-unsafe fn read_array(
-    call: *mut gw_call<'_>,
-    name: *const c_char,
-    read: Option<gw_handler>,
-    context: *mut c_void,
-    is_present: Option<*mut bool>,
-) -> bool {
-    let place = read.map_or(ptr::null_mut(), |read| read as *mut ());
-    // SAFETY: the caller's.
-    let elements = match unsafe { find(call, name, place, is_present) } {
-        Ok((call, argument)) => argument.array().map_err(|error| call.fail(error.into())),
-        Err(returned) => Err(returned),
-    };
-    let elements = match elements {
-        Ok(elements) => elements,
-        Err(returned) => return returned,
-    };
-    // SAFETY: as in `read_object`.
-    unsafe {
-        let around = ptr::replace(&raw mut (*call).scope, Scope::Arguments);
-        for element in elements {
-            (*call).scope = Scope::Element(element);
-            if let Some(read) = read {
-                read(context, call);
-            }
-            if (*call).outcome.is_some() {
-                break;
-            }
-        }
-        (*call).scope = around;
-        (*call).outcome.is_none()
-    }
 }
 
 /// Says that all arguments have been read. Call it before the command acts: it fails if an argument came that was not read.

@@ -53,7 +53,7 @@ pub struct gw_reply {
 }
 
 /// Writes a request's arguments: gw_put_* with a name each.
-pub type gw_write = unsafe extern "C" fn(context: *mut c_void, arguments: *mut gw_writer<'_, '_>);
+pub type gw_write = Option<unsafe extern "C" fn(context: *mut c_void, arguments: *mut gw_writer<'_, '_>)>;
 
 /// The size of a gw_client in words of uint64_t.
 #[cfg(target_pointer_width = "64")]
@@ -130,7 +130,7 @@ unsafe fn execute(
     client: *mut gw_client,
     command: *const c_char,
     is_silent: bool,
-    arguments: Option<gw_write>,
+    arguments: gw_write,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: the caller's.
@@ -154,7 +154,7 @@ unsafe fn execute(
 pub unsafe extern "C" fn gw_client_execute(
     client: *mut gw_client,
     command: *const c_char,
-    arguments: Option<gw_write>,
+    arguments: gw_write,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn gw_client_execute(
 pub unsafe extern "C" fn gw_client_execute_silent(
     client: *mut gw_client,
     command: *const c_char,
-    arguments: Option<gw_write>,
+    arguments: gw_write,
     context: *mut c_void,
 ) -> bool {
     // SAFETY: by the contract.

@@ -12,8 +12,8 @@ pub(crate) unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
         return None;
     }
     let mut length = 0_usize;
-    // SAFETY: up to the NUL all bytes are there.
-    while unsafe { *text.wrapping_add(length) } != 0 {
+    // SAFETY: up to the NUL all bytes are there. The limit, which is never reached, keeps strlen out: 96 bytes of flash.
+    while length < isize::MAX as usize && unsafe { *text.wrapping_add(length) } != 0 {
         length = length.wrapping_add(1);
     }
     // SAFETY: so many are there, and nobody changes them.
@@ -25,8 +25,48 @@ pub(crate) unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
 /// # Safety
 /// As [`bytes`].
 pub(crate) unsafe fn text<'a>(text: *const c_char) -> Option<&'a str> {
+    // SAFETY: the caller's, and it was checked.
+    unsafe { bytes(text).filter(|text| is_utf8(text)).map(|text| str::from_utf8_unchecked(text)) }
+}
+
+/// The same for a name: printable ASCII, and not empty.
+///
+/// # Safety
+/// As [`bytes`].
+pub(crate) unsafe fn ascii<'a>(text: *const c_char) -> Option<&'a str> {
     // SAFETY: the caller's.
-    unsafe { bytes(text) }.and_then(|text| str::from_utf8(text).ok())
+    let text = unsafe { bytes(text) }?;
+    if text.is_empty() || !text.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return None;
+    }
+    // SAFETY: it is ASCII.
+    Some(unsafe { str::from_utf8_unchecked(text) })
+}
+
+/// RFC 3629. `str::from_utf8` takes 368 bytes of flash.
+fn is_utf8(mut text: &[u8]) -> bool {
+    while let [lead, rest @ ..] = text {
+        let (count, least) = match lead {
+            0..0x80 => (0, 0),
+            0xC0..0xE0 => (1, 0x80),
+            0xE0..0xF0 => (2, 0x800),
+            0xF0..0xF8 => (3, 0x1_0000),
+            _ => return false,
+        };
+        let Some((others, rest)) = rest.split_at_checked(count) else { return false };
+        let mut code = u32::from(*lead) & 0x7F_u32.unbounded_shr(lead.leading_ones());
+        for other in others {
+            if other & 0xC0 != 0x80 {
+                return false;
+            }
+            code = code << 6 | u32::from(other & 0x3F);
+        }
+        if code < least || char::from_u32(code).is_none() {
+            return false;
+        }
+        text = rest;
+    }
+    true
 }
 
 /// `None` for NULL, unless nothing is there, and for more than there can be.
@@ -71,4 +111,31 @@ pub(crate) unsafe fn give<T>(place: *mut T, value: T) {
 pub(crate) fn overlap(one: &[u8], other: &[u8]) -> bool {
     let (one, other) = (one.as_ptr_range(), other.as_ptr_range());
     one.start < other.end && other.start < one.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf8_is_what_the_standard_library_takes_for_it() {
+        // The bytes at which the rules change.
+        let bytes = [
+            0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE,
+            0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xF7, 0xF8, 0xFF,
+        ];
+        for one in bytes {
+            for two in bytes {
+                for three in bytes {
+                    for four in bytes {
+                        let text = [one, two, three, four, one];
+                        for length in 0..=text.len() {
+                            let text = text.get(..length).unwrap_or_default();
+                            assert_eq!(is_utf8(text), str::from_utf8(text).is_ok(), "{text:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

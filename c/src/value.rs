@@ -83,11 +83,17 @@ impl gw_text {
 
 /// Copies a text, with a NUL. Returns whether it fits and holds none.
 pub(crate) fn copy(text: Text<'_>, place: &mut [u8]) -> bool {
-    let Some((_, room)) = place.split_last_mut() else { return false };
-    let Ok(copied) = text.copy_to(room).map(str::len) else { return false };
-    let Some((copied, [nul, ..])) = place.split_at_mut_checked(copied) else { return false };
-    *nul = 0;
-    !copied.contains(&0)
+    let mut places = place.iter_mut();
+    for character in text.chars() {
+        let mut utf8 = [0; 4];
+        for byte in character.encode_utf8(&mut utf8).bytes() {
+            match places.next() {
+                Some(place) if byte != 0 => *place = byte,
+                _ => return false,
+            }
+        }
+    }
+    places.next().map(|place| *place = 0).is_some()
 }
 
 /// Decodes base64. `None` if the bytes do not fit.

@@ -6,12 +6,12 @@ use guestwire::agent::Responder;
 use guestwire::commands::{Bytes, Encode};
 use guestwire::json::{Encoder, ValueEncoder};
 
-use crate::memory::{slice, text};
+use crate::memory::{ascii, slice, text};
 
 /// Writes the members of an object or the elements of an array. The library makes it, and it is valid until the handler, or
 /// the function that it was given to, returns.
 ///
-/// All functions take the member's name first: a string (UTF-8) in an object, NULL in an array. They return false if the
+/// All functions take the member's name first: printable ASCII in an object, NULL in an array. They return false if the
 /// value does not fit the transmit buffer, if it is not as it should be, or if the name is not. Nothing can be written from
 /// then on: an agent answers with an error, and a client sends no request.
 pub struct gw_writer<'w, 'e> {
@@ -116,7 +116,7 @@ impl<'w, 'e> gw_writer<'w, 'e> {
     unsafe fn place(&mut self, name: *const c_char) -> Option<ValueEncoder<'_>> {
         let is_object = self.objects & 1 != 0;
         // SAFETY: the caller's.
-        let name = if is_object { unsafe { text(name) } } else { name.is_null().then_some("") };
+        let name = if is_object { unsafe { ascii(name) } } else { name.is_null().then_some("") };
         if self.state != State::Open || self.depth == 0 || name.is_none() {
             self.state = State::Wrong;
         }

@@ -36,6 +36,9 @@ const PROBES: &[(&str, &str)] = &[
     ("agent-defmt", "agent: built-in commands and three more, with defmt"),
 ];
 
+/// The row of the program in C.
+pub const IN_C: &str = "agent: built-in commands and three more";
+
 /// What an async loop takes that one which polls does not.
 pub const RUN: &str = "run beyond poll_nb";
 
@@ -165,6 +168,34 @@ pub fn peers_on_cortex_m3() -> Result<Report, Failure> {
 }
 
 const PEERS_TITLE: &str = "Instructions a byte and flash beside other parsers, opt-level z";
+
+/// The agent with the three commands in C, on the library for C. Less an empty program in C.
+pub fn in_c() -> Result<Report, Failure> {
+    let target = "thumbv7m-none-eabi";
+    let folder = workspace().join("target");
+    let mut library = cargo(&["rustc", "--profile", "firmware", "--crate-type", "staticlib", "--quiet"]);
+    library.args(["--target", target, "--target-dir"]).arg(&folder);
+    let built = library.current_dir(workspace().join("../c")).output()?;
+    if !built.status.success() {
+        return Err(Failure(format!("the library for C does not build\n{}", String::from_utf8_lossy(&built.stderr))));
+    }
+    let flash = |program: &str| {
+        let path = folder.join(target).join(format!("firmware/{program}-c"));
+        let mut gcc = Command::new("arm-none-eabi-gcc");
+        gcc.args(["-mcpu=cortex-m3", "-mthumb", "-std=c99", "-Os", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"]);
+        gcc.args(["-Werror", "-ffreestanding", "-ffunction-sections", "-nostdlib", "-Wl,--gc-sections,-z,noexecstack"]);
+        gcc.args(["-I", "../c/include", "-o"]).arg(&path).arg(format!("probe/c/{program}.c"));
+        let linked =
+            gcc.arg(folder.join(target).join("firmware/libguestwire_c.a")).current_dir(workspace()).output()?;
+        if !linked.status.success() {
+            return Err(Failure(format!("{program}.c does not link\n{}", String::from_utf8_lossy(&linked.stderr))));
+        }
+        Elf(std::fs::read(path)?).flash()
+    };
+    let mut report = Report::default();
+    report.add("Flash in C, bytes", IN_C, "thumbv7m", flash("agent")? as f64 - flash("empty")? as f64);
+    Ok(report)
+}
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -6,7 +6,7 @@ mod report;
 use std::path::Path;
 use std::process::ExitCode;
 
-use figures::{Failure, flash_and_ram, guests, nothing_panics_or_allocates, on_cortex_m3, peers_on_cortex_m3};
+use figures::{Failure, flash_and_ram, guests, in_c, nothing_panics_or_allocates, on_cortex_m3, peers_on_cortex_m3};
 use report::Report;
 
 const HELP: &str = "\
@@ -21,8 +21,8 @@ Usage: measure            measure and write
 Exit status: 0 success, 1 a figure is more than 3 % over the written one or over
 its budget, 2 wrong usage or another failure.
 
-Needs qemu-system-arm (Debian: apt install qemu-system-arm), to write also the
-other parsers (gcc-arm-none-eabi libjsmn-dev), and these targets:
+Needs qemu-system-arm and gcc-arm-none-eabi (so Debian names them), to write also
+the other parsers libjsmn-dev, and these targets:
   rustup target add thumbv6m-none-eabi thumbv7m-none-eabi \\
       thumbv7em-none-eabihf riscv32imac-unknown-none-elf aarch64-unknown-none \\
       x86_64-unknown-none
@@ -69,6 +69,7 @@ fn path() -> std::path::PathBuf {
 
 fn measure() -> Result<Report, Failure> {
     let mut report = flash_and_ram()?;
+    report.append(in_c()?);
     report.append(guests()?);
     report.append(on_cortex_m3()?);
     Ok(report)

@@ -1,0 +1,138 @@
+//! An agent in C on a Cortex-M3: `c/examples/mps2-an385`. It answers as the same agent in Rust does.
+
+#[path = "../../../tests/exchange/mod.rs"]
+mod exchange;
+#[path = "../../../tests/recordings/mod.rs"]
+mod recordings;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use exchange::exchange;
+use guestwire::{Agent, Guest, agent::CommandError};
+use host_tests::healthy::{PING, PONG, next_client_is_in_step, survives_dead_clients};
+use host_tests::{succeeds, workspace};
+use recordings::recordings;
+
+/// Built by its Makefile.
+fn boot() -> host_tests::Guest {
+    static ELF: LazyLock<PathBuf> = LazyLock::new(|| {
+        let folder = workspace().join("target/c");
+        let program = workspace().join("../c/examples/mps2-an385");
+        succeeds(Command::new("make").arg("-C").arg(program).arg(format!("BUILD={}", folder.display())));
+        folder.join("mps2-an385")
+    });
+    host_tests::Guest::boot("cortex-m", &ELF, "")
+}
+
+/// What the C program is, in Rust. Its buffers are as large, or other requests would be too long.
+struct Twin {
+    leds: u64,
+}
+
+impl Guest for Twin {
+    const VERSION: &'static str = "1.0.0";
+    const COMMANDS: &'static [guestwire::Command<Self>] = &[
+        guestwire::Command::new("guest-get-host-name", |_, call| {
+            call.respond()?.object(|host| host.member("host-name").string("toaster"))
+        }),
+        guestwire::Command::new("board-led", |twin: &mut Self, call| {
+            let number = call.arguments.unsigned("number")?;
+            let on = call.arguments.boolean("on")?;
+            let response = call.respond()?;
+            if number > 1 {
+                return Err(CommandError::Failed("This board has no such LED"));
+            }
+            twin.leds = if on { twin.leds | 1 << number } else { twin.leds & !(1 << number) };
+            response.unsigned(twin.leds)
+        }),
+        guestwire::Command::new("board-wait", |_, call| {
+            call.arguments.unsigned("milliseconds")?;
+            let _ = call.respond()?;
+            Err(CommandError::WouldBlock)
+        }),
+    ];
+    const DEFERS: bool = true;
+}
+
+/// With a synchronization after each, whose answer shows that all was read: a UART has no flow control.
+#[test]
+#[ignore = "needs arm-none-eabi-gcc, make and qemu-system-arm: apt install gcc-arm-none-eabi make qemu-system-arm"]
+fn recorded_exchanges_are_answered_byte_for_byte_as_in_rust() {
+    let guest = boot();
+    let line = guest.connect();
+    let (mut stream, mut agent) = (line.stream(), Agent::<Twin, 512, 640>::new(Twin { leds: 0 }));
+    let led =
+        |number, on| format!(r#"{{"execute":"board-led","arguments":{{"number":{number},"on":{on}}}}}"#).into_bytes();
+    let own = [
+        led("0", "true"),
+        led("1", "true"),
+        led("0", "false"),
+        led("2", "true"),
+        led("-1", "true"),
+        led("1.0", "true"),
+        led("99999999999999999999", "true"),
+        led(r#""1""#, "true"),
+        led("1", "1"),
+        led("null", "true"),
+        led("1", r#"true,"off":1"#),
+        led("1", r#"true,"on":false"#),
+        br#"{"execute":"board-led","arguments":{"number":1},"id":1}"#.into(),
+        br#"{"execute":"board-led","arguments":{"on":true}}"#.into(),
+        br#"{"execute":"board-led","arguments":[]}"#.into(),
+        br#"{"execute":"board-led"}"#.into(),
+        br#"{"execute":"board-wait","arguments":{"milliseconds":-1}}"#.into(),
+        br#"{"execute":"guest-get-host-name","id":"\u00e9"}"#.into(),
+        br#"{"execute":"guest-get-host-name","arguments":{"x":{}}}"#.into(),
+        br#"{"execute":"guest-info"}"#.into(),
+    ];
+    let recorded = recordings().into_iter().map(|recording| recording.input).filter(|input| input.len() <= 900);
+    let mut count = 0;
+    for (index, mut input) in own.into_iter().chain(recorded).enumerate() {
+        input.extend(b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":");
+        input.extend(format!("{index}}}}}").bytes());
+        let due = exchange(&mut agent, &input);
+        std::io::Write::write_all(&mut stream, &input).unwrap();
+        let mut answer = vec![0; due.len()];
+        let read = stream.read_exact(&mut answer);
+        assert!(
+            read.is_ok() && answer == due,
+            "{}\n{read:?}\n C {}\n Rust {}",
+            input.escape_ascii(),
+            answer.escape_ascii(),
+            due.escape_ascii()
+        );
+        count += 1;
+    }
+    assert!(count > 1400, "{count}");
+}
+
+#[test]
+#[ignore = "needs arm-none-eabi-gcc, make and qemu-system-arm: apt install gcc-arm-none-eabi make qemu-system-arm"]
+fn an_answer_comes_later() {
+    let guest = boot();
+    let mut line = guest.connect();
+    line.send(br#"{"execute":"board-wait","arguments":{"milliseconds":50},"id":1}"#);
+    line.send(PING.as_bytes());
+    assert_eq!(line.receive(), r#"{"return": 50, "id": 1}"#);
+    assert_eq!(line.receive(), PONG);
+    assert_eq!(line.ask(r#"{"execute":"board-wait","arguments":{"milliseconds":0}}"#), r#"{"return": 0}"#);
+}
+
+#[test]
+#[ignore = "needs arm-none-eabi-gcc, make and qemu-system-arm: apt install gcc-arm-none-eabi make qemu-system-arm"]
+fn the_next_client_is_in_step_after_one_that_died_or_did_not_read() {
+    let guest = boot();
+    survives_dead_clients(&guest);
+    // First the responses fill their buffers, then the requests, and bytes are missing. A socket's buffers hold a fraction of
+    // that: when the last request is sent, most of the others were received.
+    let mut deaf = guest.connect();
+    for _ in 0..2000 {
+        deaf.send(br#"{"execute":"guest-info"}"#);
+    }
+    drop(deaf);
+    next_client_is_in_step(&guest, 3);
+    guest.wait_for_log("bytes are missing", 1);
+}
