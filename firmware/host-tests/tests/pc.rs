@@ -165,6 +165,18 @@ fn nothing_else_is_printed_on_the_agents_port() {
     }
 }
 
+/// What the command line says comes first.
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn the_agents_serial_port_can_be_built_in() {
+    for (feature, port, options) in [("com1", COM1, ""), ("com2", COM2, ""), ("com1", COM2, "-append agent=com2")] {
+        let elf = build("pc-x86_64", "x86_64-unknown-none", "pc-x86_64", feature);
+        let guest = Guest::start_on("pc-x86_64", &elf, port, options);
+        guest.wait_for_log("the agent is ready", 1);
+        assert_eq!(guest.connect().ask(PING), PONG, "{feature} {options}");
+    }
+}
+
 #[test]
 #[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
 fn a_serial_port_that_is_not_there_is_logged() {

@@ -31,10 +31,11 @@ extern "C" fn main(start_info: &StartInfo) -> ! {
     let has = |option: &[u8]| command_line.split(|byte| *byte == b' ').any(|word| word == option);
     interrupts::start();
     let agent = &mut Served::new(Firmware::new(Pc { ticks: Ticks::start() }));
+    let (com1, com2) = (has(b"agent=com1"), has(b"agent=com2"));
     // Nothing else is ever printed on the agent's.
-    if has(b"agent=com1") {
+    if com1 || cfg!(feature = "com1") && !com2 {
         serve_uart(agent, Uart::COM1, Log(Uart::COM2))
-    } else if has(b"agent=com2") {
+    } else if com2 || cfg!(feature = "com2") {
         serve_uart(agent, Uart::COM2, Log(Uart::COM1))
     } else {
         LOG.0.start();
