@@ -12,7 +12,7 @@ const LAYERS: [(&str, &str); 6] = [
     ("message", "requests, their arguments, responses"),
     ("frame", "the decoder: where a frame begins, ends and breaks; and the check of JSON text from elsewhere"),
     ("json", "values read in place, and the encoder"),
-    ("error length log offset sentinel transmit", "shared by several modules"),
+    ("error length log offset sentinel target transmit", "shared by several modules"),
 ];
 
 /// The files that each file imports; `frame/lexer` is one, and `frame` is `frame/mod.rs`.
