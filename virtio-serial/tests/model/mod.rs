@@ -84,7 +84,8 @@ pub struct Model {
     pub dropped: usize,
     pub notifications: usize,
     regions: Vec<(NonNull<u8>, usize)>,
-    queues: BTreeMap<u16, Queue>,
+    /// Few, and those that are used most come first.
+    queues: Vec<(u16, Queue)>,
     status: u8,
     driver_features: u64,
     features_select: u32,
@@ -114,7 +115,7 @@ impl Host {
             dropped: 0,
             notifications: 0,
             regions: Vec::new(),
-            queues: BTreeMap::new(),
+            queues: Vec::new(),
             status: 0,
             driver_features: 0,
             features_select: 0,
@@ -471,7 +472,12 @@ impl Model {
     }
 
     fn queue_at(&mut self, number: u16) -> &mut Queue {
-        self.queues.entry(number).or_default()
+        let found = self.queues.iter().position(|(known, _)| *known == number);
+        let index = found.unwrap_or_else(|| {
+            self.queues.push((number, Queue::default()));
+            self.queues.len() - 1
+        });
+        &mut self.queues[index].1
     }
 
     fn max_size(&self) -> u16 {
