@@ -103,8 +103,8 @@ pub enum BuildError {
     ReceiveTooSmall,
     /// The buffer for what is transmitted is too small: a client's to synchronize, an agent's for `guest-info`.
     TransmitTooSmall,
-    /// A command's name is there twice, or is one of the agent's own.
-    NameTwice,
+    /// A command's name is there twice, or is that of a built-in command.
+    DuplicateName,
 }
 
 impl fmt::Display for BuildError {
@@ -112,7 +112,7 @@ impl fmt::Display for BuildError {
         f.write_str(match self {
             Self::ReceiveTooSmall => "the receive buffer is too small",
             Self::TransmitTooSmall => "the transmit buffer is too small",
-            Self::NameTwice => "a command's name is there twice",
+            Self::DuplicateName => "a command's name is there twice, or is built in",
         })
     }
 }

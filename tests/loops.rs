@@ -15,7 +15,7 @@ use guestwire::{
     Agent, Client, Command, Guest, Reply,
     client::{ClientError, Execute},
     frame::Piece,
-    io::{Fault, Halves, HalvesError, IoError, LineError, Received, RxConsumer, RxProducer},
+    io::{Fault, Halves, HalvesError, IoError, LineError, RxConsumer, RxEntry, RxProducer},
     nb,
 };
 use heapless::spsc::Queue;
@@ -582,7 +582,7 @@ const AGENTS: [(&str, Loop); 13] = [
     }),
     ("a queue from a handler, and poll_nb", |uart| {
         let mut agent = TestAgent::new(());
-        let mut queue: Queue<Received, 512> = Queue::new();
+        let mut queue: Queue<RxEntry, 512> = Queue::new();
         let (producer, consumer) = queue.split();
         let mut handler = RxProducer::new(producer);
         let mut port = Halves { reader: RxConsumer::new(consumer), writer: uart.clone() };

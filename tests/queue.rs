@@ -5,7 +5,7 @@ mod random;
 
 use std::thread;
 
-use guestwire::io::{Fault, Received, RxConsumer, RxProducer};
+use guestwire::io::{Fault, RxConsumer, RxEntry, RxProducer};
 use guestwire::nb;
 use heapless::spsc::Queue;
 use random::Random;
@@ -38,7 +38,7 @@ impl Due {
 }
 
 fn interleaved<const N: usize>(random: &mut Random, bursts: usize) -> usize {
-    let mut queue: Queue<Received, N> = Queue::new();
+    let mut queue: Queue<RxEntry, N> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     let mut due = Due::new();
@@ -78,7 +78,7 @@ fn a_full_queue_tells_where_bytes_are_missing() {
 /// Even if nothing comes after them: whoever has begun a request that was cut gets an error at once.
 #[test]
 fn missing_bytes_are_told_before_the_next_one_comes() {
-    let mut queue: Queue<Received, 4> = Queue::new();
+    let mut queue: Queue<RxEntry, 4> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     (0..100).for_each(|byte| handler.push(byte));
@@ -92,7 +92,7 @@ fn missing_bytes_are_told_before_the_next_one_comes() {
 
 #[test]
 fn errors_of_the_uart_keep_their_place() {
-    let mut queue: Queue<Received, 16> = Queue::new();
+    let mut queue: Queue<RxEntry, 16> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     handler.push(1);
@@ -114,7 +114,7 @@ fn errors_of_the_uart_keep_their_place() {
 /// A queue that holds one entry can say nothing but that bytes are missing.
 #[test]
 fn the_smallest_queues_lose_bytes_but_tell() {
-    let mut queue: Queue<Received, 2> = Queue::new();
+    let mut queue: Queue<RxEntry, 2> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     (0..3).for_each(|byte| handler.push(byte));
@@ -126,7 +126,7 @@ fn the_smallest_queues_lose_bytes_but_tell() {
 #[test]
 fn the_two_ends_in_two_threads() {
     const BYTES: usize = 1_000_000;
-    let mut queue: Queue<Received, 32> = Queue::new();
+    let mut queue: Queue<RxEntry, 32> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut main) = (RxProducer::new(producer), RxConsumer::new(consumer));
     let mut due = Due::new();

@@ -74,7 +74,7 @@ fn a_name_is_there_once() {
         &["guest-sync-delimited"],
         &["a", "b", "guest-info"],
     ] {
-        assert_eq!(build(table(names), 256, 4096), Err(BuildError::NameTwice), "{names:?}");
+        assert_eq!(build(table(names), 256, 4096), Err(BuildError::DuplicateName), "{names:?}");
     }
     for names in [&[][..], &["a"], &["", "a", "ab", "b"], &["A", "a"], &["guest-pin", "guest-ping-", "Guest-ping"]] {
         assert_eq!(build(table(names), 256, 4096), Ok(()), "{names:?}");
@@ -113,7 +113,7 @@ fn guest_info_fits_the_smallest_buffer_and_no_smaller_one_does() {
             Table { commands, version: &version, disabled, frozen: false }
         };
         let Some(smallest) = (300..1200).find(|length| build(table(), 128, *length).is_ok()) else {
-            assert_eq!(build(table(), 128, 4096), Err(BuildError::NameTwice), "{names:?}");
+            assert_eq!(build(table(), 128, 4096), Err(BuildError::DuplicateName), "{names:?}");
             continue;
         };
         let (mut receive, mut transmit) = ([0; 128], vec![0; smallest]);

@@ -61,7 +61,7 @@ const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
     }
 }
 
-/// The agent's own commands come first.
+/// The built-in commands come first.
 #[inline(never)] // one copy: 52 bytes of flash less
 fn command_at<S: Service>(service: &S, index: usize) -> Option<Entry<'_, S>> {
     let own = built_in();
@@ -269,7 +269,7 @@ pub(super) fn check<S: Service>(service: &S, transmit: usize) -> Result<(), Buil
     let mut size = sum([AROUND_INFO, encoded_size(service.version())]);
     for (index, command) in all_commands(service).enumerate() {
         if all_commands(service).take(index).any(|other| other.name == command.name) {
-            return Err(BuildError::NameTwice);
+            return Err(BuildError::DuplicateName);
         }
         size = sum([size, entry_size(&command)]);
     }

@@ -50,7 +50,7 @@ pub trait Guest: Sized + 'static {
     /// with them may be longer than `RX`. The command sees them as `""`.
     const STREAMED: &'static [&'static str] = &[];
 
-    /// Whether file systems are frozen. Then only the agent's own commands and those
+    /// Whether file systems are frozen. Then only the built-in commands and those
     /// [`allowed_when_frozen`](Command::allowed_when_frozen) are served.
     fn is_frozen(&self) -> bool {
         false
@@ -99,7 +99,7 @@ pub trait Guest: Sized + 'static {
     }
 }
 
-/// A guest with the agent's own commands and no others. Its version is this crate's.
+/// A guest with the built-in commands and no others. Its version is this crate's.
 impl Guest for () {
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     const COMMANDS: &'static [Command<Self>] = &[];

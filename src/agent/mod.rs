@@ -90,7 +90,7 @@ impl<G: Guest, const RX: usize, const TX: usize> AgentOver<G, [u8; RX], [u8; TX]
         const {
             assert!(RX >= SMALLEST_RX, "RX is too small for an agent: it must hold guest-sync-delimited, 74 bytes");
             assert!(TX >= guest_info_size::<G>(), "TX is too small for guest-info: see guest_info_size");
-            assert!(dispatch::names_are_unique::<G>(), "a command's name is there twice, or is one of the agent's own");
+            assert!(dispatch::names_are_unique::<G>(), "a command's name is there twice, or is built in");
         };
         Self::of(guest, Decoder::new(), Transmit::new([0; TX]))
     }

@@ -3,7 +3,7 @@
 //!
 //! Each command is a type with its arguments as fields, a [`Schema`]. One description serves both ends: an agent reads
 //! what a client writes, and a client reads what an agent returns. Flash is paid for what is used, and serde is not
-//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are the agent's own: their types are
+//! needed. (`guest-sync`, `guest-sync-delimited`, `guest-ping` and `guest-info` are built in: their types are
 //! for clients.)
 //!
 //! ```

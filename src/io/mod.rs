@@ -45,6 +45,6 @@ pub use fault::Fault;
 #[cfg(any(feature = "embedded-hal-nb", feature = "embedded-io", feature = "embedded-io-async"))]
 pub use halves::{Halves, HalvesError};
 #[cfg(feature = "heapless")]
-pub use queue::{Received, RxConsumer, RxProducer};
+pub use queue::{RxConsumer, RxEntry, RxProducer};
 
 pub use crate::error::LineError;

@@ -9,10 +9,10 @@ use super::fault::Fault;
 /// An entry of the queue from an interrupt handler to the main loop. It takes two bytes.
 ///
 /// ```
-/// use guestwire::io::{Received, RxConsumer, RxProducer};
+/// use guestwire::io::{RxConsumer, RxEntry, RxProducer};
 /// use heapless::spsc::Queue;
 ///
-/// let mut queue: Queue<Received, 64> = Queue::new();
+/// let mut queue: Queue<RxEntry, 64> = Queue::new();
 /// let (producer, consumer) = queue.split();
 /// let (mut handler, mut main_loop) = (RxProducer::new(producer), RxConsumer::new(consumer));
 /// handler.push(b'{');
@@ -20,7 +20,7 @@ use super::fault::Fault;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Received {
+pub enum RxEntry {
     /// A byte.
     Byte(u8),
     /// A byte that is known to be wrong.
@@ -34,7 +34,7 @@ pub enum Received {
 /// When the queue is full, it notes once where bytes are missing, and the main loop goes on after the gap.
 ///
 /// ```
-/// use guestwire::{Agent, io::{Fault, Received, RxConsumer, RxProducer}};
+/// use guestwire::{Agent, io::{Fault, RxConsumer, RxEntry, RxProducer}};
 /// use heapless::spsc::Queue;
 ///
 /// struct UartStatus { is_overrun: bool, is_wrong: bool }
@@ -52,7 +52,7 @@ pub enum Received {
 ///     }
 ///     // agent.write_to(|byte| uart.write(byte))
 /// }
-/// # let mut queue: Queue<Received, 8> = Queue::new();
+/// # let mut queue: Queue<RxEntry, 8> = Queue::new();
 /// # let (producer, consumer) = queue.split();
 /// # let (mut producer, mut consumer) = (RxProducer::new(producer), RxConsumer::new(consumer));
 /// # let mut agent = Agent::new(());
@@ -68,39 +68,39 @@ pub enum Received {
 /// # assert!(agent.transmit().ends_with(b"bytes were lost\"}}\n"));
 /// ```
 pub struct RxProducer<'q> {
-    queue: Producer<'q, Received>,
+    queue: Producer<'q, RxEntry>,
     /// Whether the last entry of the queue says that bytes are missing.
     is_gap: bool,
 }
 
 impl<'q> RxProducer<'q> {
-    /// The handler's end of a queue that holds at least 2 entries: at least a `Queue<Received, 3>`, for heapless keeps one
+    /// The handler's end of a queue that holds at least 2 entries: at least a `Queue<RxEntry, 3>`, for heapless keeps one
     /// place free.
-    pub const fn new(queue: Producer<'q, Received>) -> Self {
+    pub const fn new(queue: Producer<'q, RxEntry>) -> Self {
         Self { queue, is_gap: false }
     }
 
     /// Takes a byte.
     pub fn push(&mut self, byte: u8) {
-        self.enqueue(Received::Byte(byte));
+        self.enqueue(RxEntry::Byte(byte));
     }
 
     /// Takes a byte that is known to be wrong: a framing, parity or noise error, or a break.
     pub fn corrupted(&mut self) {
-        self.enqueue(Received::Corrupted);
+        self.enqueue(RxEntry::Corrupted);
     }
 
     /// Notes that bytes are missing here: an overrun.
     pub fn lost(&mut self) {
         if !self.is_gap {
             // The last place is always free for this.
-            self.is_gap = self.queue.enqueue(Received::Lost).is_ok();
+            self.is_gap = self.queue.enqueue(RxEntry::Lost).is_ok();
         }
     }
 
-    fn enqueue(&mut self, received: Received) {
+    fn enqueue(&mut self, entry: RxEntry) {
         let free = self.queue.capacity().saturating_sub(self.queue.len());
-        if free > 1 && self.queue.enqueue(received).is_ok() {
+        if free > 1 && self.queue.enqueue(entry).is_ok() {
             self.is_gap = false;
         } else {
             self.lost();
@@ -114,7 +114,7 @@ impl<'q> RxProducer<'q> {
 /// [`Halves`](super::Halves).
 ///
 /// ```
-/// use guestwire::{Agent, io::{Fault, Halves, Received, RxConsumer, RxProducer}};
+/// use guestwire::{Agent, io::{Fault, Halves, RxConsumer, RxEntry, RxProducer}};
 /// use embedded_hal_nb::serial;
 ///
 /// fn main_loop<U: serial::Write>(agent: &mut Agent<(), 256, 512>, queue: RxConsumer<'_>, tx: &mut U) {
@@ -125,12 +125,12 @@ impl<'q> RxProducer<'q> {
 /// }
 /// ```
 pub struct RxConsumer<'q> {
-    queue: Consumer<'q, Received>,
+    queue: Consumer<'q, RxEntry>,
 }
 
 impl<'q> RxConsumer<'q> {
     /// The main loop's end of a queue that an [`RxProducer`] fills.
-    pub const fn new(queue: Consumer<'q, Received>) -> Self {
+    pub const fn new(queue: Consumer<'q, RxEntry>) -> Self {
         Self { queue }
     }
 
@@ -148,9 +148,9 @@ impl<'q> RxConsumer<'q> {
     /// there is none.
     pub fn read(&mut self) -> nb::Result<u8, Fault> {
         match self.queue.dequeue() {
-            Some(Received::Byte(byte)) => Ok(byte),
-            Some(Received::Corrupted) => Err(nb::Error::Other(Fault::Corrupted)),
-            Some(Received::Lost) => Err(nb::Error::Other(Fault::Lost)),
+            Some(RxEntry::Byte(byte)) => Ok(byte),
+            Some(RxEntry::Corrupted) => Err(nb::Error::Other(Fault::Corrupted)),
+            Some(RxEntry::Lost) => Err(nb::Error::Other(Fault::Lost)),
             None => Err(nb::Error::WouldBlock),
         }
     }

@@ -17,7 +17,7 @@ use cortex_m_rt::exception;
 use defmt_semihosting as _;
 use guest::Firmware;
 use guestwire::agent::{AgentOver, Service, guest_info_size};
-use guestwire::io::{Fault, Received, RxConsumer, RxProducer};
+use guestwire::io::{Fault, RxConsumer, RxEntry, RxProducer};
 use guestwire::{Agent, frame::Buffer};
 use heapless::spsc::Queue;
 
@@ -62,7 +62,7 @@ unsafe fn DefaultHandler(_: i16) {
 /// processor's clock.
 pub fn serve(uart: &'static dyn Uart, interrupt: u16, log_uart: &'static dyn Uart, nanoseconds_per_tick: u64) -> ! {
     // Room for the longest request: QEMU's UARTs are faster than any line.
-    let Some(queue) = singleton!(: Queue<Received, 513> = Queue::new()) else { halt() };
+    let Some(queue) = singleton!(: Queue<RxEntry, 513> = Queue::new()) else { halt() };
     let (producer, consumer) = queue.split();
     let mut received = RxConsumer::new(consumer);
     interrupt::free(|free| INBOX.borrow(free).set(Some(Inbox { uart, queue: RxProducer::new(producer) })));

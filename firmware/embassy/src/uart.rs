@@ -11,7 +11,7 @@ use critical_section::{CriticalSection, Mutex};
 use embassy_futures::yield_now;
 use embassy_sync::waitqueue::AtomicWaker;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use guestwire::io::{Received, RxConsumer, RxProducer};
+use guestwire::io::{RxConsumer, RxEntry, RxProducer};
 use guestwire::nb;
 use heapless::spsc::Queue;
 use registers::Registers;
@@ -49,7 +49,7 @@ static TRANSMITTED: AtomicWaker = AtomicWaker::new();
 
 /// Starts the UART, once.
 pub fn split() -> Option<(Rx, Tx)> {
-    let queue = singleton!(: Queue<Received, QUEUE> = Queue::new())?;
+    let queue = singleton!(: Queue<RxEntry, QUEUE> = Queue::new())?;
     let (producer, consumer) = queue.split();
     critical_section::with(|section| QUEUED.replace(section, Some(RxProducer::new(producer))));
     UART.write(DIVISOR, 16);

@@ -7,7 +7,7 @@ mod uart;
 
 #[rtic::app(device = lm3s6965, peripherals = false)]
 mod app {
-    use guestwire::io::{Halves, Received, RxConsumer, RxProducer};
+    use guestwire::io::{Halves, RxConsumer, RxEntry, RxProducer};
     use guestwire::{Agent, Command, Guest};
     use heapless::spsc::Queue;
 
@@ -32,7 +32,7 @@ mod app {
         port: Halves<RxConsumer<'static>, Tx>,
     }
 
-    #[init(local = [queue: Queue<Received, 257> = Queue::new()])]
+    #[init(local = [queue: Queue<RxEntry, 257> = Queue::new()])]
     fn init(context: init::Context<'_>) -> (Shared, Local) {
         let (producer, consumer) = context.local.queue.split();
         uart::start();

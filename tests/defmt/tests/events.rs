@@ -172,7 +172,7 @@ fn everything_public_has_a_format() {
     shown(guestwire::io::Fault::Lost);
     shown(guestwire::io::Halves { reader: 1_u8, writer: 2_u8 });
     shown(guestwire::io::HalvesError::<u8, ()>::Reader(1));
-    shown(guestwire::io::Received::Byte(b'x'));
+    shown(guestwire::io::RxEntry::Byte(b'x'));
     let mut queue: heapless::spsc::Queue<_, 4> = heapless::spsc::Queue::new();
     let (producer, consumer) = queue.split();
     shown(guestwire::io::RxProducer::new(producer));

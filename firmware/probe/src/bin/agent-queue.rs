@@ -7,13 +7,13 @@ mod board;
 
 use board::Board;
 use guestwire::Agent;
-use guestwire::io::{Halves, Received, RxConsumer, RxProducer};
+use guestwire::io::{Halves, RxConsumer, RxEntry, RxProducer};
 use heapless::spsc::Queue;
 use probe::LineError;
 use probe::port::Port;
 
 probe::program! {
-    static MEMORY: (Agent<Board, 256, 640>, Queue<Received, 257>) =
+    static MEMORY: (Agent<Board, 256, 640>, Queue<RxEntry, 257>) =
         (Agent::new(Board { nanoseconds: 0 }), Queue::new());
     |memory| {
         let (agent, queue) = memory;

@@ -22,7 +22,7 @@ use guestwire::{
     agent::{Responder, guest_info_size},
     client::Execute,
     frame::{Frame, FrameError},
-    io::{Fault, Halves, Received, RxConsumer, RxProducer},
+    io::{Fault, Halves, RxConsumer, RxEntry, RxProducer},
     json::{DoesNotFit, Encoder, Kind, Text, Value},
     message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
@@ -132,7 +132,7 @@ fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[
     let mut agent = Agent::<_, RX, TX>::new(guest);
     black_box(agent.guest());
     black_box(agent.guest_mut());
-    let mut queue: Queue<Received, 64> = Queue::new();
+    let mut queue: Queue<RxEntry, 64> = Queue::new();
     let (producer, consumer) = queue.split();
     let (mut handler, mut queue) = (RxProducer::new(producer), RxConsumer::new(consumer));
     loop {
