@@ -55,7 +55,7 @@ pub(crate) struct Name {
 impl Name {
     /// The NUL at the end is optional.
     pub(crate) fn is(&self, name: &str) -> bool {
-        let bytes = self.bytes.get(..self.length).unwrap_or_default();
+        let Some(bytes) = self.bytes.get(..self.length) else { return false };
         bytes.strip_suffix(&[0]).unwrap_or(bytes) == name.as_bytes()
     }
 }

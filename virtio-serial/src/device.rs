@@ -68,6 +68,8 @@ pub struct Device<T, const PORTS: usize> {
 
 impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
     /// Resets the device, and asks it for its ports.
+    ///
+    /// The memory is gone even if this fails, for the device may have been told of it.
     pub fn start<B: Bus, const BUFFERS: usize>(
         transport: T,
         bus: &B,

@@ -34,13 +34,13 @@ impl fmt::Display for Error {
             Self::NoDevice => f.write_str("there is no virtio-serial device"),
             Self::Registers => f.write_str("the device's registers make no sense"),
             Self::Reset => f.write_str("the device stays in reset"),
-            Self::Features => f.write_str("the device has no named ports"),
+            Self::Features => f.write_str("the device has no named ports, or refuses the driver"),
             Self::Queue(number) => write!(f, "the device has no usable queue {number}"),
             Self::Ring(number) => write!(f, "the device broke the rules of queue {number}"),
             Self::PortNumber => f.write_str("a port has a number that no port can have"),
             Self::NameTooLong => f.write_str("the name of a port is too long"),
             Self::Ended => f.write_str("the client at the host's end has gone"),
-            Self::Memory => f.write_str("the device does not see the memory"),
+            Self::Memory => f.write_str("the device does not see the memory, or not at a multiple of 64"),
         }
     }
 }

@@ -151,9 +151,11 @@ impl Port {
         Ok(())
     }
 
-    /// The driver has opened its end: the device can read what the host has sent until now.
+    /// The driver has opened its end: the device can read what the host has sent until now, and return what it still had
+    /// when the port was removed.
     pub(crate) fn notify(&mut self, transport: &mut impl Transport) {
         self.receive.notify(transport);
+        self.transmit.notify(transport);
     }
 
     pub(crate) fn removed(&mut self, transport: &mut impl Transport, id: u32) -> Result<(), Error> {

@@ -116,6 +116,29 @@ fn names_are_compared_whole() {
 }
 
 #[test]
+fn a_name_that_does_not_fit_is_not_the_empty_one() {
+    for name in [AGENT.repeat(2), AGENT.repeat(9)] {
+        let host = Host::new(Kind::Modern, &[(1, &name)]);
+        let mut device = host.start([""]).unwrap();
+        assert_eq!(events(&mut device), [], "{name}");
+    }
+}
+
+#[test]
+fn the_longest_name_is_found() {
+    let name = "org.example.a-name-of-thirty-nine-bytes";
+    assert_eq!(name.len(), virtio_serial::MAX_NAME);
+    on_every_transport(|kind| {
+        let host = Host::new(kind, &[(1, "org.example.a-name-of-thirty-nine-bytes-and-more"), (2, name)]);
+        let mut device = host.start([name]).unwrap();
+        assert_eq!(events(&mut device), [(0, Event::Found)]);
+        host.send(2, b"hello");
+        assert_eq!(events(&mut device), []);
+        assert_eq!(read(&mut device, 0), b"hello");
+    });
+}
+
+#[test]
 fn no_message_is_lost_with_as_many_ports_as_qemu_can_tell_of() {
     let names: Vec<String> = (1..=31).map(|id| format!("org.example.{id}")).collect();
     let mut ports: Vec<(u32, &str)> = (1..).zip(names.iter().map(String::as_str)).collect();
@@ -265,6 +288,87 @@ fn devices_that_do_not_fit_are_refused() {
     });
     let host = Host::new(Kind::Modern, &[]);
     assert!(matches!(host.start(["a name with more than 39 bytes: there is no room"]), Err(Error::NameTooLong)));
+}
+
+/// Exchanges bytes as soon as the port is found.
+fn works(host: &Host) {
+    let mut device = host.start([AGENT]).unwrap();
+    assert_eq!(events(&mut device), [(0, Event::Found)]);
+    host.send(1, &[7; 1000]);
+    assert_eq!(events(&mut device), []);
+    assert_eq!(read(&mut device, 0), [7; 1000]);
+    assert_eq!(device.send(0, &[8; 1000]), Ok(1000));
+    assert_eq!(host.sent(1), [8; 1000]);
+}
+
+#[test]
+fn queues_may_be_larger_than_needed_and_of_any_size() {
+    on_every_transport(|kind| {
+        for size in [32, 33, 48, 1000, 32768] {
+            let host = Host::new(kind, &[(1, AGENT)]);
+            host.0.borrow_mut().queue_size = size;
+            works(&host);
+        }
+    });
+}
+
+#[test]
+fn devices_may_see_memory_at_any_address() {
+    on_every_transport(|kind| {
+        for (memory, fits_legacy) in [(1 << 32, true), (0xFF << 30, true), (1 << 38, false), (1 << 63, false)] {
+            let host = Host::new(kind, &[(1, AGENT)]);
+            host.0.borrow_mut().memory = memory;
+            if kind != Kind::Legacy || fits_legacy {
+                works(&host);
+            } else {
+                assert!(matches!(host.start([AGENT]), Err(Error::Memory)));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_device_started_anew_in_mid_transfer_forgets_all_of_it() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        host.port(1, |port| port.full = true);
+        assert_eq!(device.send(0, &[1; 5000]), Ok(1024));
+        host.send(1, &[2; 1024]);
+        assert_eq!(events(&mut device), []);
+        let count = device.received(0).unwrap().len();
+        device.consume(0, count / 2);
+        host.port(1, |port| port.full = false);
+        device.restart().unwrap();
+        assert_eq!(events(&mut device), [(0, Event::Found), (0, Event::Opened)]);
+        assert_eq!(read(&mut device, 0), b"");
+        host.send(1, b"request");
+        assert_eq!(events(&mut device), []);
+        assert_eq!(read(&mut device, 0), b"request");
+        assert_eq!((device.is_sent(0), device.send(0, b"response")), (Ok(true), Ok(8)));
+        assert_eq!(host.sent(1), b"response");
+    });
+}
+
+#[test]
+fn a_port_that_was_unplugged_while_it_was_full_can_be_written_again() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        host.port(1, |port| port.full = true);
+        assert_eq!(device.send(0, &[1; 5000]), Ok(1024));
+        host.send(1, &[2; 1024]);
+        host.unplug(1);
+        assert_eq!(events(&mut device), [(0, Event::Removed)]);
+        assert_eq!((device.send(0, b"x"), device.received(0)), (Ok(0), Ok(&[][..])));
+        host.plug(1, AGENT);
+        assert_eq!(events(&mut device), [(0, Event::Found)]);
+        assert_eq!(read(&mut device, 0), b"");
+        host.sent(1);
+        assert_eq!(device.send(0, b"response"), Ok(8));
+        assert_eq!(host.sent(1), b"response");
+        host.send(1, b"request");
+        assert_eq!(events(&mut device), []);
+        assert_eq!(read(&mut device, 0), b"request");
+    });
 }
 
 #[test]

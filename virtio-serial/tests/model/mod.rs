@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use virtio_serial::{Bus, Device, Error, Memory, Mmio, Pci, Registers, Rings, Transport, pci};
 
-/// Where the model puts what the driver shares, and its own registers.
+/// Where the device usually sees what the driver shares, and its own registers.
 const MEMORY: u64 = 0x8000_0000;
 const MEMORY_STEP: u64 = 0x10_0000;
 const SLOT: u64 = 0x0A00_0000;
@@ -83,6 +83,8 @@ pub struct Model {
     /// Messages for which the driver had no buffer.
     pub dropped: usize,
     pub notifications: usize,
+    /// Where the device sees the memory that the driver shares.
+    pub memory: u64,
     regions: Vec<(NonNull<u8>, usize)>,
     /// Few, and those that are used most come first.
     queues: Vec<(u16, Queue)>,
@@ -114,6 +116,7 @@ impl Host {
             interrupt: false,
             dropped: 0,
             notifications: 0,
+            memory: MEMORY,
             regions: Vec::new(),
             queues: Vec::new(),
             status: 0,
@@ -234,7 +237,7 @@ impl Model {
 
     /// Nothing, beyond what the driver has shared.
     fn memory(&self, address: u64, length: usize) -> Option<NonNull<u8>> {
-        let region = usize::try_from(address.checked_sub(MEMORY)? / MEMORY_STEP).ok()?;
+        let region = usize::try_from(address.checked_sub(self.memory)? / MEMORY_STEP).ok()?;
         let offset = (address % MEMORY_STEP) as usize;
         let (start, size) = *self.regions.get(region)?;
         // SAFETY: inside of what the driver has shared.
@@ -423,7 +426,8 @@ impl Model {
                 // Anything anywhere in the memory that it was told of.
                 let region = self.random() % self.regions.len().max(1) as u64;
                 let Some((_, size)) = self.regions.get(region as usize).copied() else { return };
-                let (address, value) = (MEMORY + region * MEMORY_STEP + self.random() % size as u64, self.random());
+                let (address, value) =
+                    (self.memory + region * MEMORY_STEP + self.random() % size as u64, self.random());
                 self.store(address, value, 2);
             }
             1 => {
@@ -598,7 +602,7 @@ unsafe impl Bus for Host {
         let mut model = self.0.borrow_mut();
         model.regions.push((memory.cast(), memory.len()));
         let strange = if model.strikes() { model.random() } else { 0 };
-        (strange % 8 != 1).then(|| MEMORY + (model.regions.len() as u64 - 1) * MEMORY_STEP + strange % 8)
+        (strange % 8 != 1).then(|| model.memory + (model.regions.len() as u64 - 1) * MEMORY_STEP + strange % 8)
     }
 }
 
