@@ -121,8 +121,6 @@ static void serve(int client)
         } else if (gw_agent_owes(&agent)) {
             port.events = 0;
             timeout = 10;
-        } else if (start < end) {
-            continue;
         }
         if (poll(&port, 1, timeout) < 0 && errno != EINTR) {
             return;

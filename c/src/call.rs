@@ -432,10 +432,7 @@ pub unsafe extern "C" fn gw_ready(call: *mut gw_call<'_>) -> bool {
 ///
 /// # Safety
 /// By the contract: `call` is NULL or valid.
-unsafe fn put<'c>(
-    call: *mut gw_call<'c>,
-    write: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>,
-) -> bool {
+unsafe fn put<'c>(call: *mut gw_call<'c>, write: impl FnOnce(ValueEncoder<'_>) -> Result<(), DoesNotFit>) -> bool {
     // SAFETY: the caller's.
     unsafe { call.as_mut() }.and_then(|call| call.root()).is_some_and(|place| write(place).is_ok())
 }

@@ -1,7 +1,7 @@
 //! The decoder.
 
-use guestwire::frame::{DecoderLent, FrameError};
 use guestwire::Event;
+use guestwire::frame::{DecoderLent, FrameError};
 
 use crate::held::{Held, InUse};
 use crate::memory::{give, slice, slice_mut};

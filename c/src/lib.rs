@@ -3,6 +3,16 @@
 //! All `unsafe` of the project's library is here. It turns what C hands over into references, and nothing else; what C
 //! has to see to is in the header's introduction, and the comments refer to it as "the contract".
 #![no_std]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::todo,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects
+)]
 #![allow(non_camel_case_types, reason = "the names are C's")]
 #![allow(clippy::missing_safety_doc, reason = "the contract is said once, in the header's introduction")]
 

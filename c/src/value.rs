@@ -210,7 +210,8 @@ pub unsafe extern "C" fn gw_text_equals(text: gw_text, other: *const c_char) -> 
 pub unsafe extern "C" fn gw_text_base64(text: gw_text, bytes: *mut u8, size: usize, length: *mut usize) -> bool {
     // SAFETY: by the contract.
     unsafe {
-        let decoded = text.get().zip(slice_mut(bytes, size)).and_then(|(text, bytes)| decode(text, bytes).ok().flatten());
+        let decoded =
+            text.get().zip(slice_mut(bytes, size)).and_then(|(text, bytes)| decode(text, bytes).ok().flatten());
         found(length, decoded)
     }
 }

@@ -154,10 +154,7 @@ fn close(encoder: &mut Encoder<'_>, is_object: bool) -> bool {
 
 /// # Safety
 /// By the contract: `writer` is NULL or valid.
-unsafe fn place<'a, 'w: 'a, 'e: 'a>(
-    writer: *mut gw_writer<'w, 'e>,
-    name: *const c_char,
-) -> Option<ValueEncoder<'a>> {
+unsafe fn place<'a, 'w: 'a, 'e: 'a>(writer: *mut gw_writer<'w, 'e>, name: *const c_char) -> Option<ValueEncoder<'a>> {
     // SAFETY: the caller's.
     unsafe { writer.as_mut()?.place(name) }
 }

@@ -9,20 +9,25 @@ use tempfile::TempDir;
 
 const TARGET: &str = "x86_64-unknown-none";
 
-/// Builds a package's static library for a target. One after the other, for they share a folder.
-fn library(folder: &Path, target: &str, profile: &[&str]) -> PathBuf {
-    static FOLDER: Mutex<()> = Mutex::new(());
-    let _alone = FOLDER.lock().unwrap_or_else(PoisonError::into_inner);
+/// Builds a package's static library into a test's folder. One after the other, for cargo's folder is shared.
+fn library(package: &Path, folder: &Path, name: &str, options: &[&str]) -> PathBuf {
+    static BUILT: Mutex<()> = Mutex::new(());
+    let _alone = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images");
     let mut cargo = Command::new("cargo");
-    cargo.args(["rustc", "--quiet", "--profile", "firmware", "--crate-type", "staticlib", "--target", target]);
-    succeeds(cargo.args(profile).arg("--target-dir").arg(&built).current_dir(folder));
-    let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-    let name = manifest.split('"').nth(1).unwrap().replace('-', "_");
-    let library = built.join(target).join(format!("firmware/lib{name}.a"));
-    let copy = built.join(format!("{name}-{target}-{}.a", profile.len()));
-    std::fs::copy(library, &copy).unwrap();
-    copy
+    cargo.args(["rustc", "--quiet", "--profile", "firmware", "--crate-type", "staticlib", "--target", TARGET]);
+    succeeds(cargo.args(options).arg("--target-dir").arg(&built).current_dir(package));
+    let library = folder.join(name);
+    std::fs::copy(built.join(TARGET).join("firmware").join(name), &library).unwrap();
+    library
+}
+
+fn guestwire(folder: &Path, options: &[&str]) -> PathBuf {
+    library(here(), folder, "libguestwire_c.a", options)
+}
+
+fn other(folder: &Path) -> PathBuf {
+    library(folder, folder, "libother.a", &[])
 }
 
 fn here() -> &'static Path {
@@ -42,7 +47,8 @@ fn link(folder: &Path, program: &str, libraries: &[&Path]) -> Output {
     std::fs::write(&source, program).unwrap();
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=c99", "-ffreestanding", "-fno-pic", "-mno-red-zone", "-mgeneral-regs-only", "-mcmodel=kernel"]);
-    gcc.args(["-Wall", "-Wextra", "-Werror", "-fno-stack-protector", "-nostdlib", "-static", "-no-pie", "-I"]);
+    gcc.args(["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-fno-stack-protector", "-nostdlib"]);
+    gcc.args(["-static", "-no-pie", "-I"]);
     gcc.arg(here().join("include")).arg(source).args(libraries).arg("-o").arg(folder.join("kernel"));
     gcc.output().unwrap()
 }
@@ -84,7 +90,7 @@ fn a_kernel_has_no_red_zone_and_no_floating_point() {
     std::fs::write(&source, "double leaf(double x) { volatile double twice = 2 * x; return twice; }").unwrap();
     succeeds(Command::new("gcc").args(["-O2", "-c"]).arg(&source).arg("-o").arg(&object));
     assert!(forbidden(&object) >= 2);
-    let linked = link(folder.path(), KERNEL, &[&library(here(), TARGET, &[])]);
+    let linked = link(folder.path(), KERNEL, &[&guestwire(folder.path(), &[])]);
     assert!(linked.status.success(), "{}", String::from_utf8_lossy(&linked.stderr));
     assert_eq!(forbidden(&folder.path().join("kernel")), 0);
 }
@@ -108,12 +114,12 @@ fn other_library(folder: &Path) {
 fn a_second_rust_library_links_beside_one_with_link_time_optimization() {
     let folder = TempDir::new().unwrap();
     other_library(folder.path());
-    let other = library(folder.path(), TARGET, &[]);
+    let other = other(folder.path());
     let program = KERNEL.replace("push(&agent, 0)", "push(&agent, (uint8_t)other(agent.opaque[0] != 0))");
     let program = format!("unsigned other(unsigned divisor);{program}");
-    let linked = link(folder.path(), &program, &[&library(here(), TARGET, &[]), &other]);
+    let linked = link(folder.path(), &program, &[&guestwire(folder.path(), &[]), &other]);
     assert!(linked.status.success(), "{}", String::from_utf8_lossy(&linked.stderr));
-    let without = library(here(), TARGET, &["--config", "profile.firmware.lto=false"]);
+    let without = guestwire(folder.path(), &["--config", "profile.firmware.lto=false"]);
     let linked = link(folder.path(), &program, &[&without, &other]);
     let said = String::from_utf8_lossy(&linked.stderr);
     assert!(said.contains("multiple definition of `__rustc::rust_begin_unwind'"), "{said}");
@@ -133,7 +139,7 @@ fn one_library_of_two_crates_has_the_functions_of_both() {
     let path = folder.path().join("src/lib.rs");
     let source = std::fs::read_to_string(&path).unwrap() + "pub use guestwire_c::*;";
     std::fs::write(path, source).unwrap();
-    let both = library(folder.path(), TARGET, &[]);
+    let both = other(folder.path());
     let program = KERNEL.replace("push(&agent, 0)", "push(&agent, (uint8_t)other(agent.opaque[0] != 0))");
     let linked = link(folder.path(), &format!("unsigned other(unsigned divisor);{program}"), &[&both]);
     assert!(linked.status.success(), "{}", String::from_utf8_lossy(&linked.stderr));

@@ -99,7 +99,7 @@ bool uart_write(uint8_t byte)
     return true;
 }
 
-void log_line(const char *text)
+void log_text(const char *text)
 {
     for (; *text != '\0'; text++) {
         while ((LOG_STATE & TRANSMIT_FULL) != 0) {

@@ -18,7 +18,7 @@ bool uart_lost(void);
 bool uart_write(uint8_t byte);
 
 /* To the other UART. */
-void log_line(const char *text);
+void log_text(const char *text);
 
 /* Since the start; it wraps around. */
 uint32_t milliseconds(void);

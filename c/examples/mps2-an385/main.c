@@ -11,11 +11,9 @@ struct guest {
 static void host_name(void *context, gw_call *call)
 {
     (void)context;
-    if (!gw_ready(call)) {
-        return;
+    if (gw_ready(call)) {
+        gw_put_string(gw_return_object(call), "host-name", "toaster");
     }
-    gw_writer *host = gw_return_object(call);
-    gw_put_string(host, "host-name", "toaster");
 }
 
 static void led(void *context, gw_call *call)
@@ -101,21 +99,21 @@ int main(void)
 {
     board_start();
     if (!gw_agent_init(&agent, &description, &guest, rx, sizeof rx, tx, sizeof tx)) {
-        log_line("the agent's description is wrong\n");
+        log_text("the agent's description is wrong\n");
         return 1;
     }
-    log_line("the agent is ready\n");
+    log_text("the agent is ready\n");
     for (;;) {
         uint8_t byte;
         gw_agent_retry(&agent);
         receive();
         if (uart_lost()) {
-            log_line("bytes are missing\n");
+            log_text("bytes are missing\n");
             gw_agent_lost(&agent);
         }
         transmit();
         if (gw_agent_transmit(&agent, NULL) == NULL && !uart_peek(&byte)) {
-            sleep();
+            sleep(); /* until there is something to do, or the clock ticks */
         }
     }
 }
