@@ -26,10 +26,8 @@ mod offset;
 mod sentinel;
 #[cfg(feature = "serde")]
 pub mod serde;
+mod target;
 mod transmit;
-
-/// Where flash is worth more than time: on processors with short registers, and in firmware on any.
-const FLASH_IS_SHORT: bool = cfg!(any(not(target_pointer_width = "64"), target_os = "none"));
 
 pub use agent::{Agent, Call, Command, CommandError, CommandResult, Guest};
 pub use client::{Client, Reply};

@@ -3,13 +3,13 @@
 use core::fmt;
 
 use super::lexer::{Lexer, Step, is_plain, is_ws, plain_from, whole_from};
-use crate::FLASH_IS_SHORT;
 use crate::error::{FrameError, LineError};
 use crate::json::marks::{Marks, Separators};
 use crate::json::value::Value;
 use crate::length::Length;
 use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
+use crate::target::FLASH_IS_SHORT;
 
 /// Cuts a byte stream into frames: pushes go in, at most one [`Event`] comes out of each byte.
 ///

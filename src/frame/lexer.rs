@@ -6,9 +6,9 @@
 use core::num::Wrapping;
 
 use super::nesting::{Container, Nesting};
-use crate::FLASH_IS_SHORT;
 use crate::error::FrameError;
 use crate::offset::Offset;
+use crate::target::FLASH_IS_SHORT;
 
 /// What one byte meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

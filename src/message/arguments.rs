@@ -3,11 +3,11 @@
 use core::fmt;
 
 use super::{DUPLICATE_KEY, Description};
-use crate::FLASH_IS_SHORT;
 use crate::json::marks::Separators;
 use crate::json::number;
 use crate::json::string::Text;
 use crate::json::value::{Kind, MemberIter, Value, first_string};
+use crate::target::FLASH_IS_SHORT;
 
 /// The members of an object that a command takes: its arguments, or an object among them.
 ///

@@ -23,6 +23,8 @@ mod frame {
 #[path = "../../../src/offset.rs"]
 #[allow(dead_code, reason = "it is the crate's")]
 mod offset;
+#[path = "../../../src/target.rs"]
+mod target;
 
 use std::path::{Path, PathBuf};
 
