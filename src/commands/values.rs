@@ -243,12 +243,12 @@ impl From<NotBase64> for CommandError {
 
 impl Encode for Bytes<'_> {
     fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-        place.text(|text| match self {
-            Self::Plain(bytes) => {
-                bytes.chunks(3).flat_map(base64::digits).try_for_each(|digit| text.write_char(char::from(digit)))
+        match self {
+            Self::Plain(bytes) => place.base64(bytes),
+            Self::Received(received) => {
+                place.text(|text| received.chars().try_for_each(|digit| text.write_char(digit)))
             }
-            Self::Received(received) => received.chars().try_for_each(|digit| text.write_char(digit)),
-        })
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! all: overflow is a state, and nobody who ignores an error gets half of one.
 
 use core::fmt::{self, Write};
+use core::num::Wrapping;
 
 use super::base64;
 use super::number;
@@ -186,6 +187,18 @@ impl<'b> Encoder<'b> {
         }
     }
 
+    /// The four digits of base64: their number is known here, which spares a call.
+    fn put_group(&mut self, digits: [u8; 4]) {
+        let start = self.written.end;
+        match self.buffer.get_mut(start.index()..).and_then(<[u8]>::first_chunk_mut) {
+            Some(place) => {
+                *place = digits;
+                self.written.end = start.plus(4);
+            }
+            None => self.fail(),
+        }
+    }
+
     fn put_byte(&mut self, byte: u8) {
         match self.buffer.get_mut(self.written.end.index()) {
             Some(place) => {
@@ -200,8 +213,22 @@ impl<'b> Encoder<'b> {
     fn put_printable(&mut self, text: &[u8]) -> usize {
         let start = self.written.end;
         let mut end = start;
-        let room = self.buffer.get_mut(start.index()..).unwrap_or_default();
-        for (place, byte) in room.iter_mut().zip(text) {
+        let mut rest = text;
+        // A word is written as a whole; what follows its printable bytes does not count.
+        while let (Some(word), Some(place)) =
+            (rest.first_chunk(), self.buffer.get_mut(end.index()..).and_then(<[u8]>::first_chunk_mut))
+        {
+            *place = *word;
+            let count = printable_in(*word);
+            end = end.plus(count);
+            rest = rest.get(count..).unwrap_or_default();
+            if count < word.len() {
+                self.written.end = end;
+                return end.minus(start.index()).index();
+            }
+        }
+        let room = self.buffer.get_mut(end.index()..).unwrap_or_default();
+        for (place, byte) in room.iter_mut().zip(rest) {
             if !is_printable(u32::from(*byte)) {
                 break;
             }
@@ -360,6 +387,13 @@ impl<'e> ValueEncoder<'e> {
         array.array.end(written.is_ok(), b"]")
     }
 
+    /// Writes bytes as base64.
+    pub(crate) fn base64(mut self, bytes: &[u8]) -> Result<(), DoesNotFit> {
+        self.encoder.put(b"\"");
+        bytes.chunks(3).for_each(|group| self.encoder.put_group(base64::digits(group)));
+        self.finish(b"\"")
+    }
+
     /// Writes as base64 the `count` bytes at `from`, further on in the same slice. Three of them make four, so they must
     /// start far enough ahead that the writing does not catch up with them.
     pub(crate) fn base64_of(mut self, from: Offset, count: usize) -> Result<(), DoesNotFit> {
@@ -368,7 +402,7 @@ impl<'e> ValueEncoder<'e> {
         while at < end {
             let after = at.plus(3);
             let digits = base64::digits(at.until(after.min(end), self.encoder.buffer).unwrap_or_default());
-            self.encoder.put(&digits);
+            self.encoder.put_group(digits);
             at = after;
         }
         self.finish(b"\"")
@@ -534,6 +568,19 @@ impl ArrayEncoder<'_> {
 /// Whether a character is written without an escape.
 const fn is_printable(code: u32) -> bool {
     matches!(code, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
+}
+
+/// How many bytes of a word are written without an escape, up to the first that is not.
+fn printable_in(word: [u8; 8]) -> usize {
+    const EACH: Wrapping<u64> = Wrapping(u64::MAX / 0xFF);
+    let word = Wrapping(u64::from_le_bytes(word));
+    let below = |limit: u64, word: Wrapping<u64>| word - EACH * Wrapping(limit);
+    // What is less than a space, and the quote, are 0x20 and less once bit 1 is turned.
+    let odd = word
+        | below(0x21, word ^ (EACH << 1))
+        | below(1, word ^ (EACH * Wrapping(b'\\' as u64)))
+        | below(1, word ^ (EACH * Wrapping(0x7F)));
+    (odd & (EACH << 7)).0.trailing_zeros() as usize / 8
 }
 
 /// The text of a string being written, between its quotes.
