@@ -29,6 +29,9 @@ pub struct gw_command {
     pub flags: u32,
 }
 
+/// More are no array.
+const MOST_COMMANDS: usize = isize::MAX as usize / size_of::<gw_command>();
+
 /// What an agent serves. It can be const, and so can its table: both stay in flash. They must neither change nor go away
 /// while an agent uses them. One may serve several agents.
 #[repr(C)]
@@ -99,10 +102,7 @@ impl Guest {
         };
         let has_commands = match self.guest.commands.is_null() {
             true => self.guest.command_count == 0,
-            false => {
-                self.guest.commands.is_aligned()
-                    && self.guest.command_count <= isize::MAX as usize / size_of::<gw_command>()
-            }
+            false => self.guest.commands.is_aligned() && self.guest.command_count <= MOST_COMMANDS,
         };
         // SAFETY: the caller's.
         has_commands && unsafe { ascii(self.guest.version) }.is_some() && self.commands().iter().all(is_command)

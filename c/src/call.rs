@@ -110,9 +110,11 @@ unsafe fn visit<'c>(
     // SAFETY: the caller's. Nothing is borrowed from `call` while `read` runs.
     let Some((scope, arguments)) = (unsafe { call.as_mut() }).map(gw_call::scope) else { return false };
     // SAFETY: the caller's. What the scope and `arguments` point to is there, and only used here.
-    let outcome = match (scope, unsafe { (ascii(name), arguments.as_mut()) }) {
-        (Scope::Element(element), _) if name.is_null() => read(unsafe { &*element }),
-        (_, (Some(name), Some(arguments))) => {
+    let (known, arguments) = unsafe { (ascii(name), arguments.as_mut()) };
+    let outcome = match (scope, known, arguments) {
+        // SAFETY: as before.
+        (Scope::Element(element), ..) if name.is_null() => read(unsafe { &*element }),
+        (_, Some(name), Some(arguments)) => {
             let found = arguments.get(name);
             if let (Some(is_present), Ok(found)) = (is_present, &found) {
                 // SAFETY: the caller's.

@@ -44,7 +44,7 @@ impl<T> Held<T> {
         unsafe {
             let state = &raw mut (*place).state;
             state.write(BUSY);
-            Some(InUse { state, value: (*(&raw mut (*place).value)).assume_init_mut() })
+            Some(InUse { state, value: (*place).value.assume_init_mut() })
         }
     }
 }

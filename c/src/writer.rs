@@ -123,7 +123,7 @@ impl<'w, 'e> gw_writer<'w, 'e> {
         let state = self.state;
         let (encoder, name) = (self.encoder()?, name?);
         match state {
-            State::Open => Some(if is_object { encoder.member(name) } else { encoder.next() }),
+            State::Open => Some(if is_object { encoder.member(name) } else { encoder.element() }),
             _ => None,
         }
     }

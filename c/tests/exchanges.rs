@@ -1,7 +1,7 @@
 //! The agent in C answers as its twin in Rust does, byte for byte: recorded exchanges, and streams as from a bad line.
 //!
 //! The C program is compiled with warnings as errors, as C99 and as C++17, with the address and undefined-behaviour
-//! sanitizers. `STREAMS=1000000` takes that many streams.
+//! sanitizers. `STREAMS=1000000` takes that many streams, `GUESTWIRE_C=PATH` another build of the library.
 #![cfg(target_os = "linux")]
 
 mod c;

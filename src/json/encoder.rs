@@ -223,7 +223,7 @@ impl<'b> Encoder<'b> {
 
     /// The next value of a container. The first directly follows the bracket.
     #[doc(hidden)] // the C library's, beside this module's
-    pub fn next(&mut self) -> ValueEncoder<'_> {
+    pub fn element(&mut self) -> ValueEncoder<'_> {
         let is_first = matches!(self.written.end.minus(1).byte(self.buffer), Some(b'{' | b'['));
         let mut value = self.value();
         value.encoder.put(if is_first { b"" } else { b", " });
@@ -232,7 +232,7 @@ impl<'b> Encoder<'b> {
 
     #[doc(hidden)] // the C library's, beside this module's
     pub fn member(&mut self, name: &str) -> ValueEncoder<'_> {
-        let mut value = self.next();
+        let mut value = self.element();
         value.encoder.put(b"\"");
         value.encoder.put_text(name);
         value.encoder.put(b"\": ");
@@ -435,7 +435,7 @@ impl<'e> ContainerEncoder<'e> {
     }
 
     pub(crate) fn element(&mut self) -> ValueEncoder<'_> {
-        self.container.encoder.next()
+        self.container.encoder.element()
     }
 
     pub(crate) fn member(&mut self, name: &str) -> ValueEncoder<'_> {
@@ -500,7 +500,7 @@ impl<'e> ObjectEncoder<'e> {
     /// [`DoesNotFit`].
     pub fn received(&mut self, object: Value<'_>) -> Result<(), DoesNotFit> {
         match object.as_bytes() {
-            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.next().finish(members),
+            [b'{', members @ .., b'}'] if !members.is_empty() => self.object.encoder.element().finish(members),
             _ => Ok(()),
         }
     }
@@ -526,7 +526,7 @@ pub struct ArrayEncoder<'e> {
 impl ArrayEncoder<'_> {
     /// The next element, to be written.
     pub fn element(&mut self) -> ValueEncoder<'_> {
-        self.array.encoder.next()
+        self.array.encoder.element()
     }
 }
 
