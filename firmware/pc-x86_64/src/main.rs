@@ -43,7 +43,7 @@ extern "C" fn main(start_info: &StartInfo) -> ! {
     }
 }
 
-fn serve_uart(agent: &mut Served<Pc>, uart: Uart, log: Log) -> ! {
+fn serve_uart(agent: &mut Served<Pc>, mut uart: Uart, log: Log) -> ! {
     log.0.start();
     if !uart.start() {
         log.print("there is no such serial port\n");
@@ -90,7 +90,7 @@ struct Log(Uart);
 const LOG: Log = Log(Uart::COM1);
 
 impl Log {
-    fn print(self, text: &str) {
+    fn print(mut self, text: &str) {
         for byte in text.bytes() {
             // If nobody takes it, it is lost: the agent has to go on.
             let _ = (0..100_000).find(|_| self.0.transmit(byte).is_ok());

@@ -1,6 +1,7 @@
 //! The serial ports of a PC, which are 16550s.
 
 use core::convert::Infallible;
+use core::mem::take;
 
 use crate::io_ports::IoPorts;
 
@@ -35,13 +36,15 @@ pub enum LineFault {
 pub struct Uart {
     ports: IoPorts,
     interrupt: u8,
+    /// Those of the line status that no byte received has told yet: reading the status clears them in it.
+    errors: u8,
 }
 
 impl Uart {
     // SAFETY: the first serial port, which nothing else uses.
-    pub const COM1: Self = Self { ports: unsafe { IoPorts::at(0x3F8) }, interrupt: 4 };
+    pub const COM1: Self = Self { ports: unsafe { IoPorts::at(0x3F8) }, interrupt: 4, errors: 0 };
     // SAFETY: the second serial port, which nothing else uses.
-    pub const COM2: Self = Self { ports: unsafe { IoPorts::at(0x2F8) }, interrupt: 3 };
+    pub const COM2: Self = Self { ports: unsafe { IoPorts::at(0x2F8) }, interrupt: 3, errors: 0 };
 
     /// Whether there is one: 115200 baud, 8 data bits, no parity, with FIFOs and without interrupts.
     pub fn start(self) -> bool {
@@ -74,20 +77,21 @@ impl Uart {
         self.ports.write(register::INTERRUPT_ENABLE, 0);
     }
 
-    pub fn receive(self) -> nb::Result<u8, LineFault> {
-        let status = self.ports.read(register::LINE_STATUS); // which clears the errors
-        if status & OVERRUN != 0 {
+    pub fn receive(&mut self) -> nb::Result<u8, LineFault> {
+        let status = self.line_status();
+        if self.errors & OVERRUN != 0 {
+            self.errors &= !OVERRUN;
             return Err(nb::Error::Other(LineFault::Lost));
         }
         if status & RECEIVED == 0 {
             return Err(nb::Error::WouldBlock);
         }
         let byte = self.ports.read(register::DATA);
-        if status & CORRUPTED == 0 { Ok(byte) } else { Err(nb::Error::Other(LineFault::Corrupted)) }
+        if take(&mut self.errors) == 0 { Ok(byte) } else { Err(nb::Error::Other(LineFault::Corrupted)) }
     }
 
-    pub fn transmit(self, byte: u8) -> nb::Result<(), Infallible> {
-        if self.ports.read(register::LINE_STATUS) & MAY_TRANSMIT == 0 {
+    pub fn transmit(&mut self, byte: u8) -> nb::Result<(), Infallible> {
+        if self.line_status() & MAY_TRANSMIT == 0 {
             return Err(nb::Error::WouldBlock);
         }
         self.ports.write(register::DATA, byte);
@@ -95,7 +99,13 @@ impl Uart {
     }
 
     /// Whether all bytes have left.
-    pub fn has_transmitted(self) -> bool {
-        self.ports.read(register::LINE_STATUS) & HAS_TRANSMITTED != 0
+    pub fn has_transmitted(&mut self) -> bool {
+        self.line_status() & HAS_TRANSMITTED != 0
+    }
+
+    fn line_status(&mut self) -> u8 {
+        let status = self.ports.read(register::LINE_STATUS);
+        self.errors |= status & (OVERRUN | CORRUPTED);
+        status
     }
 }
