@@ -62,7 +62,6 @@ const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
 }
 
 /// The built-in commands come first.
-#[inline(never)] // one copy: 52 bytes of flash less
 fn command_at<S: Service>(service: &S, index: usize) -> Option<Entry<'_, S>> {
     let own = built_in();
     own.get(index).copied().or_else(|| service.command(index.wrapping_sub(own.len())))
