@@ -97,7 +97,7 @@ impl<'c> gw_call<'c> {
     }
 }
 
-/// Hands an argument to `read`, where it is: to move it would take a memcpy, 744 bytes of flash.
+/// Hands an argument to `read`, where it is: to move it would link memcpy, which is large.
 ///
 /// # Safety
 /// By the contract: `call` is NULL or valid, `name` as at [`gw_arg_integer`], and `is_present` NULL or to be written.
@@ -211,16 +211,15 @@ unsafe fn read_object<'c>(
 ) -> bool {
     let mut visitor = |argument: &Argument<'c>| {
         let read = read.ok_or(MISUSE)?;
-        let mut members = argument.members()?;
-        // SAFETY: the caller's. The scope ends before the members do.
-        unsafe {
-            let around = ptr::replace(&raw mut (*call).scope, Scope::Object(&raw mut members));
-            read(context, call);
-            (*call).scope = around;
-            if (*call).outcome.is_none() {
-                members.end()?;
+        argument.object(|members| {
+            // SAFETY: the caller's. The scope ends before the members do.
+            unsafe {
+                let around = ptr::replace(&raw mut (*call).scope, Scope::Object(members));
+                read(context, call);
+                (*call).scope = around;
             }
-        }
+            Ok(())
+        })?;
         Ok(())
     };
     // SAFETY: the caller's.
@@ -257,8 +256,8 @@ unsafe fn read_array<'c>(
 
 /// Reads a whole number from -2^63 to 2^63 - 1.
 ///
-/// All functions that read take the argument's name, which must not change before the handler returns: best a string
-/// literal. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
+/// All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler, for
+/// the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
 /// of range, they return false and leave `value` alone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_arg_integer(call: *mut gw_call<'_>, name: *const c_char, value: *mut i64) -> bool {
