@@ -28,9 +28,10 @@
  *
  * The contract
  *
- * Errors. A function that returns bool returns false if it did nothing. NULL, a length of 0 where something is needed, an
- * object that was not set up, and a call in the wrong place are such errors, never faults. Whatever else a pointer points
- * to has to be there: arrays as long as said, strings that end with a NUL.
+ * Errors. A function that returns bool returns false if it did nothing, unless its comment says what false means. NULL, a
+ * length of 0 where something is needed, an object that was not set up, and a call in the wrong place are such errors,
+ * never faults; only `context` may be NULL, and what is said to. Whatever else a pointer points to has to be there: arrays
+ * as long as said, strings that end with a NUL.
  *
  * Memory. Nothing is allocated. gw_agent, gw_client and gw_decoder are yours: static, or zeroed before they are set up.
  * They, their buffers and the gw_guest must outlive the last call, and must not be moved, copied or written to. Nothing has
@@ -71,44 +72,44 @@
 
 #if defined(GW_64_BITS)
 /**
- * The size of a gw_agent in words of uintptr_t.
+ * The size of a gw_agent in words of size_t: somewhat more than it takes today.
  */
 #define GW_AGENT_WORDS 24
 #endif
 
 #if !defined(GW_64_BITS)
 /**
- * The size of a gw_agent in words of uintptr_t.
+ * The size of a gw_agent in words of size_t: somewhat more than it takes today.
  */
-#define GW_AGENT_WORDS 17
+#define GW_AGENT_WORDS 16
 #endif
 
 #if defined(GW_64_BITS)
 /**
- * The size of a gw_decoder in words of uintptr_t.
+ * The size of a gw_decoder in words of size_t: somewhat more than it takes today.
  */
-#define GW_DECODER_WORDS 14
+#define GW_DECODER_WORDS 16
 #endif
 
 #if !defined(GW_64_BITS)
 /**
- * The size of a gw_decoder in words of uintptr_t.
+ * The size of a gw_decoder in words of size_t: somewhat more than it takes today.
  */
 #define GW_DECODER_WORDS 8
 #endif
 
 #if defined(GW_64_BITS)
 /**
- * The size of a gw_client in words of uint64_t.
+ * The size of a gw_client in words of uint64_t: somewhat more than it takes today.
  */
-#define GW_CLIENT_WORDS 34
+#define GW_CLIENT_WORDS 32
 #endif
 
 #if !defined(GW_64_BITS)
 /**
- * The size of a gw_client in words of uint64_t.
+ * The size of a gw_client in words of uint64_t: somewhat more than it takes today.
  */
-#define GW_CLIENT_WORDS 20
+#define GW_CLIENT_WORDS 16
 #endif
 
 /**
@@ -284,8 +285,8 @@ typedef struct gw_call gw_call;
 typedef struct gw_writer gw_writer;
 
 /**
- * An agent: about 70 bytes on 32 bits, its buffers not counted. Static, or zeroed before the first gw_agent_init. Do not
- * copy or move it.
+ * An agent: 64 bytes on 32 bits, its buffers not counted, aligned as size_t. Static, or zeroed before the first
+ * gw_agent_init. Do not copy or move it.
  */
 typedef struct gw_agent {
     /**
@@ -384,8 +385,9 @@ typedef struct gw_text {
 } gw_text;
 
 /**
- * Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. Static, or
- * zeroed before the first gw_decoder_init. Do not copy or move it.
+ * Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. 32
+ * bytes on 32 bits, its buffer not counted, aligned as size_t. Static, or zeroed before the first gw_decoder_init. Do not
+ * copy or move it.
  */
 typedef struct gw_decoder {
     /**
@@ -395,7 +397,8 @@ typedef struct gw_decoder {
 } gw_decoder;
 
 /**
- * The host end of the wire. Static, or zeroed before the first gw_client_init. Do not copy or move it.
+ * The host end of the wire: 128 bytes on 32 bits, its buffers not counted, aligned as uint64_t. Static, or zeroed before the
+ * first gw_client_init. Do not copy or move it.
  */
 typedef struct gw_client {
     /**

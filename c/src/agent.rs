@@ -55,15 +55,15 @@ pub struct gw_guest {
 // SAFETY: only read, by the contract.
 unsafe impl Sync for gw_guest {}
 
-/// The size of a gw_agent in words of uintptr_t.
+/// The size of a gw_agent in words of size_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
 pub const GW_AGENT_WORDS: usize = 24;
-/// The size of a gw_agent in words of uintptr_t.
+/// The size of a gw_agent in words of size_t: somewhat more than it takes today.
 #[cfg(not(target_pointer_width = "64"))]
-pub const GW_AGENT_WORDS: usize = 17;
+pub const GW_AGENT_WORDS: usize = 16;
 
-/// An agent: about 70 bytes on 32 bits, its buffers not counted. Static, or zeroed before the first gw_agent_init. Do not
-/// copy or move it.
+/// An agent: 64 bytes on 32 bits, its buffers not counted, aligned as size_t. Static, or zeroed before the first
+/// gw_agent_init. Do not copy or move it.
 #[repr(C)]
 pub struct gw_agent {
     /// Not yours.

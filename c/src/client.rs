@@ -55,14 +55,15 @@ pub struct gw_reply {
 /// Writes a request's arguments: gw_put_* with a name each.
 pub type gw_write = Option<unsafe extern "C" fn(context: *mut c_void, arguments: *mut gw_writer<'_, '_>)>;
 
-/// The size of a gw_client in words of uint64_t.
+/// The size of a gw_client in words of uint64_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
-pub const GW_CLIENT_WORDS: usize = 34;
-/// The size of a gw_client in words of uint64_t.
+pub const GW_CLIENT_WORDS: usize = 32;
+/// The size of a gw_client in words of uint64_t: somewhat more than it takes today.
 #[cfg(not(target_pointer_width = "64"))]
-pub const GW_CLIENT_WORDS: usize = 20;
+pub const GW_CLIENT_WORDS: usize = 16;
 
-/// The host end of the wire. Static, or zeroed before the first gw_client_init. Do not copy or move it.
+/// The host end of the wire: 128 bytes on 32 bits, its buffers not counted, aligned as uint64_t. Static, or zeroed before the
+/// first gw_client_init. Do not copy or move it.
 #[repr(C)]
 pub struct gw_client {
     /// Not yours.

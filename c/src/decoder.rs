@@ -43,15 +43,16 @@ impl gw_event {
     }
 }
 
-/// The size of a gw_decoder in words of uintptr_t.
+/// The size of a gw_decoder in words of size_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
-pub const GW_DECODER_WORDS: usize = 14;
-/// The size of a gw_decoder in words of uintptr_t.
+pub const GW_DECODER_WORDS: usize = 16;
+/// The size of a gw_decoder in words of size_t: somewhat more than it takes today.
 #[cfg(not(target_pointer_width = "64"))]
 pub const GW_DECODER_WORDS: usize = 8;
 
-/// Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. Static, or
-/// zeroed before the first gw_decoder_init. Do not copy or move it.
+/// Cuts a stream of bytes into frames: JSON values, and the sentinel 0xFF. An agent and a client have one inside. 32
+/// bytes on 32 bits, its buffer not counted, aligned as size_t. Static, or zeroed before the first gw_decoder_init. Do not
+/// copy or move it.
 #[repr(C)]
 pub struct gw_decoder {
     /// Not yours.

@@ -407,8 +407,8 @@ impl<'a> Argument<'a> {
         Ok(read)
     }
 
-    #[doc(hidden)] // the C library's
-    pub fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
+    /// An object's members.
+    pub(crate) fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
         if self.value.is_object() { Ok(Arguments::inside(*self)) } else { Err(self.type_error("object")) }
     }
 
