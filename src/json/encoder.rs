@@ -633,7 +633,6 @@ impl TextEncoder<'_, '_> {
         if is_printable(code) { self.0.put_byte(code as u8) } else { self.escape(code) }
     }
 
-    #[cold]
     fn escape(&mut self, code: u32) {
         let escape = match code {
             0x22 | 0x5C => code as u8,
