@@ -125,8 +125,8 @@ impl Service for Growing {
         "1.0.0"
     }
 
-    fn command(&self, index: usize) -> Option<&Entry<'_, Self>> {
-        self.commands.get(index)
+    fn command(&self, index: usize) -> Option<Entry<'_, Self>> {
+        self.commands.get(index).copied()
     }
 }
 

@@ -12,8 +12,8 @@ use super::string::{Chars, ESCAPES, Escapes, WriteText};
 use super::value::Value;
 use crate::error::DoesNotFit;
 use crate::offset::Offset;
-use crate::target::FLASH_IS_SHORT;
 use crate::sentinel::SENTINEL;
+use crate::target::FLASH_IS_SHORT;
 
 /// Writes a message into a slice.
 ///
@@ -216,11 +216,9 @@ impl<'b> Encoder<'b> {
         let mut end = start;
         let mut rest = text;
         // A word is written as a whole; what follows its printable bytes does not count.
-        while let (false, Some(word), Some(place)) = (
-            FLASH_IS_SHORT,
-            rest.first_chunk(),
-            self.buffer.get_mut(end.index()..).and_then(<[u8]>::first_chunk_mut),
-        ) {
+        while let (false, Some(word), Some(place)) =
+            (FLASH_IS_SHORT, rest.first_chunk(), self.buffer.get_mut(end.index()..).and_then(<[u8]>::first_chunk_mut))
+        {
             *place = *word;
             let count = printable_in(*word);
             end = end.plus(count);
