@@ -211,16 +211,15 @@ unsafe fn read_object<'c>(
 ) -> bool {
     let mut visitor = |argument: &Argument<'c>| {
         let read = read.ok_or(MISUSE)?;
-        let mut members = argument.members()?;
-        // SAFETY: the caller's. The scope ends before the members do.
-        unsafe {
-            let around = ptr::replace(&raw mut (*call).scope, Scope::Object(&raw mut members));
-            read(context, call);
-            (*call).scope = around;
-            if (*call).outcome.is_none() {
-                members.end()?;
+        argument.object(|members| {
+            // SAFETY: the caller's. The scope ends before the members do.
+            unsafe {
+                let around = ptr::replace(&raw mut (*call).scope, Scope::Object(members));
+                read(context, call);
+                (*call).scope = around;
             }
-        }
+            Ok(())
+        })?;
         Ok(())
     };
     // SAFETY: the caller's.

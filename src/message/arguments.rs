@@ -415,12 +415,6 @@ impl<'a> Argument<'a> {
         if self.value.is_object() { Ok(()) } else { Err(self.type_error("object")) }
     }
 
-    #[doc(hidden)] // the C library's
-    pub fn members(&self) -> Result<Arguments<'a>, ArgumentError<'a>> {
-        self.check_object()?;
-        Ok(Arguments::inside(*self))
-    }
-
     /// An array's elements.
     pub fn array(&self) -> Result<impl Iterator<Item = Argument<'a>> + Clone + use<'a>, ArgumentError<'a>> {
         let array = *self;
