@@ -55,6 +55,11 @@ pub struct gw_reply {
 /// Writes a request's arguments: gw_put_* with a name each.
 pub type gw_write = Option<unsafe extern "C" fn(context: *mut c_void, arguments: *mut gw_writer<'_, '_>)>;
 
+/// The least `rx_size` of gw_client_init.
+pub const GW_CLIENT_RX_MIN: usize = 34;
+/// The least `tx_size` of gw_client_init.
+pub const GW_CLIENT_TX_MIN: usize = 75;
+
 /// The size of a gw_client in words of uint64_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
 pub const GW_CLIENT_WORDS: usize = 32;
@@ -81,10 +86,11 @@ unsafe fn enter<'a>(client: *mut gw_client) -> Option<InUse<'a, ClientLent<'stat
     unsafe { Inner::enter(client.cast()) }
 }
 
-/// Makes a client, out of step. `rx` holds the longest response, at least 34 bytes; on 32 bits at most 65535 are used. `tx`
-/// holds the longest request, at least 75 bytes. Both are the client's until it is no longer used, and must not overlap.
-/// False if a pointer is NULL or a buffer is too small.
-#[unsafe(no_mangle)]
+/// Makes a client, out of step. `rx` holds the longest response, at least GW_CLIENT_RX_MIN bytes; on 32 bits at most 65535
+/// are used. `tx` holds the longest request, at least GW_CLIENT_TX_MIN bytes. Both are the client's until it is no longer
+/// used, and must not overlap. False if a pointer is NULL or a buffer is too small: there is no client then, not even one
+/// that was there before. Or if the client is writing a request: then nothing changes.
+#[unsafe(export_name = "gw_client_init_0_1")]
 pub unsafe extern "C" fn gw_client_init(
     client: *mut gw_client,
     rx: *mut u8,
@@ -176,7 +182,7 @@ pub unsafe extern "C" fn gw_client_execute_silent(
 }
 
 /// The bytes to transmit next, and how many there are. NULL and 0 if there are none. They stay valid until the next call
-/// with this client, other than gw_client_is_ready.
+/// with this client, other than gw_client_is_ready. `length` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_client_transmit(client: *mut gw_client, length: *mut usize) -> *const u8 {
     // SAFETY: by the contract.
@@ -240,7 +246,7 @@ pub unsafe extern "C" fn gw_client_push(client: *mut gw_client, byte: u8, reply:
 }
 
 /// Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
-/// with the others. Neither `taken` nor `reply` may be NULL.
+/// with the others. Neither `taken` nor `reply` may be NULL. With GW_REPLY_MISUSE none is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_client_push_slice(
     client: *mut gw_client,
@@ -259,7 +265,11 @@ pub unsafe extern "C" fn gw_client_push_slice(
                 give_reply(outcome, reply)
             }
         }
-        _ => gw_reply_kind::GW_REPLY_MISUSE,
+        _ => {
+            // SAFETY: by the contract.
+            unsafe { give(taken, 0) };
+            gw_reply_kind::GW_REPLY_MISUSE
+        }
     }
 }
 

@@ -85,8 +85,9 @@ unsafe fn event(event: Result<Option<Event<'_>>, FrameError>, frame: *mut gw_val
 }
 
 /// Makes a decoder. `buffer` holds the longest frame, whitespace between tokens not counted; on 32 bits at most 65535 bytes
-/// of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0.
-#[unsafe(no_mangle)]
+/// of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0: there is no
+/// decoder then, not even one that was there before.
+#[unsafe(export_name = "gw_decoder_init_0_1")]
 pub unsafe extern "C" fn gw_decoder_init(decoder: *mut gw_decoder, buffer: *mut u8, size: usize) -> bool {
     // SAFETY: by the contract.
     unsafe { Inner::set_up(decoder.cast(), || slice_mut(buffer, size).map(DecoderLent::new)) }
@@ -104,7 +105,7 @@ pub unsafe extern "C" fn gw_decoder_push(decoder: *mut gw_decoder, byte: u8, fra
 }
 
 /// Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
-/// the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not.
+/// the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not. With GW_MISUSE none is taken.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_decoder_push_slice(
     decoder: *mut gw_decoder,
@@ -123,7 +124,11 @@ pub unsafe extern "C" fn gw_decoder_push_slice(
                 event(outcome, frame)
             }
         }
-        _ => gw_event::GW_MISUSE,
+        _ => {
+            // SAFETY: by the contract.
+            unsafe { give(taken, 0) };
+            gw_event::GW_MISUSE
+        }
     }
 }
 
