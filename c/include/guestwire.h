@@ -156,31 +156,31 @@ enum gw_kind
     /**
      * No value: NULL was passed.
      */
-    GW_NO_VALUE,
+    GW_KIND_NONE,
     /**
      * null
      */
-    GW_NULL,
+    GW_KIND_NULL,
     /**
      * true or false
      */
-    GW_BOOLEAN,
+    GW_KIND_BOOLEAN,
     /**
      * Any number, whole or not.
      */
-    GW_NUMBER,
+    GW_KIND_NUMBER,
     /**
      * A string.
      */
-    GW_STRING,
+    GW_KIND_STRING,
     /**
      * An array.
      */
-    GW_ARRAY,
+    GW_KIND_ARRAY,
     /**
      * An object.
      */
-    GW_OBJECT,
+    GW_KIND_OBJECT,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -201,39 +201,39 @@ enum gw_event
     /**
      * Nothing yet.
      */
-    GW_NOTHING,
+    GW_EVENT_NONE,
     /**
      * The byte 0xFF: an open frame has been dropped.
      */
-    GW_SENTINEL,
+    GW_EVENT_SENTINEL,
     /**
      * A whole frame.
      */
-    GW_FRAME,
+    GW_EVENT_FRAME,
     /**
      * Bytes between frames that cannot start a value.
      */
-    GW_NOISE,
+    GW_EVENT_NOISE,
     /**
      * The frame is not JSON (RFC 8259) or not UTF-8.
      */
-    GW_SYNTAX,
+    GW_EVENT_SYNTAX,
     /**
      * The frame nests deeper than 64 arrays and objects.
      */
-    GW_TOO_DEEP,
+    GW_EVENT_TOO_DEEP,
     /**
      * The frame is longer than the buffer.
      */
-    GW_OVERFLOW,
+    GW_EVENT_OVERFLOW,
     /**
      * gw_decoder_lost was called in a frame, or where one may have begun.
      */
-    GW_LOST,
+    GW_EVENT_LOST,
     /**
      * A pointer was NULL, or the decoder was not set up.
      */
-    GW_MISUSE,
+    GW_EVENT_MISUSE,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -254,41 +254,41 @@ enum gw_reply_kind
     /**
      * Nothing yet.
      */
-    GW_NO_REPLY,
+    GW_REPLY_NONE,
     /**
      * Both ends are in step.
      */
-    GW_SYNCHRONIZED,
+    GW_REPLY_SYNCHRONIZED,
     /**
      * The command's return value.
      */
-    GW_RETURN,
+    GW_REPLY_RETURN,
     /**
      * The command was not run, or failed.
      */
-    GW_ERROR,
+    GW_REPLY_ERROR,
     /**
      * An error without id: it answers the request, or noise before it. The request still waits for its response, and the
      * caller's time-out decides.
      */
-    GW_UNATTRIBUTED,
+    GW_REPLY_UNATTRIBUTED,
     /**
      * The response is longer than the receive buffer. The request is over; gw_client_is_ready says whether the client is
      * still in step.
      */
-    GW_TOO_LONG,
+    GW_REPLY_TOO_LONG,
     /**
      * A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
      */
-    GW_BROKEN,
+    GW_REPLY_BROKEN,
     /**
      * A response that was not asked for, or a sentinel. The client is out of step.
      */
-    GW_UNEXPECTED,
+    GW_REPLY_UNEXPECTED,
     /**
      * A return value without the id that the request had: see gw_client_omit_ids. The client is out of step.
      */
-    GW_ID_MISSING,
+    GW_REPLY_ID_MISSING,
     /**
      * A pointer was NULL, or the client was not set up.
      */
@@ -450,11 +450,11 @@ typedef void (*gw_write)(void *context, struct gw_writer *arguments);
  */
 typedef struct gw_reply {
     /**
-     * With GW_RETURN: what the command returned.
+     * With GW_REPLY_RETURN: what the command returned.
      */
     struct gw_value value;
     /**
-     * With GW_ERROR and GW_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
+     * With GW_REPLY_ERROR and GW_REPLY_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
      */
     struct gw_text error_class;
     /**
@@ -848,13 +848,14 @@ bool gw_decoder_init_0_1(struct gw_decoder *decoder,
                          size_t size);
 
 /**
- * Takes one byte. With GW_FRAME, `frame` is the frame. It may be NULL.
+ * Takes one byte. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL.
  */
 gw_event gw_decoder_push(struct gw_decoder *decoder, uint8_t byte, struct gw_value *frame);
 
 /**
- * Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
- * the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not. With GW_MISUSE none is taken.
+ * Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_EVENT_NONE, none with
+ * GW_EVENT_MISUSE. Call it again with the others. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL, `taken` must
+ * not.
  */
 gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                const uint8_t *bytes,
@@ -863,12 +864,13 @@ gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                struct gw_value *frame);
 
 /**
- * Says that bytes are missing here. GW_LOST if a frame was open.
+ * Says that bytes are missing here. GW_EVENT_LOST if a frame was open.
  */
 gw_event gw_decoder_lost(struct gw_decoder *decoder);
 
 /**
- * Says that a byte came that is known to be wrong: GW_SYNTAX or GW_OVERFLOW if a frame was open, GW_NOISE on an idle line.
+ * Says that a byte came that is known to be wrong: GW_EVENT_SYNTAX or GW_EVENT_OVERFLOW if a frame was open,
+ * GW_EVENT_NOISE on an idle line.
  */
 gw_event gw_decoder_corrupted(struct gw_decoder *decoder);
 
@@ -896,8 +898,8 @@ bool gw_client_init_0_1(struct gw_client *client,
 
 /**
  * Starts to get in step: on every new connection, and whenever the client is out of step. `id` should be another each time,
- * best random; its low 48 bits are used. Transmit, then push what comes until GW_SYNCHRONIZED. A request that was waiting
- * is abandoned.
+ * best random; its low 48 bits are used. Transmit, then push what comes until GW_REPLY_SYNCHRONIZED. A request that was
+ * waiting is abandoned.
  */
 bool gw_client_synchronize(struct gw_client *client,
                            int64_t id);
@@ -951,8 +953,8 @@ bool gw_client_transmitted(struct gw_client *client,
 gw_reply_kind gw_client_push(struct gw_client *client, uint8_t byte, struct gw_reply *reply);
 
 /**
- * Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
- * with the others. Neither `taken` nor `reply` may be NULL. With GW_REPLY_MISUSE none is taken.
+ * Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_REPLY_NONE, none with
+ * GW_REPLY_MISUSE. Call it again with the others. Neither `taken` nor `reply` may be NULL.
  */
 gw_reply_kind gw_client_push_slice(struct gw_client *client,
                                    const uint8_t *bytes,

@@ -486,23 +486,23 @@ static void decoders(void)
     gw_value frame = {"x", 1};
     size_t taken = 77;
 
-    CHECK(gw_decoder_push(NULL, ' ', &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push(&decoder, ' ', &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push_slice(&decoder, rx, 1, &taken, &frame) == GW_MISUSE);
-    CHECK(gw_decoder_lost(&decoder) == GW_MISUSE && gw_decoder_corrupted(&decoder) == GW_MISUSE);
+    CHECK(gw_decoder_push(NULL, ' ', &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push(&decoder, ' ', &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push_slice(&decoder, rx, 1, &taken, &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_lost(&decoder) == GW_EVENT_MISUSE && gw_decoder_corrupted(&decoder) == GW_EVENT_MISUSE);
     CHECK(!gw_decoder_reset(&decoder) && !gw_decoder_is_receiving(&decoder));
     CHECK(!gw_decoder_init(NULL, rx, sizeof rx) && !gw_decoder_init(&decoder, NULL, 5));
     CHECK(!gw_decoder_init(&decoder, rx, 0));
     CHECK(gw_decoder_init(&decoder, rx, 16));
-    CHECK(gw_decoder_push_slice(&decoder, NULL, 1, &taken, &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push_slice(&decoder, tx, 1, NULL, &frame) == GW_MISUSE);
+    CHECK(gw_decoder_push_slice(&decoder, NULL, 1, &taken, &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push_slice(&decoder, tx, 1, NULL, &frame) == GW_EVENT_MISUSE);
     CHECK(taken == 0 && frame.length == 1);
-    CHECK(gw_decoder_push_slice(&decoder, (const uint8_t *)"[1, 2]", 6, &taken, NULL) == GW_FRAME && taken == 6);
-    CHECK(gw_decoder_push(&decoder, '{', NULL) == GW_NOTHING && gw_decoder_is_receiving(&decoder));
-    CHECK(gw_decoder_lost(&decoder) == GW_LOST);
+    CHECK(gw_decoder_push_slice(&decoder, (const uint8_t *)"[1, 2]", 6, &taken, NULL) == GW_EVENT_FRAME && taken == 6);
+    CHECK(gw_decoder_push(&decoder, '{', NULL) == GW_EVENT_NONE && gw_decoder_is_receiving(&decoder));
+    CHECK(gw_decoder_lost(&decoder) == GW_EVENT_LOST);
     CHECK(gw_decoder_reset(&decoder));
-    CHECK(gw_decoder_push(&decoder, '?', &frame) == GW_NOISE && frame.json == NULL);
-    CHECK(gw_decoder_push(&decoder, 0xFF, NULL) == GW_SENTINEL);
+    CHECK(gw_decoder_push(&decoder, '?', &frame) == GW_EVENT_NOISE && frame.json == NULL);
+    CHECK(gw_decoder_push(&decoder, 0xFF, NULL) == GW_EVENT_SENTINEL);
 }
 
 static void values(void)
@@ -517,11 +517,11 @@ static void values(void)
     char place[4];
     size_t length;
 
-    CHECK(gw_value_kind(none) == GW_NO_VALUE && gw_value_kind(broken) == GW_NO_VALUE);
+    CHECK(gw_value_kind(none) == GW_KIND_NONE && gw_value_kind(broken) == GW_KIND_NONE);
     CHECK(!gw_value_integer(none, &integer) && !gw_value_unsigned(none, &number) && !gw_value_boolean(none, &boolean));
     CHECK(!gw_value_text(none, &text) && !gw_value_member(none, "a", &value) && !gw_value_element(none, 0, &value));
     CHECK(!gw_value_pointer(none, "", &value) && !gw_value_pointer(list, NULL, &value));
-    CHECK(gw_value_element(list, 1, &value) && gw_value_kind(value) == GW_STRING && !gw_value_element(list, 1, NULL));
+    CHECK(gw_value_element(list, 1, &value) && gw_value_kind(value) == GW_KIND_STRING && !gw_value_element(list, 1, NULL));
     CHECK(!gw_value_element(list, 2, &value) && !gw_value_member(list, "a", &value));
     CHECK(!gw_value_member(list, NULL, &value));
     CHECK(gw_value_pointer(list, "/0", &value) && gw_value_integer(value, &integer) && integer == 1);
@@ -586,7 +586,7 @@ static void clients(void)
     CHECK(gw_client_push_slice(&client, rx, 1, NULL, &reply) == GW_REPLY_MISUSE);
     CHECK(gw_client_push_slice(&client, rx, 1, &taken, NULL) == GW_REPLY_MISUSE);
     CHECK(gw_client_push(&client, ' ', NULL) == GW_REPLY_MISUSE);
-    CHECK(gw_client_push_slice(&client, (const uint8_t *)in_step, sizeof in_step - 1, &taken, &reply) == GW_SYNCHRONIZED);
+    CHECK(gw_client_push_slice(&client, (const uint8_t *)in_step, sizeof in_step - 1, &taken, &reply) == GW_REPLY_SYNCHRONIZED);
     CHECK(!gw_client_execute(&client, NULL, NULL, NULL));
     CHECK(!gw_client_execute(&client, "caf\xE9", NULL, NULL));
     CHECK(!gw_client_execute(&client, "test", no_name, NULL));
