@@ -1,7 +1,9 @@
 /* Asks a guest agent on a Unix socket, and prints what the command returns: client PATH COMMAND */
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,6 +40,9 @@ static gw_reply_kind exchange(int port, gw_reply *reply)
         const uint8_t *request;
         while ((request = gw_client_transmit(&client, &length)) != NULL) {
             ssize_t sent = write(port, request, length);
+            if (sent < 0 && errno == EINTR) {
+                continue;
+            }
             if (sent < 0) {
                 perror("client");
                 return GW_REPLY_NONE;
@@ -61,13 +66,31 @@ static gw_reply_kind exchange(int port, gw_reply *reply)
             }
         }
         struct pollfd readable = {.fd = port, .events = POLLIN};
-        ssize_t count = poll(&readable, 1, TIME_OUT) == 1 ? read(port, received, sizeof received) : 0;
+        int ready = poll(&readable, 1, TIME_OUT);
+        ssize_t count = ready == 1 ? read(port, received, sizeof received) : ready;
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
         if (count <= 0) {
             fprintf(stderr, "client: the agent does not answer\n");
             return GW_REPLY_NONE;
         }
         start = 0;
         end = (size_t)count;
+    }
+}
+
+/* What a terminal would obey. */
+static void replace_controls(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text, next = (unsigned char)text[1];
+        if (byte < 0x20 || byte == 0x7F) {
+            *text = '?';
+        } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) { /* U+0080 to U+009F */
+            *text++ = '?';
+            *text = '?';
+        }
     }
 }
 
@@ -80,6 +103,8 @@ static void print_error(const gw_reply *reply)
     if (!gw_text_copy(reply->description, description, sizeof description)) {
         strcpy(description, "(a long text)");
     }
+    replace_controls(class);
+    replace_controls(description);
     fprintf(stderr, "client: %s: %s\n", class, description);
 }
 
@@ -92,6 +117,7 @@ int main(int argc, char **argv)
         return 2;
     }
     strcpy(address.sun_path, argv[1]);
+    signal(SIGPIPE, SIG_IGN); /* write says it */
     int port = socket(AF_UNIX, SOCK_STREAM, 0);
     if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof address) != 0) {
         perror("client");
