@@ -42,7 +42,7 @@
  * before they are set up again if a handler did not return. No pointer to them is to const: even a question marks them busy.
  * They, their buffers and the gw_guest must outlive the last call, and must not be moved, copied or written to. Nothing has
  * to be freed. A gw_call or gw_writer is the library's, and gone when the function that was given it returns. Strings that
- * you pass are copied, or read before the handler returns.
+ * you pass are copied, but for what a gw_guest points to and for the names of arguments: those must outlive the handler.
  *
  * Threads and interrupts. There are no globals. Different objects may be used at the same time; one object by one thread or
  * interrupt handler at a time, so guard it if more than one does: an interrupt handler that finds it busy gets false, and
@@ -564,10 +564,10 @@ bool gw_agent_cancel(struct gw_agent *agent);
 /**
  * Reads a whole number from -2^63 to 2^63 - 1.
  *
- * All functions that read take the argument's name, which must not change before the handler returns: best a string
- * literal. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
- * of range, they return false and leave `value` alone. Then just return: the agent's answer says what is wrong with the
- * argument, and gw_fail comes too late.
+ * All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler,
+ * for the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is
+ * missing, of another type or out of range, they return false and leave `value` alone. Then just return: the agent's answer
+ * says what is wrong with the argument, and gw_fail comes too late.
  */
 bool gw_arg_integer(struct gw_call *call,
                     const char *name,

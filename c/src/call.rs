@@ -256,10 +256,10 @@ unsafe fn read_array<'c>(
 
 /// Reads a whole number from -2^63 to 2^63 - 1.
 ///
-/// All functions that read take the argument's name, which must not change before the handler returns: best a string
-/// literal. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
-/// of range, they return false and leave `value` alone. Then just return: the agent's answer says what is wrong with the
-/// argument, and gw_fail comes too late.
+/// All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler,
+/// for the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is
+/// missing, of another type or out of range, they return false and leave `value` alone. Then just return: the agent's answer
+/// says what is wrong with the argument, and gw_fail comes too late.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_arg_integer(call: *mut gw_call<'_>, name: *const c_char, value: *mut i64) -> bool {
     // SAFETY: by the contract.
