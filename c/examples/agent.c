@@ -10,12 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "guestwire.h"
+
+/* Milliseconds after which an answer that is owed is given up: until then the agent takes no other request. */
+enum { DEADLINE = 5000 };
 
 struct guest {
     bool is_waiting;
@@ -111,6 +115,9 @@ static void serve(int client)
         size_t length;
         const uint8_t *response;
         gw_agent_retry(&agent);
+        if (guest.is_waiting && milliseconds_since(&guest.since) >= DEADLINE) {
+            gw_agent_cancel(&agent);
+        }
         start += gw_agent_push_slice(&agent, received + start, end - start);
         response = gw_agent_transmit(&agent, &length);
 
@@ -127,21 +134,38 @@ static void serve(int client)
         }
         if ((port.revents & POLLOUT) != 0) {
             ssize_t sent = write(client, response, length);
-            if (sent < 0) {
+            if (sent >= 0) {
+                gw_agent_transmitted(&agent, (size_t)sent);
+            } else if (errno != EINTR) {
                 return;
             }
-            gw_agent_transmitted(&agent, (size_t)sent);
         } else if ((port.revents & POLLIN) != 0) {
             ssize_t count = read(client, received, sizeof received);
-            if (count <= 0) {
+            if (count > 0) {
+                start = 0;
+                end = (size_t)count;
+            } else if (count == 0 || errno != EINTR) {
                 return;
             }
-            start = 0;
-            end = (size_t)count;
         } else if ((port.revents & (POLLHUP | POLLERR)) != 0) {
             return;
         }
     }
+}
+
+/* Removes a socket on which nobody listens any more. */
+static void remove_stale(const struct sockaddr_un *address)
+{
+    struct stat status;
+    int probe = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (probe < 0) {
+        return;
+    }
+    if (lstat(address->sun_path, &status) == 0 && S_ISSOCK(status.st_mode)
+        && connect(probe, (const struct sockaddr *)address, sizeof *address) != 0 && errno == ECONNREFUSED) {
+        unlink(address->sun_path);
+    }
+    close(probe);
 }
 
 int main(int argc, char **argv)
@@ -156,7 +180,8 @@ int main(int argc, char **argv)
         return 1;
     }
     strcpy(address.sun_path, argv[2]);
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* write says it */
+    remove_stale(&address);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 1) != 0) {
         perror("agent");
@@ -166,6 +191,9 @@ int main(int argc, char **argv)
     for (;;) {
         int client = accept(listener, NULL, NULL);
         if (client < 0) {
+            if (errno == EINTR || errno == ECONNABORTED) {
+                continue;
+            }
             perror("agent");
             return 1;
         }

@@ -1,7 +1,9 @@
 /* Asks a guest agent on a Unix socket, and prints what the command returns: client PATH COMMAND */
 #define _POSIX_C_SOURCE 200809L
 
+#include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,16 +21,16 @@ static uint8_t rx[1 << 20], tx[4096];
 static const char *problem(gw_reply_kind kind)
 {
     switch (kind) {
-    case GW_TOO_LONG:
+    case GW_REPLY_TOO_LONG:
         return "the response is too long";
-    case GW_ID_MISSING:
+    case GW_REPLY_ID_MISSING:
         return "the agent does not echo ids";
     default:
         return "out of step";
     }
 }
 
-/* Sends what is to be sent, and waits for a reply. Prints what is wrong and returns GW_NO_REPLY if none comes. */
+/* Sends what is to be sent, and waits for a reply. Prints what is wrong and returns GW_REPLY_NONE if none comes. */
 static gw_reply_kind exchange(int port, gw_reply *reply)
 {
     static uint8_t received[4096];
@@ -38,9 +40,12 @@ static gw_reply_kind exchange(int port, gw_reply *reply)
         const uint8_t *request;
         while ((request = gw_client_transmit(&client, &length)) != NULL) {
             ssize_t sent = write(port, request, length);
+            if (sent < 0 && errno == EINTR) {
+                continue;
+            }
             if (sent < 0) {
                 perror("client");
-                return GW_NO_REPLY;
+                return GW_REPLY_NONE;
             }
             gw_client_transmitted(&client, (size_t)sent);
         }
@@ -48,26 +53,44 @@ static gw_reply_kind exchange(int port, gw_reply *reply)
             gw_reply_kind kind = gw_client_push_slice(&client, received + start, end - start, &taken, reply);
             start += taken;
             switch (kind) {
-            case GW_NO_REPLY:
-            case GW_UNATTRIBUTED: /* of noise before the request, perhaps */
+            case GW_REPLY_NONE:
+            case GW_REPLY_UNATTRIBUTED: /* of noise before the request, perhaps */
                 break;
-            case GW_SYNCHRONIZED:
-            case GW_RETURN:
-            case GW_ERROR:
+            case GW_REPLY_SYNCHRONIZED:
+            case GW_REPLY_RETURN:
+            case GW_REPLY_ERROR:
                 return kind;
             default:
                 fprintf(stderr, "client: %s\n", problem(kind));
-                return GW_NO_REPLY;
+                return GW_REPLY_NONE;
             }
         }
         struct pollfd readable = {.fd = port, .events = POLLIN};
-        ssize_t count = poll(&readable, 1, TIME_OUT) == 1 ? read(port, received, sizeof received) : 0;
+        int ready = poll(&readable, 1, TIME_OUT);
+        ssize_t count = ready == 1 ? read(port, received, sizeof received) : ready;
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
         if (count <= 0) {
             fprintf(stderr, "client: the agent does not answer\n");
-            return GW_NO_REPLY;
+            return GW_REPLY_NONE;
         }
         start = 0;
         end = (size_t)count;
+    }
+}
+
+/* What a terminal would obey. */
+static void replace_controls(char *text)
+{
+    for (; *text != '\0'; text++) {
+        unsigned char byte = (unsigned char)*text, next = (unsigned char)text[1];
+        if (byte < 0x20 || byte == 0x7F) {
+            *text = '?';
+        } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) { /* U+0080 to U+009F */
+            *text++ = '?';
+            *text = '?';
+        }
     }
 }
 
@@ -80,6 +103,8 @@ static void print_error(const gw_reply *reply)
     if (!gw_text_copy(reply->description, description, sizeof description)) {
         strcpy(description, "(a long text)");
     }
+    replace_controls(class);
+    replace_controls(description);
     fprintf(stderr, "client: %s: %s\n", class, description);
 }
 
@@ -92,6 +117,7 @@ int main(int argc, char **argv)
         return 2;
     }
     strcpy(address.sun_path, argv[1]);
+    signal(SIGPIPE, SIG_IGN); /* write says it */
     int port = socket(AF_UNIX, SOCK_STREAM, 0);
     if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof address) != 0) {
         perror("client");
@@ -102,7 +128,7 @@ int main(int argc, char **argv)
     }
     /* Another number than the last client's, whose response may still come. */
     gw_client_synchronize(&client, (int64_t)time(NULL) << 16 | (int64_t)(getpid() & 0xFFFF));
-    if (exchange(port, &reply) != GW_SYNCHRONIZED) {
+    if (exchange(port, &reply) != GW_REPLY_SYNCHRONIZED) {
         return 1;
     }
     if (!gw_client_execute(&client, argv[2], NULL, NULL)) {
@@ -110,10 +136,10 @@ int main(int argc, char **argv)
         return 1;
     }
     switch (exchange(port, &reply)) {
-    case GW_RETURN:
+    case GW_REPLY_RETURN:
         printf("%.*s\n", (int)reply.value.length, reply.value.json);
         return 0;
-    case GW_ERROR:
+    case GW_REPLY_ERROR:
         print_error(&reply);
         return 1;
     default:

@@ -26,36 +26,54 @@
  *     };
  *     static const gw_guest guest = {"1.0.0", commands, 2, NULL, NULL, NULL};
  *
+ * In this file: the types, then gw_agent_* the agent; gw_arg_*, gw_opt_* (the same for what may be missing) what a handler
+ * reads; gw_ready, gw_return_*, gw_fail, gw_defer what it answers; gw_put_*, gw_begin_*, gw_end objects and arrays; gw_value_*,
+ * gw_text_* what a decoder or a client has received; gw_decoder_*; gw_client_*.
+ *
  * The contract
  *
- * Errors. A function that returns bool returns false if it did nothing, unless its comment says what false means. NULL, a
- * length of 0 where something is needed, an object that was not set up, and a call in the wrong place are such errors,
+ * Errors. A function that returns bool returns false if it did nothing. Others answer a question: gw_*_is_*, gw_agent_owes,
+ * gw_text_equals, and gw_client_lost, gw_client_corrupted and gw_client_reset, which always act on a client that is there.
+ * NULL, a length of 0 where something is needed, an object that was not set up, and a call in the wrong place are errors,
  * never faults; only `context` may be NULL, and what is said to. Whatever else a pointer points to has to be there: arrays
  * as long as said, strings that end with a NUL.
  *
- * Memory. Nothing is allocated. gw_agent, gw_client and gw_decoder are yours: static, or zeroed before they are set up.
+ * Memory. Nothing is allocated. gw_agent, gw_client and gw_decoder are yours: static, or zeroed before they are set up, and
+ * before they are set up again if a handler did not return. No pointer to them is to const: even a question marks them busy.
  * They, their buffers and the gw_guest must outlive the last call, and must not be moved, copied or written to. Nothing has
  * to be freed. A gw_call or gw_writer is the library's, and gone when the function that was given it returns. Strings that
  * you pass are copied, but for what a gw_guest points to and for the names of arguments: those must outlive the handler.
  *
  * Threads and interrupts. There are no globals. Different objects may be used at the same time; one object by one thread or
- * interrupt handler at a time, so guard it if more than one does. No function waits. An interrupt handler may push bytes if
- * handlers of commands may run there; if not, it queues them, and the main loop pushes them.
+ * interrupt handler at a time, so guard it if more than one does: an interrupt handler that finds it busy gets false, and
+ * its byte is not taken. No function waits. An interrupt handler may push bytes if handlers of commands may run there; if
+ * not, it queues them, and the main loop pushes them.
  *
- * Handlers. A handler must return: no longjmp, no C++ exception. Calls with the agent that called it fail; other
- * agents may be used.
+ * Handlers. A handler must return: no longjmp, no C++ exception. Calls with the agent that called it fail; other agents may
+ * be used. The same goes for is_frozen, is_disabled and cancelled of gw_guest, and for a client's gw_write.
+ *
+ * Enumerations. Use gw_kind, gw_event and gw_reply_kind, which are one byte, not enum gw_kind and so on, which C makes an
+ * int.
  */
-
-
 #ifndef GUESTWIRE_H
 #define GUESTWIRE_H
+
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* With the header of another version a program does not link. */
+#define gw_agent_init gw_agent_init_0_1
+#define gw_client_init gw_client_init_0_1
+#define gw_decoder_init gw_decoder_init_0_1
+
 #if UINTPTR_MAX > 0xFFFFFFFFu
 #define GW_64_BITS
+#endif
+
+#ifdef __cplusplus
+extern "C" { /* for the types of functions */
 #endif
 
 
@@ -69,6 +87,11 @@
  * Flag of a gw_command: the command is served while file systems are frozen.
  */
 #define GW_ALLOWED_WHEN_FROZEN 2
+
+/**
+ * The least `rx_size` of gw_agent_init.
+ */
+#define GW_AGENT_RX_MIN 74
 
 #if defined(GW_64_BITS)
 /**
@@ -98,6 +121,16 @@
 #define GW_DECODER_WORDS 8
 #endif
 
+/**
+ * The least `rx_size` of gw_client_init.
+ */
+#define GW_CLIENT_RX_MIN 34
+
+/**
+ * The least `tx_size` of gw_client_init.
+ */
+#define GW_CLIENT_TX_MIN 75
+
 #if defined(GW_64_BITS)
 /**
  * The size of a gw_client in words of uint64_t: somewhat more than it takes today.
@@ -123,31 +156,31 @@ enum gw_kind
     /**
      * No value: NULL was passed.
      */
-    GW_NO_VALUE,
+    GW_KIND_NONE,
     /**
      * null
      */
-    GW_NULL,
+    GW_KIND_NULL,
     /**
      * true or false
      */
-    GW_BOOLEAN,
+    GW_KIND_BOOLEAN,
     /**
      * Any number, whole or not.
      */
-    GW_NUMBER,
+    GW_KIND_NUMBER,
     /**
      * A string.
      */
-    GW_STRING,
+    GW_KIND_STRING,
     /**
      * An array.
      */
-    GW_ARRAY,
+    GW_KIND_ARRAY,
     /**
      * An object.
      */
-    GW_OBJECT,
+    GW_KIND_OBJECT,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -168,39 +201,39 @@ enum gw_event
     /**
      * Nothing yet.
      */
-    GW_NOTHING,
+    GW_EVENT_NONE,
     /**
      * The byte 0xFF: an open frame has been dropped.
      */
-    GW_SENTINEL,
+    GW_EVENT_SENTINEL,
     /**
      * A whole frame.
      */
-    GW_FRAME,
+    GW_EVENT_FRAME,
     /**
      * Bytes between frames that cannot start a value.
      */
-    GW_NOISE,
+    GW_EVENT_NOISE,
     /**
      * The frame is not JSON (RFC 8259) or not UTF-8.
      */
-    GW_SYNTAX,
+    GW_EVENT_SYNTAX,
     /**
      * The frame nests deeper than 64 arrays and objects.
      */
-    GW_TOO_DEEP,
+    GW_EVENT_TOO_DEEP,
     /**
      * The frame is longer than the buffer.
      */
-    GW_OVERFLOW,
+    GW_EVENT_OVERFLOW,
     /**
      * gw_decoder_lost was called in a frame, or where one may have begun.
      */
-    GW_LOST,
+    GW_EVENT_LOST,
     /**
      * A pointer was NULL, or the decoder was not set up.
      */
-    GW_MISUSE,
+    GW_EVENT_MISUSE,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -221,41 +254,41 @@ enum gw_reply_kind
     /**
      * Nothing yet.
      */
-    GW_NO_REPLY,
+    GW_REPLY_NONE,
     /**
      * Both ends are in step.
      */
-    GW_SYNCHRONIZED,
+    GW_REPLY_SYNCHRONIZED,
     /**
      * The command's return value.
      */
-    GW_RETURN,
+    GW_REPLY_RETURN,
     /**
      * The command was not run, or failed.
      */
-    GW_ERROR,
+    GW_REPLY_ERROR,
     /**
      * An error without id: it answers the request, or noise before it. The request still waits for its response, and the
      * caller's time-out decides.
      */
-    GW_UNATTRIBUTED,
+    GW_REPLY_UNATTRIBUTED,
     /**
      * The response is longer than the receive buffer. The request is over; gw_client_is_ready says whether the client is
      * still in step.
      */
-    GW_TOO_LONG,
+    GW_REPLY_TOO_LONG,
     /**
      * A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
      */
-    GW_BROKEN,
+    GW_REPLY_BROKEN,
     /**
      * A response that was not asked for, or a sentinel. The client is out of step.
      */
-    GW_UNEXPECTED,
+    GW_REPLY_UNEXPECTED,
     /**
      * A return value without the id that the request had: see gw_client_omit_ids. The client is out of step.
      */
-    GW_ID_MISSING,
+    GW_REPLY_ID_MISSING,
     /**
      * A pointer was NULL, or the client was not set up.
      */
@@ -309,8 +342,8 @@ typedef void (*gw_handler)(void *context, struct gw_call *call);
  */
 typedef struct gw_command {
     /**
-     * Its name, as in "execute": printable ASCII without spaces, not one of the agent's own (guest-sync,
-     * guest-sync-delimited, guest-ping, guest-info).
+     * Its name, as in "execute": printable ASCII, not one of the agent's own (guest-sync, guest-sync-delimited, guest-ping,
+     * guest-info).
      */
     const char *name;
     /**
@@ -329,7 +362,7 @@ typedef struct gw_command {
  */
 typedef struct gw_guest {
     /**
-     * Shown by guest-info: printable ASCII of the form "1.2.3".
+     * Shown by guest-info: printable ASCII, such as "1.2.3".
      */
     const char *version;
     /**
@@ -350,7 +383,7 @@ typedef struct gw_guest {
     bool (*is_disabled)(void *context, const char *command);
     /**
      * The command that called gw_defer is not called again: its request was dropped (gw_agent_reset) or answered with an
-     * error (gw_agent_cancel). NULL if no command defers.
+     * error (gw_agent_cancel). gw_agent_init does not call it. NULL if no command defers.
      */
     void (*cancelled)(void *context);
 } gw_guest;
@@ -417,11 +450,11 @@ typedef void (*gw_write)(void *context, struct gw_writer *arguments);
  */
 typedef struct gw_reply {
     /**
-     * With GW_RETURN: what the command returned.
+     * With GW_REPLY_RETURN: what the command returned.
      */
     struct gw_value value;
     /**
-     * With GW_ERROR and GW_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
+     * With GW_REPLY_ERROR and GW_REPLY_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
      */
     struct gw_text error_class;
     /**
@@ -437,26 +470,30 @@ extern "C" {
 /**
  * Makes an agent that serves `guest`.
  *
- * `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least 74 bytes, of
- * which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of guest-info, which is about
- * 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer used, and must not overlap.
+ * `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least
+ * GW_AGENT_RX_MIN bytes, of which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of
+ * guest-info, which is about 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer
+ * used, and must not overlap.
  *
  * False if a pointer is NULL, a buffer is too small, a name or the version is not as it should be, a name is there twice or
- * is one of the agent's own, a handler is missing, or the agent is running a handler. There is no agent then.
+ * is one of the agent's own, or a handler is missing. There is no agent then, not even one that was there before. Or if the
+ * agent is running a handler: then nothing changes. An agent that is there already starts anew; call gw_agent_reset first
+ * if an answer may be owed.
  */
-bool gw_agent_init(struct gw_agent *agent,
-                   const struct gw_guest *guest,
-                   void *context,
-                   uint8_t *rx,
-                   size_t rx_size,
-                   uint8_t *tx,
-                   size_t tx_size);
+bool gw_agent_init_0_1(struct gw_agent *agent,
+                       const struct gw_guest *guest,
+                       void *context,
+                       uint8_t *rx,
+                       size_t rx_size,
+                       uint8_t *tx,
+                       size_t tx_size);
 
 /**
  * Takes one byte that was received, and runs the handler of the request that it completes.
  *
- * False if the byte was not taken and has to be pushed again: a request waits until the previous response is transmitted,
- * or a deferred answer is owed. There are no other errors: a bad request is answered with an error response.
+ * False if the byte was not taken. It has to be pushed again: a request waits until the previous response is transmitted,
+ * or a deferred answer is owed. (Or there is no such agent, or it is busy.) A bad request is no failure: it is answered with
+ * an error response.
  */
 bool gw_agent_push(struct gw_agent *agent,
                    uint8_t byte);
@@ -472,9 +509,11 @@ size_t gw_agent_push_slice(struct gw_agent *agent,
 /**
  * The bytes to transmit next, and how many there are. NULL and 0 if there are none.
  *
- * They stay valid until the next call with this agent, other than gw_agent_is_receiving and gw_agent_owes.
+ * They stay where and as they are, so that DMA may read them, until gw_agent_transmitted has counted them, gw_agent_reset,
+ * or gw_agent_init. `length` may be NULL.
  */
-const uint8_t *gw_agent_transmit(struct gw_agent *agent, size_t *length);
+const uint8_t *gw_agent_transmit(struct gw_agent *agent,
+                                 size_t *length);
 
 /**
  * Says that the first `count` bytes of gw_agent_transmit were sent. A larger count means all of them.
@@ -507,26 +546,28 @@ bool gw_agent_reset(struct gw_agent *agent);
 bool gw_agent_is_receiving(struct gw_agent *agent);
 
 /**
- * Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it.
+ * Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it: what never
+ * comes, gw_agent_cancel has to end.
  */
 bool gw_agent_owes(struct gw_agent *agent);
 
 /**
- * Calls the handler again whose answer is owed. Does nothing if none is.
+ * Calls the handler again whose answer is owed. False if none is.
  */
 bool gw_agent_retry(struct gw_agent *agent);
 
 /**
- * Gives an error as the answer that is owed, and calls `cancelled`. Does nothing if none is owed.
+ * Gives an error as the answer that is owed, and calls `cancelled`. False if none is owed.
  */
 bool gw_agent_cancel(struct gw_agent *agent);
 
 /**
  * Reads a whole number from -2^63 to 2^63 - 1.
  *
- * All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler, for
- * the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
- * of range, they return false and leave `value` alone.
+ * All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler,
+ * for the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is
+ * missing, of another type or out of range, they return false and leave `value` alone. Then just return: the agent's answer
+ * says what is wrong with the argument, and gw_fail comes too late.
  */
 bool gw_arg_integer(struct gw_call *call,
                     const char *name,
@@ -628,7 +669,8 @@ bool gw_ready(struct gw_call *call);
  * Returns {}: the command has nothing to tell.
  *
  * All functions that return call gw_ready themselves if the handler has not. They fail if something was returned already,
- * or the response does not fit the transmit buffer; then an error is answered.
+ * or the response does not fit the transmit buffer; then an error is answered. What the command has done is done: if that
+ * matters, give the buffer enough room for the longest answer.
  */
 bool gw_return_nothing(struct gw_call *call);
 
@@ -671,7 +713,7 @@ struct gw_writer *gw_return_array(struct gw_call *call);
 
 /**
  * Answers with an error, class GenericError: a text in UTF-8 for people. It is copied. Whatever the handler has written is
- * dropped.
+ * dropped. False, and another error is the answer, if a call has failed before.
  */
 bool gw_fail(struct gw_call *call,
              const char *description);
@@ -693,7 +735,8 @@ bool gw_put_integer(struct gw_writer *writer, const char *name, int64_t value);
 bool gw_put_unsigned(struct gw_writer *writer, const char *name, uint64_t value);
 
 /**
- * Writes so many thousandths as a number with a fraction: -1.250 for -1250.
+ * Writes so many thousandths as a number with a fraction: -1.250 for -1250. The guest agent's commands
+ * have such numbers, and null, in what they return only, and never alone: so no other function has to do with them.
  */
 bool gw_put_thousandths(struct gw_writer *writer, const char *name, int64_t value);
 
@@ -797,20 +840,22 @@ bool gw_text_base64(struct gw_text text,
 
 /**
  * Makes a decoder. `buffer` holds the longest frame, whitespace between tokens not counted; on 32 bits at most 65535 bytes
- * of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0.
+ * of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0: there is no
+ * decoder then, not even one that was there before.
  */
-bool gw_decoder_init(struct gw_decoder *decoder,
-                     uint8_t *buffer,
-                     size_t size);
+bool gw_decoder_init_0_1(struct gw_decoder *decoder,
+                         uint8_t *buffer,
+                         size_t size);
 
 /**
- * Takes one byte. With GW_FRAME, `frame` is the frame. It may be NULL.
+ * Takes one byte. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL.
  */
 gw_event gw_decoder_push(struct gw_decoder *decoder, uint8_t byte, struct gw_value *frame);
 
 /**
- * Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
- * the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not.
+ * Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_EVENT_NONE, none with
+ * GW_EVENT_MISUSE. Call it again with the others. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL, `taken` must
+ * not.
  */
 gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                const uint8_t *bytes,
@@ -819,12 +864,13 @@ gw_event gw_decoder_push_slice(struct gw_decoder *decoder,
                                struct gw_value *frame);
 
 /**
- * Says that bytes are missing here. GW_LOST if a frame was open.
+ * Says that bytes are missing here. GW_EVENT_LOST if a frame was open.
  */
 gw_event gw_decoder_lost(struct gw_decoder *decoder);
 
 /**
- * Says that a byte came that is known to be wrong: GW_SYNTAX or GW_OVERFLOW if a frame was open, GW_NOISE on an idle line.
+ * Says that a byte came that is known to be wrong: GW_EVENT_SYNTAX or GW_EVENT_OVERFLOW if a frame was open,
+ * GW_EVENT_NOISE on an idle line.
  */
 gw_event gw_decoder_corrupted(struct gw_decoder *decoder);
 
@@ -839,20 +885,21 @@ bool gw_decoder_reset(struct gw_decoder *decoder);
 bool gw_decoder_is_receiving(struct gw_decoder *decoder);
 
 /**
- * Makes a client, out of step. `rx` holds the longest response, at least 34 bytes; on 32 bits at most 65535 are used. `tx`
- * holds the longest request, at least 75 bytes. Both are the client's until it is no longer used, and must not overlap.
- * False if a pointer is NULL or a buffer is too small.
+ * Makes a client, out of step. `rx` holds the longest response, at least GW_CLIENT_RX_MIN bytes; on 32 bits at most 65535
+ * are used. `tx` holds the longest request, at least GW_CLIENT_TX_MIN bytes. Both are the client's until it is no longer
+ * used, and must not overlap. False if a pointer is NULL or a buffer is too small: there is no client then, not even one
+ * that was there before. Or if the client is writing a request: then nothing changes.
  */
-bool gw_client_init(struct gw_client *client,
-                    uint8_t *rx,
-                    size_t rx_size,
-                    uint8_t *tx,
-                    size_t tx_size);
+bool gw_client_init_0_1(struct gw_client *client,
+                        uint8_t *rx,
+                        size_t rx_size,
+                        uint8_t *tx,
+                        size_t tx_size);
 
 /**
  * Starts to get in step: on every new connection, and whenever the client is out of step. `id` should be another each time,
- * best random; its low 48 bits are used. Transmit, then push what comes until GW_SYNCHRONIZED. A request that was waiting
- * is abandoned.
+ * best random; its low 48 bits are used. Transmit, then push what comes until GW_REPLY_SYNCHRONIZED. A request that was
+ * waiting is abandoned.
  */
 bool gw_client_synchronize(struct gw_client *client,
                            int64_t id);
@@ -889,7 +936,7 @@ bool gw_client_execute_silent(struct gw_client *client,
 
 /**
  * The bytes to transmit next, and how many there are. NULL and 0 if there are none. They stay valid until the next call
- * with this client, other than gw_client_is_ready.
+ * with this client, other than gw_client_is_ready. `length` may be NULL.
  */
 const uint8_t *gw_client_transmit(struct gw_client *client, size_t *length);
 
@@ -906,8 +953,8 @@ bool gw_client_transmitted(struct gw_client *client,
 gw_reply_kind gw_client_push(struct gw_client *client, uint8_t byte, struct gw_reply *reply);
 
 /**
- * Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
- * with the others. Neither `taken` nor `reply` may be NULL.
+ * Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_REPLY_NONE, none with
+ * GW_REPLY_MISUSE. Call it again with the others. Neither `taken` nor `reply` may be NULL.
  */
 gw_reply_kind gw_client_push_slice(struct gw_client *client,
                                    const uint8_t *bytes,
@@ -940,4 +987,10 @@ bool gw_client_is_ready(struct gw_client *client);
 }  // extern "C"
 #endif  // __cplusplus
 
-#endif  /* GUESTWIRE_H */
+#undef GW_64_BITS
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -20,8 +20,8 @@ pub const GW_ALLOWED_WHEN_FROZEN: u32 = 2;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gw_command {
-    /// Its name, as in "execute": printable ASCII without spaces, not one of the agent's own (guest-sync,
-    /// guest-sync-delimited, guest-ping, guest-info).
+    /// Its name, as in "execute": printable ASCII, not one of the agent's own (guest-sync, guest-sync-delimited, guest-ping,
+    /// guest-info).
     pub name: *const c_char,
     /// Called for each request.
     pub handler: gw_handler,
@@ -37,7 +37,7 @@ const MOST_COMMANDS: usize = isize::MAX as usize / size_of::<gw_command>();
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gw_guest {
-    /// Shown by guest-info: printable ASCII of the form "1.2.3".
+    /// Shown by guest-info: printable ASCII, such as "1.2.3".
     pub version: *const c_char,
     /// The commands. NULL if there are none.
     pub commands: *const gw_command,
@@ -48,12 +48,15 @@ pub struct gw_guest {
     /// Whether a command is not to be served now: the place for an allow list. NULL: none is.
     pub is_disabled: Option<unsafe extern "C" fn(context: *mut c_void, command: *const c_char) -> bool>,
     /// The command that called gw_defer is not called again: its request was dropped (gw_agent_reset) or answered with an
-    /// error (gw_agent_cancel). NULL if no command defers.
+    /// error (gw_agent_cancel). gw_agent_init does not call it. NULL if no command defers.
     pub cancelled: Option<unsafe extern "C" fn(context: *mut c_void)>,
 }
 
 // SAFETY: only read, by the contract.
 unsafe impl Sync for gw_guest {}
+
+/// The least `rx_size` of gw_agent_init.
+pub const GW_AGENT_RX_MIN: usize = 74;
 
 /// The size of a gw_agent in words of size_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
@@ -174,13 +177,16 @@ unsafe fn enter<'a>(agent: *mut gw_agent) -> Option<InUse<'a, AgentLent<'static,
 
 /// Makes an agent that serves `guest`.
 ///
-/// `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least 74 bytes, of
-/// which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of guest-info, which is about
-/// 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer used, and must not overlap.
+/// `context` is passed to all functions of `guest`; it may be NULL. `rx` holds the longest request: at least
+/// GW_AGENT_RX_MIN bytes, of which at most 65535 are used on 32 bits. `tx` holds the longest response: at least that of
+/// guest-info, which is about 300 bytes and 60 and its name for each command. Both are the agent's until it is no longer
+/// used, and must not overlap.
 ///
 /// False if a pointer is NULL, a buffer is too small, a name or the version is not as it should be, a name is there twice or
-/// is one of the agent's own, a handler is missing, or the agent is running a handler. There is no agent then.
-#[unsafe(no_mangle)]
+/// is one of the agent's own, or a handler is missing. There is no agent then, not even one that was there before. Or if the
+/// agent is running a handler: then nothing changes. An agent that is there already starts anew; call gw_agent_reset first
+/// if an answer may be owed.
+#[unsafe(export_name = "gw_agent_init_0_1")]
 pub unsafe extern "C" fn gw_agent_init(
     agent: *mut gw_agent,
     guest: *const gw_guest,
@@ -206,8 +212,9 @@ pub unsafe extern "C" fn gw_agent_init(
 
 /// Takes one byte that was received, and runs the handler of the request that it completes.
 ///
-/// False if the byte was not taken and has to be pushed again: a request waits until the previous response is transmitted,
-/// or a deferred answer is owed. There are no other errors: a bad request is answered with an error response.
+/// False if the byte was not taken. It has to be pushed again: a request waits until the previous response is transmitted,
+/// or a deferred answer is owed. (Or there is no such agent, or it is busy.) A bad request is no failure: it is answered with
+/// an error response.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_agent_push(agent: *mut gw_agent, byte: u8) -> bool {
     // SAFETY: by the contract.
@@ -227,7 +234,8 @@ pub unsafe extern "C" fn gw_agent_push_slice(agent: *mut gw_agent, bytes: *const
 
 /// The bytes to transmit next, and how many there are. NULL and 0 if there are none.
 ///
-/// They stay valid until the next call with this agent, other than gw_agent_is_receiving and gw_agent_owes.
+/// They stay where and as they are, so that DMA may read them, until gw_agent_transmitted has counted them, gw_agent_reset,
+/// or gw_agent_init. `length` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_agent_transmit(agent: *mut gw_agent, length: *mut usize) -> *const u8 {
     // SAFETY: by the contract.
@@ -278,23 +286,24 @@ pub unsafe extern "C" fn gw_agent_is_receiving(agent: *mut gw_agent) -> bool {
     unsafe { enter(agent) }.is_some_and(|agent| agent.is_receiving())
 }
 
-/// Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it.
+/// Whether a handler has called gw_defer, and its answer is owed. No byte is taken until gw_agent_retry has it: what never
+/// comes, gw_agent_cancel has to end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_agent_owes(agent: *mut gw_agent) -> bool {
     // SAFETY: by the contract.
     unsafe { enter(agent) }.is_some_and(|agent| agent.owes())
 }
 
-/// Calls the handler again whose answer is owed. Does nothing if none is.
+/// Calls the handler again whose answer is owed. False if none is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_agent_retry(agent: *mut gw_agent) -> bool {
     // SAFETY: by the contract.
-    unsafe { enter(agent) }.map(|mut agent| agent.retry()).is_some()
+    unsafe { enter(agent) }.filter(|agent| agent.owes()).map(|mut agent| agent.retry()).is_some()
 }
 
-/// Gives an error as the answer that is owed, and calls `cancelled`. Does nothing if none is owed.
+/// Gives an error as the answer that is owed, and calls `cancelled`. False if none is owed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_agent_cancel(agent: *mut gw_agent) -> bool {
     // SAFETY: by the contract.
-    unsafe { enter(agent) }.map(|mut agent| agent.cancel()).is_some()
+    unsafe { enter(agent) }.filter(|agent| agent.owes()).map(|mut agent| agent.cancel()).is_some()
 }

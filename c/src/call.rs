@@ -256,9 +256,10 @@ unsafe fn read_array<'c>(
 
 /// Reads a whole number from -2^63 to 2^63 - 1.
 ///
-/// All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler, for
-/// the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is missing, of another type or out
-/// of range, they return false and leave `value` alone.
+/// All functions that read take the argument's name: printable ASCII, a string literal or what else outlives the handler,
+/// for the agent's error has the name in it. In a function that gw_arg_array calls, NULL is the element. If the argument is
+/// missing, of another type or out of range, they return false and leave `value` alone. Then just return: the agent's answer
+/// says what is wrong with the argument, and gw_fail comes too late.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_arg_integer(call: *mut gw_call<'_>, name: *const c_char, value: *mut i64) -> bool {
     // SAFETY: by the contract.
@@ -441,7 +442,8 @@ unsafe fn put<'c>(call: *mut gw_call<'c>, write: impl FnOnce(ValueEncoder<'_>) -
 /// Returns {}: the command has nothing to tell.
 ///
 /// All functions that return call gw_ready themselves if the handler has not. They fail if something was returned already,
-/// or the response does not fit the transmit buffer; then an error is answered.
+/// or the response does not fit the transmit buffer; then an error is answered. What the command has done is done: if that
+/// matters, give the buffer enough room for the longest answer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_return_nothing(call: *mut gw_call<'_>) -> bool {
     // SAFETY: by the contract.
@@ -519,7 +521,7 @@ unsafe fn open<'c>(call: *mut gw_call<'c>, is_object: bool) -> *mut gw_writer<'c
 }
 
 /// Answers with an error, class GenericError: a text in UTF-8 for people. It is copied. Whatever the handler has written is
-/// dropped.
+/// dropped. False, and another error is the answer, if a call has failed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_fail(call: *mut gw_call<'_>, description: *const c_char) -> bool {
     // SAFETY: by the contract.

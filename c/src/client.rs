@@ -17,25 +17,25 @@ use crate::writer::gw_writer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum gw_reply_kind {
     /// Nothing yet.
-    GW_NO_REPLY,
+    GW_REPLY_NONE,
     /// Both ends are in step.
-    GW_SYNCHRONIZED,
+    GW_REPLY_SYNCHRONIZED,
     /// The command's return value.
-    GW_RETURN,
+    GW_REPLY_RETURN,
     /// The command was not run, or failed.
-    GW_ERROR,
+    GW_REPLY_ERROR,
     /// An error without id: it answers the request, or noise before it. The request still waits for its response, and the
     /// caller's time-out decides.
-    GW_UNATTRIBUTED,
+    GW_REPLY_UNATTRIBUTED,
     /// The response is longer than the receive buffer. The request is over; gw_client_is_ready says whether the client is
     /// still in step.
-    GW_TOO_LONG,
+    GW_REPLY_TOO_LONG,
     /// A broken frame, noise, or bytes that are missing or wrong. The client is out of step.
-    GW_BROKEN,
+    GW_REPLY_BROKEN,
     /// A response that was not asked for, or a sentinel. The client is out of step.
-    GW_UNEXPECTED,
+    GW_REPLY_UNEXPECTED,
     /// A return value without the id that the request had: see gw_client_omit_ids. The client is out of step.
-    GW_ID_MISSING,
+    GW_REPLY_ID_MISSING,
     /// A pointer was NULL, or the client was not set up.
     GW_REPLY_MISUSE,
 }
@@ -44,9 +44,9 @@ pub enum gw_reply_kind {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct gw_reply {
-    /// With GW_RETURN: what the command returned.
+    /// With GW_REPLY_RETURN: what the command returned.
     pub value: gw_value,
-    /// With GW_ERROR and GW_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
+    /// With GW_REPLY_ERROR and GW_REPLY_UNATTRIBUTED: "GenericError", "CommandNotFound", or another class of an older agent.
     pub error_class: gw_text,
     /// The same: a sentence for people.
     pub description: gw_text,
@@ -54,6 +54,11 @@ pub struct gw_reply {
 
 /// Writes a request's arguments: gw_put_* with a name each.
 pub type gw_write = Option<unsafe extern "C" fn(context: *mut c_void, arguments: *mut gw_writer<'_, '_>)>;
+
+/// The least `rx_size` of gw_client_init.
+pub const GW_CLIENT_RX_MIN: usize = 34;
+/// The least `tx_size` of gw_client_init.
+pub const GW_CLIENT_TX_MIN: usize = 75;
 
 /// The size of a gw_client in words of uint64_t: somewhat more than it takes today.
 #[cfg(target_pointer_width = "64")]
@@ -81,10 +86,11 @@ unsafe fn enter<'a>(client: *mut gw_client) -> Option<InUse<'a, ClientLent<'stat
     unsafe { Inner::enter(client.cast()) }
 }
 
-/// Makes a client, out of step. `rx` holds the longest response, at least 34 bytes; on 32 bits at most 65535 are used. `tx`
-/// holds the longest request, at least 75 bytes. Both are the client's until it is no longer used, and must not overlap.
-/// False if a pointer is NULL or a buffer is too small.
-#[unsafe(no_mangle)]
+/// Makes a client, out of step. `rx` holds the longest response, at least GW_CLIENT_RX_MIN bytes; on 32 bits at most 65535
+/// are used. `tx` holds the longest request, at least GW_CLIENT_TX_MIN bytes. Both are the client's until it is no longer
+/// used, and must not overlap. False if a pointer is NULL or a buffer is too small: there is no client then, not even one
+/// that was there before. Or if the client is writing a request: then nothing changes.
+#[unsafe(export_name = "gw_client_init_0_1")]
 pub unsafe extern "C" fn gw_client_init(
     client: *mut gw_client,
     rx: *mut u8,
@@ -102,8 +108,8 @@ pub unsafe extern "C" fn gw_client_init(
 }
 
 /// Starts to get in step: on every new connection, and whenever the client is out of step. `id` should be another each time,
-/// best random; its low 48 bits are used. Transmit, then push what comes until GW_SYNCHRONIZED. A request that was waiting
-/// is abandoned.
+/// best random; its low 48 bits are used. Transmit, then push what comes until GW_REPLY_SYNCHRONIZED. A request that was
+/// waiting is abandoned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_client_synchronize(client: *mut gw_client, id: i64) -> bool {
     // SAFETY: by the contract.
@@ -176,7 +182,7 @@ pub unsafe extern "C" fn gw_client_execute_silent(
 }
 
 /// The bytes to transmit next, and how many there are. NULL and 0 if there are none. They stay valid until the next call
-/// with this client, other than gw_client_is_ready.
+/// with this client, other than gw_client_is_ready. `length` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_client_transmit(client: *mut gw_client, length: *mut usize) -> *const u8 {
     // SAFETY: by the contract.
@@ -204,24 +210,24 @@ unsafe fn give_reply(outcome: Result<Option<Reply<'_>>, ClientError>, reply: *mu
         given.description = gw_text::of(error.desc);
     };
     let kind = match outcome {
-        Ok(Some(Reply::Synchronized)) => gw_reply_kind::GW_SYNCHRONIZED,
+        Ok(Some(Reply::Synchronized)) => gw_reply_kind::GW_REPLY_SYNCHRONIZED,
         Ok(Some(Reply::Return(value))) => {
             given.value = gw_value::of(value);
-            gw_reply_kind::GW_RETURN
+            gw_reply_kind::GW_REPLY_RETURN
         }
         Ok(Some(Reply::Error(response))) => {
             error(response);
-            gw_reply_kind::GW_ERROR
+            gw_reply_kind::GW_REPLY_ERROR
         }
         Ok(Some(Reply::Unattributed(response))) => {
             error(response);
-            gw_reply_kind::GW_UNATTRIBUTED
+            gw_reply_kind::GW_REPLY_UNATTRIBUTED
         }
-        Ok(_) => gw_reply_kind::GW_NO_REPLY,
-        Err(ClientError::ResponseTooLong) => gw_reply_kind::GW_TOO_LONG,
-        Err(ClientError::IdMissing) => gw_reply_kind::GW_ID_MISSING,
-        Err(ClientError::Broken(_)) => gw_reply_kind::GW_BROKEN,
-        Err(_) => gw_reply_kind::GW_UNEXPECTED,
+        Ok(_) => gw_reply_kind::GW_REPLY_NONE,
+        Err(ClientError::ResponseTooLong) => gw_reply_kind::GW_REPLY_TOO_LONG,
+        Err(ClientError::IdMissing) => gw_reply_kind::GW_REPLY_ID_MISSING,
+        Err(ClientError::Broken(_)) => gw_reply_kind::GW_REPLY_BROKEN,
+        Err(_) => gw_reply_kind::GW_REPLY_UNEXPECTED,
     };
     // SAFETY: the caller's.
     unsafe { give(reply, given) };
@@ -239,8 +245,8 @@ pub unsafe extern "C" fn gw_client_push(client: *mut gw_client, byte: u8, reply:
     }
 }
 
-/// Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_NO_REPLY. Call it again
-/// with the others. Neither `taken` nor `reply` may be NULL.
+/// Takes bytes that were received until they make a reply, and says in `taken` how many: all with GW_REPLY_NONE, none with
+/// GW_REPLY_MISUSE. Call it again with the others. Neither `taken` nor `reply` may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_client_push_slice(
     client: *mut gw_client,
@@ -259,7 +265,11 @@ pub unsafe extern "C" fn gw_client_push_slice(
                 give_reply(outcome, reply)
             }
         }
-        _ => gw_reply_kind::GW_REPLY_MISUSE,
+        _ => {
+            // SAFETY: by the contract.
+            unsafe { give(taken, 0) };
+            gw_reply_kind::GW_REPLY_MISUSE
+        }
     }
 }
 

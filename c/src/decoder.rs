@@ -12,33 +12,33 @@ use crate::value::gw_value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum gw_event {
     /// Nothing yet.
-    GW_NOTHING,
+    GW_EVENT_NONE,
     /// The byte 0xFF: an open frame has been dropped.
-    GW_SENTINEL,
+    GW_EVENT_SENTINEL,
     /// A whole frame.
-    GW_FRAME,
+    GW_EVENT_FRAME,
     /// Bytes between frames that cannot start a value.
-    GW_NOISE,
+    GW_EVENT_NOISE,
     /// The frame is not JSON (RFC 8259) or not UTF-8.
-    GW_SYNTAX,
+    GW_EVENT_SYNTAX,
     /// The frame nests deeper than 64 arrays and objects.
-    GW_TOO_DEEP,
+    GW_EVENT_TOO_DEEP,
     /// The frame is longer than the buffer.
-    GW_OVERFLOW,
+    GW_EVENT_OVERFLOW,
     /// gw_decoder_lost was called in a frame, or where one may have begun.
-    GW_LOST,
+    GW_EVENT_LOST,
     /// A pointer was NULL, or the decoder was not set up.
-    GW_MISUSE,
+    GW_EVENT_MISUSE,
 }
 
 impl gw_event {
     const fn of(error: FrameError) -> Self {
         match error {
-            FrameError::Noise => Self::GW_NOISE,
-            FrameError::Syntax => Self::GW_SYNTAX,
-            FrameError::TooDeep => Self::GW_TOO_DEEP,
-            FrameError::Overflow => Self::GW_OVERFLOW,
-            _ => Self::GW_LOST,
+            FrameError::Noise => Self::GW_EVENT_NOISE,
+            FrameError::Syntax => Self::GW_EVENT_SYNTAX,
+            FrameError::TooDeep => Self::GW_EVENT_TOO_DEEP,
+            FrameError::Overflow => Self::GW_EVENT_OVERFLOW,
+            _ => Self::GW_EVENT_LOST,
         }
     }
 }
@@ -74,9 +74,9 @@ unsafe fn enter<'a>(decoder: *mut gw_decoder) -> Option<InUse<'a, DecoderLent<'s
 /// By the contract: `frame` is NULL or can be written.
 unsafe fn event(event: Result<Option<Event<'_>>, FrameError>, frame: *mut gw_value) -> gw_event {
     let (event, value) = match event {
-        Ok(None) => (gw_event::GW_NOTHING, gw_value::NONE),
-        Ok(Some(Event::Sentinel)) => (gw_event::GW_SENTINEL, gw_value::NONE),
-        Ok(Some(Event::Frame(frame))) => (gw_event::GW_FRAME, gw_value::of(frame.value())),
+        Ok(None) => (gw_event::GW_EVENT_NONE, gw_value::NONE),
+        Ok(Some(Event::Sentinel)) => (gw_event::GW_EVENT_SENTINEL, gw_value::NONE),
+        Ok(Some(Event::Frame(frame))) => (gw_event::GW_EVENT_FRAME, gw_value::of(frame.value())),
         Err(error) => (gw_event::of(error), gw_value::NONE),
     };
     // SAFETY: the caller's.
@@ -85,26 +85,28 @@ unsafe fn event(event: Result<Option<Event<'_>>, FrameError>, frame: *mut gw_val
 }
 
 /// Makes a decoder. `buffer` holds the longest frame, whitespace between tokens not counted; on 32 bits at most 65535 bytes
-/// of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0.
-#[unsafe(no_mangle)]
+/// of it are used. It is the decoder's until that is no longer used. False if a pointer is NULL or `size` is 0: there is no
+/// decoder then, not even one that was there before.
+#[unsafe(export_name = "gw_decoder_init_0_1")]
 pub unsafe extern "C" fn gw_decoder_init(decoder: *mut gw_decoder, buffer: *mut u8, size: usize) -> bool {
     // SAFETY: by the contract.
     unsafe { Inner::set_up(decoder.cast(), || slice_mut(buffer, size).map(DecoderLent::new)) }
 }
 
-/// Takes one byte. With GW_FRAME, `frame` is the frame. It may be NULL.
+/// Takes one byte. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_decoder_push(decoder: *mut gw_decoder, byte: u8, frame: *mut gw_value) -> gw_event {
     // SAFETY: by the contract.
     match unsafe { enter(decoder) } {
         // SAFETY: by the contract.
         Some(mut decoder) => unsafe { event(decoder.push(byte), frame) },
-        None => gw_event::GW_MISUSE,
+        None => gw_event::GW_EVENT_MISUSE,
     }
 }
 
-/// Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_NOTHING. Call it again with
-/// the others. With GW_FRAME, `frame` is the frame. It may be NULL, `taken` must not.
+/// Takes bytes until one of them leads to something, and says in `taken` how many: all with GW_EVENT_NONE, none with
+/// GW_EVENT_MISUSE. Call it again with the others. With GW_EVENT_FRAME, `frame` is the frame. It may be NULL, `taken` must
+/// not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_decoder_push_slice(
     decoder: *mut gw_decoder,
@@ -123,24 +125,30 @@ pub unsafe extern "C" fn gw_decoder_push_slice(
                 event(outcome, frame)
             }
         }
-        _ => gw_event::GW_MISUSE,
+        _ => {
+            // SAFETY: by the contract.
+            unsafe { give(taken, 0) };
+            gw_event::GW_EVENT_MISUSE
+        }
     }
 }
 
-/// Says that bytes are missing here. GW_LOST if a frame was open.
+/// Says that bytes are missing here. GW_EVENT_LOST if a frame was open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_decoder_lost(decoder: *mut gw_decoder) -> gw_event {
     // SAFETY: by the contract.
-    unsafe { enter(decoder) }
-        .map_or(gw_event::GW_MISUSE, |mut decoder| decoder.lost().map_or_else(gw_event::of, |()| gw_event::GW_NOTHING))
+    unsafe { enter(decoder) }.map_or(gw_event::GW_EVENT_MISUSE, |mut decoder| {
+        decoder.lost().map_or_else(gw_event::of, |()| gw_event::GW_EVENT_NONE)
+    })
 }
 
-/// Says that a byte came that is known to be wrong: GW_SYNTAX or GW_OVERFLOW if a frame was open, GW_NOISE on an idle line.
+/// Says that a byte came that is known to be wrong: GW_EVENT_SYNTAX or GW_EVENT_OVERFLOW if a frame was open,
+/// GW_EVENT_NOISE on an idle line.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_decoder_corrupted(decoder: *mut gw_decoder) -> gw_event {
     // SAFETY: by the contract.
-    unsafe { enter(decoder) }.map_or(gw_event::GW_MISUSE, |mut decoder| {
-        decoder.corrupted().map_or_else(gw_event::of, |()| gw_event::GW_NOTHING)
+    unsafe { enter(decoder) }.map_or(gw_event::GW_EVENT_MISUSE, |mut decoder| {
+        decoder.corrupted().map_or_else(gw_event::of, |()| gw_event::GW_EVENT_NONE)
     })
 }
 

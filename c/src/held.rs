@@ -10,12 +10,14 @@ pub(crate) struct Held<T> {
     value: MaybeUninit<T>,
 }
 
+const GONE: u32 = 0;
 /// Arbitrary, so that memory that was never set up is hardly taken for an object.
 const IDLE: u32 = 0x6777_6931;
 const BUSY: u32 = 0x6777_6232;
 
 impl<T> Held<T> {
-    /// Builds the object. It may be there already, but not be in use. Returns whether it was built.
+    /// Builds the object. It may be there already, but not be in use: then it is gone, even if the new one cannot be built.
+    /// Returns whether it was built.
     ///
     /// # Safety
     /// By the contract: `place` is NULL, or zeros or a `T` are there, and no other thread uses it.
@@ -24,8 +26,10 @@ impl<T> Held<T> {
         if !is_aligned(place) || unsafe { (&raw const (*place).state).read() } == BUSY {
             return false;
         }
-        let Some(value) = build() else { return false };
         // SAFETY: the caller's. What was there needs no drop.
+        unsafe { (&raw mut (*place).state).write(GONE) };
+        let Some(value) = build() else { return false };
+        // SAFETY: the caller's.
         unsafe { place.write(Self { state: IDLE, value: MaybeUninit::new(value) }) };
         true
     }

@@ -34,19 +34,19 @@ pub struct gw_text {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum gw_kind {
     /// No value: NULL was passed.
-    GW_NO_VALUE,
+    GW_KIND_NONE,
     /// null
-    GW_NULL,
+    GW_KIND_NULL,
     /// true or false
-    GW_BOOLEAN,
+    GW_KIND_BOOLEAN,
     /// Any number, whole or not.
-    GW_NUMBER,
+    GW_KIND_NUMBER,
     /// A string.
-    GW_STRING,
+    GW_KIND_STRING,
     /// An array.
-    GW_ARRAY,
+    GW_KIND_ARRAY,
     /// An object.
-    GW_OBJECT,
+    GW_KIND_OBJECT,
 }
 
 impl gw_value {
@@ -121,13 +121,13 @@ unsafe fn found<T>(place: *mut T, value: Option<T>) -> bool {
 pub unsafe extern "C" fn gw_value_kind(value: gw_value) -> gw_kind {
     // SAFETY: by the contract.
     match unsafe { value.get() }.map(|value| value.kind()) {
-        None => gw_kind::GW_NO_VALUE,
-        Some(Kind::Null) => gw_kind::GW_NULL,
-        Some(Kind::Boolean) => gw_kind::GW_BOOLEAN,
-        Some(Kind::Number) => gw_kind::GW_NUMBER,
-        Some(Kind::String) => gw_kind::GW_STRING,
-        Some(Kind::Array) => gw_kind::GW_ARRAY,
-        Some(Kind::Object) => gw_kind::GW_OBJECT,
+        None => gw_kind::GW_KIND_NONE,
+        Some(Kind::Null) => gw_kind::GW_KIND_NULL,
+        Some(Kind::Boolean) => gw_kind::GW_KIND_BOOLEAN,
+        Some(Kind::Number) => gw_kind::GW_KIND_NUMBER,
+        Some(Kind::String) => gw_kind::GW_KIND_STRING,
+        Some(Kind::Array) => gw_kind::GW_KIND_ARRAY,
+        Some(Kind::Object) => gw_kind::GW_KIND_OBJECT,
     }
 }
 

@@ -185,7 +185,8 @@ pub unsafe extern "C" fn gw_put_unsigned(writer: *mut gw_writer<'_, '_>, name: *
     unsafe { place(writer, name) }.is_some_and(|place| place.unsigned(value).is_ok())
 }
 
-/// Writes so many thousandths as a number with a fraction: -1.250 for -1250.
+/// Writes so many thousandths as a number with a fraction: -1.250 for -1250. The guest agent's commands
+/// have such numbers, and null, in what they return only, and never alone: so no other function has to do with them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_put_thousandths(writer: *mut gw_writer<'_, '_>, name: *const c_char, value: i64) -> bool {
     // SAFETY: by the contract.

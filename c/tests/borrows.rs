@@ -171,13 +171,16 @@ fn a_client_borrows_nothing_twice() {
         assert!(gw_client_init(client, rx, 256, tx, 256) && gw_client_synchronize(client, 7));
         let mut push =
             |bytes: &[u8]| gw_client_push_slice(client, bytes.as_ptr(), bytes.len(), &raw mut taken, &raw mut reply);
-        assert_eq!(push(b"\xFF{\"return\": 7}"), gw_reply_kind::GW_SYNCHRONIZED);
+        assert_eq!(push(b"\xFF{\"return\": 7}"), gw_reply_kind::GW_REPLY_SYNCHRONIZED);
         assert!(gw_client_execute(client, c"test".as_ptr(), Some(arguments), null_mut()));
         let bytes = gw_client_transmit(client, &raw mut length);
         let sent = std::slice::from_raw_parts(bytes, length);
         assert_eq!(sent, b"{\"execute\": \"test\", \"arguments\": {\"list\": [\"x\\u00E9\"]}, \"id\": 8}\n");
         assert!(gw_client_transmitted(client, length));
-        assert_eq!(push(br#"{"return": {"name": "eth\u0030", "data": "AAEC"}, "id": 8}"#), gw_reply_kind::GW_RETURN);
+        assert_eq!(
+            push(br#"{"return": {"name": "eth\u0030", "data": "AAEC"}, "id": 8}"#),
+            gw_reply_kind::GW_REPLY_RETURN
+        );
         let mut value = reply.value;
         let mut text = none;
         let mut place: [c_char; 8] = [1; 8];

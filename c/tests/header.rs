@@ -22,3 +22,13 @@ fn the_header_is_up_to_date() {
     let committed = fs::read_to_string(&path).expect("there is a header");
     assert!(made == committed, "the header is stale: UPDATE=1 cargo test -p guestwire-c --test header");
 }
+
+#[test]
+fn another_version_does_not_link() {
+    let header = include_str!("../include/guestwire.h");
+    let version = concat!(env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR"));
+    for kind in ["agent", "client", "decoder"] {
+        assert!(header.contains(&format!("#define gw_{kind}_init gw_{kind}_init_{version}\n")), "{kind}");
+        assert!(header.contains(&format!("bool gw_{kind}_init_{version}(")), "{kind}");
+    }
+}

@@ -439,7 +439,7 @@ static void agents(void)
     CHECK(!gw_agent_init(&agent, NULL, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, NULL, sizeof rx, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, 0, tx, sizeof tx));
-    CHECK(!gw_agent_init(&agent, &good, &calls, rx, 73, tx, sizeof tx));
+    CHECK(!gw_agent_init(&agent, &good, &calls, rx, GW_AGENT_RX_MIN - 1, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, SIZE_MAX, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, sizeof rx, NULL, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, 0));
@@ -447,12 +447,16 @@ static void agents(void)
     CHECK(!gw_agent_init(&agent, &good, &calls, tx, 512, tx + 500, 512));
     no_agent(&agent);
 
-    CHECK(gw_agent_init(&agent, &good, &calls, rx, 74, tx, sizeof tx));
+    CHECK(gw_agent_init(&agent, &good, &calls, rx, GW_AGENT_RX_MIN, tx, sizeof tx));
     CHECK(gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(gw_agent_push_slice(&agent, NULL, 0) == 0);
     CHECK(gw_agent_push_slice(&agent, NULL, 5) == 0);
     CHECK(gw_agent_transmitted(&agent, 5));
-    CHECK(gw_agent_retry(&agent) && gw_agent_cancel(&agent));
+    CHECK(!gw_agent_retry(&agent) && !gw_agent_cancel(&agent));
+    /* The agent that was there is gone. */
+    CHECK(!gw_agent_init(&agent, &good, &calls, rx, GW_AGENT_RX_MIN - 1, tx, sizeof tx));
+    no_agent(&agent);
+    CHECK(gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, sizeof tx));
 }
 
 static void handlers(void)
@@ -482,23 +486,23 @@ static void decoders(void)
     gw_value frame = {"x", 1};
     size_t taken = 77;
 
-    CHECK(gw_decoder_push(NULL, ' ', &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push(&decoder, ' ', &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push_slice(&decoder, rx, 1, &taken, &frame) == GW_MISUSE);
-    CHECK(gw_decoder_lost(&decoder) == GW_MISUSE && gw_decoder_corrupted(&decoder) == GW_MISUSE);
+    CHECK(gw_decoder_push(NULL, ' ', &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push(&decoder, ' ', &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push_slice(&decoder, rx, 1, &taken, &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_lost(&decoder) == GW_EVENT_MISUSE && gw_decoder_corrupted(&decoder) == GW_EVENT_MISUSE);
     CHECK(!gw_decoder_reset(&decoder) && !gw_decoder_is_receiving(&decoder));
     CHECK(!gw_decoder_init(NULL, rx, sizeof rx) && !gw_decoder_init(&decoder, NULL, 5));
     CHECK(!gw_decoder_init(&decoder, rx, 0));
     CHECK(gw_decoder_init(&decoder, rx, 16));
-    CHECK(gw_decoder_push_slice(&decoder, NULL, 1, &taken, &frame) == GW_MISUSE);
-    CHECK(gw_decoder_push_slice(&decoder, tx, 1, NULL, &frame) == GW_MISUSE);
-    CHECK(taken == 77 && frame.length == 1);
-    CHECK(gw_decoder_push_slice(&decoder, (const uint8_t *)"[1, 2]", 6, &taken, NULL) == GW_FRAME && taken == 6);
-    CHECK(gw_decoder_push(&decoder, '{', NULL) == GW_NOTHING && gw_decoder_is_receiving(&decoder));
-    CHECK(gw_decoder_lost(&decoder) == GW_LOST);
+    CHECK(gw_decoder_push_slice(&decoder, NULL, 1, &taken, &frame) == GW_EVENT_MISUSE);
+    CHECK(gw_decoder_push_slice(&decoder, tx, 1, NULL, &frame) == GW_EVENT_MISUSE);
+    CHECK(taken == 0 && frame.length == 1);
+    CHECK(gw_decoder_push_slice(&decoder, (const uint8_t *)"[1, 2]", 6, &taken, NULL) == GW_EVENT_FRAME && taken == 6);
+    CHECK(gw_decoder_push(&decoder, '{', NULL) == GW_EVENT_NONE && gw_decoder_is_receiving(&decoder));
+    CHECK(gw_decoder_lost(&decoder) == GW_EVENT_LOST);
     CHECK(gw_decoder_reset(&decoder));
-    CHECK(gw_decoder_push(&decoder, '?', &frame) == GW_NOISE && frame.json == NULL);
-    CHECK(gw_decoder_push(&decoder, 0xFF, NULL) == GW_SENTINEL);
+    CHECK(gw_decoder_push(&decoder, '?', &frame) == GW_EVENT_NOISE && frame.json == NULL);
+    CHECK(gw_decoder_push(&decoder, 0xFF, NULL) == GW_EVENT_SENTINEL);
 }
 
 static void values(void)
@@ -513,11 +517,11 @@ static void values(void)
     char place[4];
     size_t length;
 
-    CHECK(gw_value_kind(none) == GW_NO_VALUE && gw_value_kind(broken) == GW_NO_VALUE);
+    CHECK(gw_value_kind(none) == GW_KIND_NONE && gw_value_kind(broken) == GW_KIND_NONE);
     CHECK(!gw_value_integer(none, &integer) && !gw_value_unsigned(none, &number) && !gw_value_boolean(none, &boolean));
     CHECK(!gw_value_text(none, &text) && !gw_value_member(none, "a", &value) && !gw_value_element(none, 0, &value));
     CHECK(!gw_value_pointer(none, "", &value) && !gw_value_pointer(list, NULL, &value));
-    CHECK(gw_value_element(list, 1, &value) && gw_value_kind(value) == GW_STRING && !gw_value_element(list, 1, NULL));
+    CHECK(gw_value_element(list, 1, &value) && gw_value_kind(value) == GW_KIND_STRING && !gw_value_element(list, 1, NULL));
     CHECK(!gw_value_element(list, 2, &value) && !gw_value_member(list, "a", &value));
     CHECK(!gw_value_member(list, NULL, &value));
     CHECK(gw_value_pointer(list, "/0", &value) && gw_value_integer(value, &integer) && integer == 1);
@@ -568,17 +572,21 @@ static void clients(void)
     CHECK(!gw_client_lost(&client) && !gw_client_corrupted(&client) && !gw_client_reset(&client));
     CHECK(!gw_client_omit_ids(&client) && !gw_client_synchronize_plain(&client, 7));
     CHECK(!gw_client_init(NULL, rx, sizeof rx, tx, sizeof tx) && !gw_client_init(&client, NULL, 99, tx, sizeof tx));
-    CHECK(!gw_client_init(&client, rx, 33, tx, sizeof tx) && !gw_client_init(&client, rx, sizeof rx, tx, 74));
+    CHECK(!gw_client_init(&client, rx, GW_CLIENT_RX_MIN - 1, tx, sizeof tx));
+    CHECK(!gw_client_init(&client, rx, sizeof rx, tx, GW_CLIENT_TX_MIN - 1));
+    CHECK(gw_client_init(&client, rx, GW_CLIENT_RX_MIN, tx, GW_CLIENT_TX_MIN));
+    CHECK(!gw_client_init(&client, rx, 0, tx, sizeof tx) && !gw_client_reset(&client));
     CHECK(!gw_client_init(&client, tx, 100, tx + 99, 100));
     CHECK(gw_client_init(&client, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_client_execute(&client, "guest-ping", NULL, NULL));
     CHECK(gw_client_synchronize(&client, 7) && gw_client_transmit(&client, &length) == tx && tx[0] == 0xFF);
     CHECK(gw_client_transmitted(&client, length));
-    CHECK(gw_client_push_slice(&client, NULL, 1, &taken, &reply) == GW_REPLY_MISUSE);
+    taken = 77;
+    CHECK(gw_client_push_slice(&client, NULL, 1, &taken, &reply) == GW_REPLY_MISUSE && taken == 0);
     CHECK(gw_client_push_slice(&client, rx, 1, NULL, &reply) == GW_REPLY_MISUSE);
     CHECK(gw_client_push_slice(&client, rx, 1, &taken, NULL) == GW_REPLY_MISUSE);
     CHECK(gw_client_push(&client, ' ', NULL) == GW_REPLY_MISUSE);
-    CHECK(gw_client_push_slice(&client, (const uint8_t *)in_step, sizeof in_step - 1, &taken, &reply) == GW_SYNCHRONIZED);
+    CHECK(gw_client_push_slice(&client, (const uint8_t *)in_step, sizeof in_step - 1, &taken, &reply) == GW_REPLY_SYNCHRONIZED);
     CHECK(!gw_client_execute(&client, NULL, NULL, NULL));
     CHECK(!gw_client_execute(&client, "x\xE9", NULL, NULL));
     CHECK(!gw_client_execute(&client, "test", no_name, NULL));

@@ -134,6 +134,33 @@ fn an_answer_comes_later_and_not_to_the_next_client() {
     assert_eq!(ask(&mut next, br#"{"execute":"guest-ping"}"#, 1), b"{\"return\": {}}\n");
 }
 
+#[test]
+fn an_answer_that_never_comes_does_not_hold_the_next_up() {
+    let folder = Folder::new();
+    let program = agent(&folder);
+    let mut stream = program.connect();
+    let both =
+        br#"{"execute":"example-wait","arguments":{"milliseconds":18446744073709551615}}{"execute":"guest-ping"}"#;
+    let cancelled = b"{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command was cancelled\"}}\n";
+    assert_eq!(ask(&mut stream, both, 2), [&cancelled[..], b"{\"return\": {}}\n"].concat());
+}
+
+#[test]
+fn a_socket_that_was_left_behind_is_replaced_and_no_other_file() {
+    let folder = Folder::new();
+    let program = compile(&folder, "agent");
+    let (socket, file) = (folder.path("socket"), folder.path("file"));
+    drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
+    std::fs::write(&file, "kept").unwrap();
+    let mut agent =
+        programs::Program::start(Command::new(&program).arg("--listen").arg(&socket).stderr(Stdio::piped()));
+    agent.says("agent: listening on ");
+    for taken in [&socket, &file] {
+        assert_eq!(run(Command::new(&program).arg("--listen").arg(taken)).status.code(), Some(1));
+    }
+    assert_eq!(std::fs::read(&file).unwrap(), b"kept");
+}
+
 /// `client PATH COMMAND`
 fn client(folder: &Folder, socket: &Path, command: &str) -> Output {
     run(Command::new(compile(folder, "client")).arg(socket).arg(command))
@@ -149,6 +176,10 @@ fn the_client_asks_the_agent() {
     assert_eq!((answered.status.code(), &answered.stdout[..]), (Some(0), &b"{}\n"[..]));
     let refused = client(&folder, &program.socket(), "guest-nope");
     let desc = "client: CommandNotFound: The command guest-nope has not been found\n";
+    assert_eq!((refused.status.code(), String::from_utf8_lossy(&refused.stderr)), (Some(1), desc.into()));
+    // The answer repeats the name.
+    let refused = client(&folder, &program.socket(), "\x1B[31m\u{9B}0m\x7F");
+    let desc = "client: CommandNotFound: The command ?[31m??0m? has not been found\n";
     assert_eq!((refused.status.code(), String::from_utf8_lossy(&refused.stderr)), (Some(1), desc.into()));
 }
 

@@ -136,12 +136,6 @@ impl<'c> Response<'c> {
         Self { encoder: Encoder::new(transmit), command, id }
     }
 
-    fn failed(&mut self, description: &str) -> CommandResult {
-        let description = Description { template: "$", path: b"", word: description.as_bytes() };
-        let length = error_response(self.encoder.buffer(), self.id, ErrorClass::GenericError, &description);
-        Ok(Responded { length, is_error: true })
-    }
-
     /// Writes everything before the value. It fits: `TX` is checked.
     pub(super) fn begin(&mut self, success: Success) {
         if success == Success::DelimitedResponse {

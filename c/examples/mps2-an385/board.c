@@ -50,18 +50,21 @@ void board_start(void)
 
 void uart_interrupt(void)
 {
+    uint32_t state;
     UART_INTERRUPT = RECEIVE_INTERRUPT;
-    if ((UART_STATE & RECEIVE_OVERRUN) != 0) {
-        UART_STATE = RECEIVE_OVERRUN;
-        overrun = true;
-    }
-    while ((UART_STATE & RECEIVE_FULL) != 0) {
-        uint8_t byte = (uint8_t)UART_DATA;
-        if (overrun || head - tail == RING_SIZE) {
+    while (((state = UART_STATE) & (RECEIVE_FULL | RECEIVE_OVERRUN)) != 0) {
+        if ((state & RECEIVE_OVERRUN) != 0) {
+            UART_STATE = RECEIVE_OVERRUN;
             overrun = true;
-        } else {
-            ring[head % RING_SIZE] = byte;
-            head = head + 1;
+        }
+        if ((state & RECEIVE_FULL) != 0) {
+            uint8_t byte = (uint8_t)UART_DATA;
+            if (overrun || head - tail == RING_SIZE) {
+                overrun = true;
+            } else {
+                ring[head % RING_SIZE] = byte;
+                head = head + 1;
+            }
         }
     }
 }
@@ -128,7 +131,7 @@ void set_leds(uint32_t on)
     LEDS = on;
 }
 
-void sleep(void)
+void board_sleep(void)
 {
     __asm__ volatile("wfi");
 }

@@ -28,7 +28,7 @@ uint32_t leds(void);
 void set_leds(uint32_t on);
 
 /* Sleeps until an interrupt: the clock's within a millisecond, if not the UART's. */
-void sleep(void);
+void board_sleep(void);
 
 /* Interrupt handlers. */
 void clock_interrupt(void);

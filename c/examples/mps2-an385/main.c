@@ -2,6 +2,9 @@
 #include "board.h"
 #include "guestwire.h"
 
+/* Milliseconds after which an answer that is owed is given up: until then the agent takes no other request. */
+#define DEADLINE 5000u
+
 struct guest {
     /* A command waits since then. */
     bool is_waiting;
@@ -34,11 +37,15 @@ static void led(void *context, gw_call *call)
 }
 
 /* It is called again and again until it has answered. */
-static void wait(void *context, gw_call *call)
+static void wait_command(void *context, gw_call *call)
 {
     struct guest *guest = context;
     uint64_t limit;
     if (!gw_arg_unsigned(call, "milliseconds", &limit) || !gw_ready(call)) {
+        return;
+    }
+    if (limit > UINT32_MAX / 2) { /* the clock wraps around */
+        gw_fail(call, "Nobody waits that long");
         return;
     }
     if (!guest->is_waiting) {
@@ -53,7 +60,7 @@ static void wait(void *context, gw_call *call)
     gw_return_unsigned(call, limit);
 }
 
-/* The request was dropped. */
+/* The request was dropped, or took too long. */
 static void cancelled(void *context)
 {
     struct guest *guest = context;
@@ -63,7 +70,7 @@ static void cancelled(void *context)
 static const gw_command commands[] = {
     {"guest-get-host-name", host_name, 0},
     {"board-led", led, 0},
-    {"board-wait", wait, 0},
+    {"board-wait", wait_command, 0},
 };
 
 static const gw_guest description = {
@@ -106,6 +113,9 @@ int main(void)
     for (;;) {
         uint8_t byte;
         gw_agent_retry(&agent);
+        if (guest.is_waiting && milliseconds() - guest.since >= DEADLINE) {
+            gw_agent_cancel(&agent);
+        }
         receive();
         if (uart_lost()) {
             log_text("bytes are missing\n");
@@ -113,7 +123,7 @@ int main(void)
         }
         transmit();
         if (gw_agent_transmit(&agent, NULL) == NULL && !uart_peek(&byte)) {
-            sleep(); /* until there is something to do, or the clock ticks */
+            board_sleep(); /* until there is something to do, or the clock ticks */
         }
     }
 }

@@ -20,20 +20,33 @@ fn the_guide_counts_its_steps_and_lines() {
 #[test]
 #[ignore = "needs arm-none-eabi-gcc and qemu-system-arm: apt-get install gcc-arm-none-eabi qemu-system-arm"]
 fn the_guide_leads_to_an_answered_ping() {
-    leads_to_an_answered_ping(false);
+    leads_to_an_answered_ping(&page::read("docs/c.md"), false);
 }
 
 #[test]
 #[ignore = "needs cmake, arm-none-eabi-gcc and qemu-system-arm: apt-get install cmake gcc-arm-none-eabi make qemu-system-arm"]
 fn the_guide_leads_there_with_cmake() {
-    leads_to_an_answered_ping(true);
+    leads_to_an_answered_ping(&page::read("docs/c.md"), true);
 }
 
-fn leads_to_an_answered_ping(with_cmake: bool) {
+#[test]
+#[ignore = "needs arm-none-eabi-gcc and qemu-system-arm: apt-get install gcc-arm-none-eabi qemu-system-arm"]
+fn initialized_variables_have_their_values() {
+    let page = page::read("docs/c.md");
+    let with_variable = page
+        .replacen("static void host_name", "char name[] = \"toaster\";\n\nstatic void host_name", 1)
+        .replacen("\"host-name\", \"toaster\"", "\"host-name\", name", 1);
+    assert_eq!(
+        with_variable.len(),
+        page.len() + "char name[] = \"toaster\";\n\n".len() - "\"toaster\"".len() + "name".len()
+    );
+    leads_to_an_answered_ping(&with_variable, false);
+}
+
+fn leads_to_an_answered_ping(page: &str, with_cmake: bool) {
     // The socket has the same name in both.
     static SOCKET: Mutex<()> = Mutex::new(());
     let _alone = SOCKET.lock().unwrap_or_else(PoisonError::into_inner);
-    let page = page::read("docs/c.md");
     let (guide, rest) = page.split_once(CMAKE).unwrap();
     let (cmake, _) = rest.split_once(REST).unwrap();
     let (sources, build) = guide.split_once("\n## 4. ").unwrap();

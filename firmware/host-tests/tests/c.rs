@@ -119,6 +119,12 @@ fn an_answer_comes_later() {
     assert_eq!(line.receive(), r#"{"return": 50, "id": 1}"#);
     assert_eq!(line.receive(), PONG);
     assert_eq!(line.ask(r#"{"execute":"board-wait","arguments":{"milliseconds":0}}"#), r#"{"return": 0}"#);
+    let too_long = r#"{"execute":"board-wait","arguments":{"milliseconds":4294967296}}"#;
+    let error = |desc| format!(r#"{{"error": {{"class": "GenericError", "desc": "{desc}"}}}}"#);
+    assert_eq!(line.ask(too_long), error("Nobody waits that long"));
+    let never = r#"{"execute":"board-wait","arguments":{"milliseconds":2147483647}}"#;
+    assert_eq!(line.ask(never), error("The command was cancelled"));
+    assert_eq!(line.ask(PING), PONG);
 }
 
 #[test]
