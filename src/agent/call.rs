@@ -150,6 +150,12 @@ impl<'c> Response<'c> {
         self.encoder.capacity().checked_sub(others)?.checked_sub(id)
     }
 
+    fn failed(&mut self, description: &str) -> CommandResult {
+        let description = Description { template: "$", path: b"", word: description.as_bytes() };
+        let length = error_response(self.encoder.buffer(), self.id, ErrorClass::GenericError, &description);
+        Ok(Responded { length, is_error: true })
+    }
+
     /// Ends it after a value that another has written, has failed to write, or has not written.
     fn end_value(&mut self, is_written: bool) -> CommandResult {
         if !is_written {
