@@ -30,20 +30,17 @@ mod word {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) struct Length(u16);
 
-    // Inlined, because opt-level z would keep calls that are longer than the additions.
     impl Length {
         /// The length, or the longest that there can be.
-        #[inline(always)]
         pub(crate) const fn at_most(length: usize) -> Self {
             Self(if length > u16::MAX as usize { u16::MAX } else { length as u16 })
         }
 
-        #[inline(always)]
         pub(crate) const fn get(self) -> usize {
             self.0 as usize
         }
 
-        #[inline(always)]
+        #[inline(always)] // opt-level z would keep calls that are longer than the addition
         pub(crate) const fn plus(self, more: usize) -> Self {
             Self(self.0.wrapping_add(more as u16))
         }

@@ -2,9 +2,10 @@
 
 use std::hint::black_box;
 
-use guestwire_benches::growth::{of_depth, of_length};
-use guestwire_benches::ours::{self, BoardAgent, LARGE, Listed, SMALL};
-use guestwire_benches::workloads::{self, Workload};
+use guestwire::json::Base64;
+use guestwire_benches::growth::{self, Requests, of_depth, of_length};
+use guestwire_benches::ours::{self, BoardAgent, LARGE, Link, Listed, SMALL};
+use guestwire_benches::workloads::{self, READ, Workload};
 use guestwire_benches::{TUNABLES, Tally};
 use gungraun::Callgrind;
 use gungraun::prelude::*;
@@ -69,9 +70,32 @@ fn decoder_by_byte<const N: usize>(workload: Workload) -> (Workload, Tally) {
 #[bench::depth_32(consts = (LARGE), args = (of_depth(32)))]
 #[bench::depth_64(consts = (LARGE), args = (of_depth(64)))]
 fn decoder_by_slice<const N: usize>(workload: Workload) -> (Workload, Tally) {
-    let tally = ours::decoder_by_slice::<N>(black_box(&workload.wire));
+    let tally = ours::decoder_by_slice::<N>(black_box(&workload.wire), READ);
     (workload, tally)
 }
+
+macro_rules! in_short_slices {
+    ($($name:ident $length:literal)*) => {
+        $(
+            #[library_benchmark(teardown = all_frames)]
+            #[bench::w1(args = (workloads::requests()))]
+            #[bench::w2(args = (workloads::file_writes()))]
+            #[bench::w3(args = (workloads::guest_info()))]
+            #[bench::w5(args = (workloads::texts()))]
+            #[bench::w6(args = (workloads::east_asian_texts()))]
+            #[bench::w7(args = (workloads::logs()))]
+            #[bench::w8(args = (workloads::numbers()))]
+            #[bench::w9(args = (workloads::indented()))]
+            #[bench::w10(args = (workloads::brackets()))]
+            fn $name(workload: Workload) -> (Workload, Tally) {
+                let tally = ours::decoder_by_slice::<LARGE>(black_box(&workload.wire), $length);
+                (workload, tally)
+            }
+        )*
+    };
+}
+
+in_short_slices!(decoder_by_64 64 decoder_by_16 16);
 
 struct Line {
     wire: Vec<u8>,
@@ -100,6 +124,34 @@ fn agent_by_byte(mut line: Line) -> Line {
 fn agent_by_slice(mut line: Line) -> Line {
     ours::agent_by_slice(&mut line.agent, black_box(&line.wire), &mut line.sent);
     line
+}
+
+fn all_answered((workload, responses): (Workload, usize)) {
+    assert_eq!(responses, workload.tally().frames);
+}
+
+#[library_benchmark(teardown = all_answered)]
+#[bench::members_125(args = (growth::members(125)))]
+#[bench::members_250(args = (growth::members(250)))]
+#[bench::members_500(args = (growth::members(500)))]
+#[bench::commands_250(args = (growth::commands(250)))]
+#[bench::commands_500(args = (growth::commands(500)))]
+#[bench::commands_1000(args = (growth::commands(1000)))]
+#[bench::streamed_16384(args = (growth::streamed(16_384)))]
+#[bench::streamed_32768(args = (growth::streamed(32_768)))]
+#[bench::streamed_65536(args = (growth::streamed(65_536)))]
+fn agent_growing(Requests { mut agent, workload }: Requests) -> (Workload, usize) {
+    let responses = ours::growing_responses(&mut agent, black_box(&workload.wire));
+    (workload, responses)
+}
+
+#[library_benchmark]
+#[bench::links_1000(args = (ours::links(1000)))]
+#[bench::links_2000(args = (ours::links(2000)))]
+#[bench::links_4000(args = (ours::links(4000)))]
+fn client_links(mut links: Vec<Link>) -> Vec<Link> {
+    ours::ask_all(&mut links);
+    links
 }
 
 fn in_step((wire, tally): (Vec<u8>, Tally)) {
@@ -161,10 +213,37 @@ fn encoder_text(mut encoding: Encoding) -> Encoding {
     encoding
 }
 
-library_benchmark_group!(name = decoder, benchmarks = [decoder_by_byte, decoder_by_slice]);
-library_benchmark_group!(name = agent, benchmarks = [agent_by_byte, agent_by_slice]);
-library_benchmark_group!(name = client, benchmarks = [client_skip, client_replies]);
-library_benchmark_group!(name = encoder, benchmarks = [encoder_guest_info, encoder_text]);
+struct Contents {
+    texts: Vec<String>,
+    contents: Vec<Vec<u8>>,
+    buffer: Vec<u8>,
+    length: usize,
+}
+
+fn contents() -> Contents {
+    let texts = workloads::file_writes().texts();
+    let content = |text: &String| Base64::new().read(text.as_bytes()).collect::<Result<_, _>>().expect("it is base64");
+    Contents { contents: texts.iter().map(content).collect(), texts, buffer: vec![0; 2 << 20], length: 0 }
+}
+
+fn all_contents(Contents { texts, buffer, length, .. }: Contents) {
+    assert!(buffer[..length] == *texts.iter().map(|text| format!("\"{text}\"")).collect::<String>().as_bytes());
+}
+
+#[library_benchmark]
+#[bench::w2(args = (contents()), teardown = all_contents)]
+fn encoder_base64(mut contents: Contents) -> Contents {
+    contents.length = ours::encode_base64(black_box(&contents.contents), &mut contents.buffer);
+    contents
+}
+
+library_benchmark_group!(
+    name = decoder,
+    benchmarks = [decoder_by_byte, decoder_by_slice, decoder_by_64, decoder_by_16]
+);
+library_benchmark_group!(name = agent, benchmarks = [agent_by_byte, agent_by_slice, agent_growing]);
+library_benchmark_group!(name = client, benchmarks = [client_skip, client_replies, client_links]);
+library_benchmark_group!(name = encoder, benchmarks = [encoder_guest_info, encoder_text, encoder_base64]);
 
 main!(
     config =

@@ -20,6 +20,11 @@ macro_rules! count {
             #[bench::w2(args = (workloads::file_writes()))]
             #[bench::w3(args = (workloads::guest_info()))]
             #[bench::w5(args = (workloads::texts()))]
+            #[bench::w6(args = (workloads::east_asian_texts()))]
+            #[bench::w7(args = (workloads::logs()))]
+            #[bench::w8(args = (workloads::numbers()))]
+            #[bench::w9(args = (workloads::indented()))]
+            #[bench::w10(args = (workloads::brackets()))]
             fn $peer(workload: Workload) -> (Workload, Tally) {
                 let tally = peers::$peer(black_box(&workload));
                 (workload, tally)
@@ -31,7 +36,8 @@ macro_rules! count {
 
 count!(
     picojson_by_byte picojson_by_slice serde_json_core_typed serde_json_ignored serde_json_value serde_json_typed
-    sonic_rs_ignored sonic_rs_typed
+    sonic_rs_ignored sonic_rs_typed simd_json_tape jiter_skipped bufjson_tokens hifijson_skipped nanojson_values
+    jsmn_tokens
 );
 
 main!(

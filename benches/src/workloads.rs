@@ -27,6 +27,8 @@ pub enum Shape {
     Request,
     GuestInfo,
     Text,
+    Numbers,
+    Brackets,
     Other,
 }
 
@@ -48,8 +50,12 @@ impl Workload {
     }
 
     pub(crate) fn repeating(shape: Shape, frame: &str) -> Self {
+        Self::times(LENGTH.div_ceil(frame.len() + 1), shape, frame)
+    }
+
+    pub(crate) fn times(count: usize, shape: Shape, frame: &str) -> Self {
         let mut workload = Self::new(shape);
-        while !workload.is_full() {
+        for _ in 0..count {
             workload.frame(frame);
         }
         workload
@@ -219,7 +225,7 @@ fn texts_of(words: &[&str], seed: u64) -> Workload {
 
 /// W8: numbers of all lengths.
 pub fn numbers() -> Workload {
-    let mut workload = Workload::new(Shape::Other);
+    let mut workload = Workload::new(Shape::Numbers);
     let mut random = Random(8);
     while !workload.is_full() {
         let number = |random: &mut Random| (random.next() >> random.pick(&[1, 8, 32, 48, 56, 60])) as i64;
@@ -240,7 +246,7 @@ pub fn indented() -> Workload {
 
 /// W10: nothing but brackets.
 pub fn brackets() -> Workload {
-    Workload::repeating(Shape::Other, &["[", &["[[[]]]"; 40].join(","), "]"].concat())
+    Workload::repeating(Shape::Brackets, &["[", &["[[[]]]"; 40].join(","), "]"].concat())
 }
 
 /// Length without the whitespace between tokens.

@@ -97,7 +97,7 @@ impl<'c> gw_call<'c> {
     }
 }
 
-/// Hands an argument to `read`, where it is: to move it would take a memcpy, 744 bytes of flash.
+/// Hands an argument to `read`, where it is: to move it would link memcpy, which is large.
 ///
 /// # Safety
 /// By the contract: `call` is NULL or valid, `name` as at [`gw_arg_integer`], and `is_present` NULL or to be written.

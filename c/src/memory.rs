@@ -12,7 +12,7 @@ pub(crate) unsafe fn bytes<'a>(text: *const c_char) -> Option<&'a [u8]> {
         return None;
     }
     let mut length = 0_usize;
-    // SAFETY: up to the NUL all bytes are there. The limit, which is never reached, keeps strlen out: 96 bytes of flash.
+    // SAFETY: up to the NUL all bytes are there. The limit, which is never reached, keeps strlen out of small firmware.
     while length < isize::MAX as usize && unsafe { *text.wrapping_add(length) } != 0 {
         length = length.wrapping_add(1);
     }
@@ -43,7 +43,7 @@ pub(crate) unsafe fn ascii<'a>(text: *const c_char) -> Option<&'a str> {
     Some(unsafe { str::from_utf8_unchecked(text) })
 }
 
-/// RFC 3629. `str::from_utf8` takes 368 bytes of flash.
+/// RFC 3629. `str::from_utf8` takes more than twice the flash.
 fn is_utf8(mut text: &[u8]) -> bool {
     while let [lead, rest @ ..] = text {
         let (count, least) = match lead {

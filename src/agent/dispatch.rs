@@ -11,6 +11,7 @@ use crate::json::string::Text;
 use crate::json::value::Value;
 use crate::log::{debug, trace, warn};
 use crate::message::{Description, Envelope};
+use crate::target::FLASH_IS_SHORT;
 
 /// Why a request is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(super) enum Pieces {
 /// Whether a piece is for a command that cannot be run, as far as the frame tells yet.
 pub(super) fn refuses<S: Service>(service: &S, piece: &Piece<'_>) -> bool {
     let Some(name) = piece.command() else { return service.is_frozen() };
-    match all_commands(service).find(|command| name == command.name) {
+    match find(service, name) {
         // Built in, and without streamed arguments: it answers with its own argument error.
         Some(command) if command.availability == Availability::Always => service.is_frozen(),
         Some(command) => !is_allowed(service, &command, Attempt::First),
@@ -62,14 +63,28 @@ const fn built_in<'s, S: Service>() -> &'s [Entry<'static, S>] {
 }
 
 /// The built-in commands come first.
-#[inline(never)] // one copy: 52 bytes of flash less
+#[inline(never)] // entries are returned by value: one copy of that
 fn command_at<S: Service>(service: &S, index: usize) -> Option<Entry<'_, S>> {
     let own = built_in();
-    own.get(index).copied().or_else(|| service.command(index.wrapping_sub(own.len())))
+    if let Some(command) = own.get(index) {
+        return Some(*command);
+    }
+    service.command(index.wrapping_sub(own.len()))
 }
 
 fn all_commands<S: Service>(service: &S) -> impl Iterator<Item = Entry<'_, S>> {
     (0..).map_while(|index| command_at(service, index))
+}
+
+/// The command of that name.
+fn find<'s, S: Service>(service: &'s S, name: Text<'_>) -> Option<Entry<'s, S>> {
+    if FLASH_IS_SHORT {
+        return all_commands(service).find(|command| name == command.name);
+    }
+    // Without a copy of each entry.
+    let own = built_in().iter().find(|command| name == command.name);
+    let others = || (0..).map_while(|index| service.command(index)).find(|command| name == command.name);
+    own.copied().or_else(others)
 }
 
 /// Answers a frame, or that it is broken, and returns the length of the response, 0 for none. `None`: the answer is owed.
@@ -110,7 +125,7 @@ fn execute<'q, S: Service>(
     if attempt == Attempt::Cancel {
         return cancelled();
     }
-    let found = all_commands(service).find(|command| name == command.name);
+    let found = find(service, name);
     let (handler, success) = match found {
         Some(command) => {
             if !is_allowed(service, &command, attempt) {

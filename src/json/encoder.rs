@@ -13,6 +13,7 @@ use super::value::Value;
 use crate::error::DoesNotFit;
 use crate::offset::Offset;
 use crate::sentinel::SENTINEL;
+use crate::target::FLASH_IS_SHORT;
 
 /// Writes a message into a slice.
 ///
@@ -215,8 +216,8 @@ impl<'b> Encoder<'b> {
         let mut end = start;
         let mut rest = text;
         // A word is written as a whole; what follows its printable bytes does not count.
-        while let (Some(word), Some(place)) =
-            (rest.first_chunk(), self.buffer.get_mut(end.index()..).and_then(<[u8]>::first_chunk_mut))
+        while let (false, Some(word), Some(place)) =
+            (FLASH_IS_SHORT, rest.first_chunk(), self.buffer.get_mut(end.index()..).and_then(<[u8]>::first_chunk_mut))
         {
             *place = *word;
             let count = printable_in(*word);
@@ -630,7 +631,6 @@ impl TextEncoder<'_, '_> {
         if is_printable(code) { self.0.put_byte(code as u8) } else { self.escape(code) }
     }
 
-    #[cold]
     fn escape(&mut self, code: u32) {
         let escape = match code {
             0x22 | 0x5C => code as u8,

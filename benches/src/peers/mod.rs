@@ -1,7 +1,11 @@
 //! The peers at work. All but picojson need single frames, found by the caller.
 
+mod jsmn;
+
 use std::borrow::Cow;
 
+use bufjson::lexical::fixed::FixedAnalyzer;
+use hifijson::token::Lex as _;
 use picojson::{DefaultConfig, Event, ParseError, PushParser, PushParserHandler};
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -149,7 +153,7 @@ impl Read for Infos {
     }
 }
 
-/// Responses with a text, as in W5.
+/// Responses with a text, as in W5 to W7.
 struct Texts;
 
 #[derive(Deserialize)]
@@ -166,14 +170,53 @@ impl Read for Texts {
     }
 }
 
+/// Responses with numbers, as in W8.
+struct Numbers;
+
+#[derive(Deserialize)]
+struct List {
+    r#return: Vec<i64>,
+}
+
+impl Read for Numbers {
+    type Message<'a> = List;
+
+    fn is_read(message: &List) -> bool {
+        message.r#return.len() == 64
+    }
+}
+
+/// Arrays in arrays, as in W10.
+struct Brackets;
+
+#[derive(Deserialize)]
+struct Nested(Vec<Nested>);
+
+impl Read for Brackets {
+    type Message<'a> = Nested;
+
+    fn is_read(message: &Nested) -> bool {
+        message.0.len() == 40 && message.0.iter().all(|Nested(inner)| inner.len() == 1)
+    }
+}
+
+/// Calls a reader for the type of the workload's frames.
+macro_rules! typed {
+    ($reader:ident, $workload:expr) => {
+        match $workload.shape {
+            Shape::Request => $reader::<Requests>($workload),
+            Shape::GuestInfo => $reader::<Infos>($workload),
+            Shape::Text => $reader::<Texts>($workload),
+            Shape::Numbers => $reader::<Numbers>($workload),
+            Shape::Brackets => $reader::<Brackets>($workload),
+            Shape::Other => panic!("there is no struct for these frames"),
+        }
+    };
+}
+
 /// Read into structs.
 pub fn serde_json_typed(workload: &Workload) -> Tally {
-    match workload.shape {
-        Shape::Request => serde_json_typed_as::<Requests>(workload),
-        Shape::GuestInfo => serde_json_typed_as::<Infos>(workload),
-        Shape::Text => serde_json_typed_as::<Texts>(workload),
-        Shape::Other => panic!("there is no struct for these frames"),
-    }
+    typed!(serde_json_typed_as, workload)
 }
 
 fn serde_json_typed_as<R: Read>(workload: &Workload) -> Tally {
@@ -182,7 +225,7 @@ fn serde_json_typed_as<R: Read>(workload: &Workload) -> Tally {
 
 /// Read into a tree.
 pub fn serde_json_value(workload: &Workload) -> Tally {
-    each(workload, |frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok_and(|value| value.is_object()))
+    each(workload, |frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok())
 }
 
 /// Skipped. Ignored content is not checked to be UTF-8.
@@ -192,12 +235,7 @@ pub fn serde_json_ignored(workload: &Workload) -> Tally {
 
 /// Read into structs. Escapes are left as they are.
 pub fn serde_json_core_typed(workload: &Workload) -> Tally {
-    match workload.shape {
-        Shape::Request => serde_json_core_typed_as::<Requests>(workload),
-        Shape::GuestInfo => serde_json_core_typed_as::<Infos>(workload),
-        Shape::Text => serde_json_core_typed_as::<Texts>(workload),
-        Shape::Other => panic!("there is no struct for these frames"),
-    }
+    typed!(serde_json_core_typed_as, workload)
 }
 
 fn serde_json_core_typed_as<R: Read>(workload: &Workload) -> Tally {
@@ -208,12 +246,7 @@ fn serde_json_core_typed_as<R: Read>(workload: &Workload) -> Tally {
 
 /// Read into structs.
 pub fn sonic_rs_typed(workload: &Workload) -> Tally {
-    match workload.shape {
-        Shape::Request => sonic_rs_typed_as::<Requests>(workload),
-        Shape::GuestInfo => sonic_rs_typed_as::<Infos>(workload),
-        Shape::Text => sonic_rs_typed_as::<Texts>(workload),
-        Shape::Other => panic!("there is no struct for these frames"),
-    }
+    typed!(sonic_rs_typed_as, workload)
 }
 
 fn sonic_rs_typed_as<R: Read>(workload: &Workload) -> Tally {
@@ -223,6 +256,105 @@ fn sonic_rs_typed_as<R: Read>(workload: &Workload) -> Tally {
 /// Skipped.
 pub fn sonic_rs_ignored(workload: &Workload) -> Tally {
     each(workload, |frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok())
+}
+
+/// Parsed to a tape, in place: in a copy with the padding that it wants.
+pub fn simd_json_tape(workload: &Workload) -> Tally {
+    let mut input = Vec::new();
+    let mut buffers = simd_json::Buffers::default();
+    let mut tape = simd_json::Tape::null();
+    each(workload, |frame| {
+        input.clear();
+        input.extend_from_slice(frame);
+        input.extend_from_slice(&[0; simd_json::INPUT_PADDING]);
+        let mut filled = std::mem::replace(&mut tape, simd_json::Tape::null()).reset();
+        let parsed = simd_json::fill_tape_padded(&mut input, frame.len(), &mut buffers, &mut filled);
+        tape = filled.reset();
+        parsed.is_ok()
+    })
+}
+
+/// Skipped.
+pub fn jiter_skipped(workload: &Workload) -> Tally {
+    each(workload, jiter_reads)
+}
+
+fn jiter_reads(frame: &[u8]) -> bool {
+    let mut jiter = jiter::Jiter::new(frame);
+    jiter.next_skip().is_ok() && jiter.finish().is_ok()
+}
+
+/// Read as tokens.
+pub fn bufjson_tokens(workload: &Workload) -> Tally {
+    each(workload, bufjson_reads)
+}
+
+fn bufjson_reads(frame: &[u8]) -> bool {
+    use bufjson::lexical::Token;
+
+    let mut parser = FixedAnalyzer::new(frame).into_parser();
+    loop {
+        match std::hint::black_box(parser.next_meaningful()) {
+            Token::Eof => return true,
+            Token::Err => return false,
+            _ => {}
+        }
+    }
+}
+
+/// Skipped.
+pub fn hifijson_skipped(workload: &Workload) -> Tally {
+    each(workload, hifijson_reads)
+}
+
+fn hifijson_reads(frame: &[u8]) -> bool {
+    let mut lexer = hifijson::SliceLexer::new(frame);
+    lexer.exactly_one(hifijson::SliceLexer::ws_peek, hifijson::ignore::parse).is_ok()
+}
+
+/// Read value by value.
+pub fn nanojson_values(workload: &Workload) -> Tally {
+    let mut scratch = [0; SCRATCH];
+    each(workload, |frame| nanojson_reads(frame, &mut scratch))
+}
+
+fn nanojson_reads(frame: &[u8], scratch: &mut [u8]) -> bool {
+    let mut parser = nanojson::Parser::new(frame, scratch);
+    nanojson_value(&mut parser).and_then(|()| parser.finish()).is_ok()
+}
+
+fn nanojson_value(parser: &mut nanojson::Parser<'_, '_>) -> Result<(), nanojson::ParseError> {
+    if parser.is_object_ahead() {
+        parser.object_begin()?;
+        while parser.member_decoded()?.is_some() {
+            nanojson_value(parser)?;
+        }
+        parser.object_end()
+    } else if parser.is_array_ahead() {
+        parser.array_begin()?;
+        while parser.array_item()? {
+            nanojson_value(parser)?;
+        }
+        parser.array_end()
+    } else if parser.is_string_ahead() {
+        parser.string().map(read)
+    } else if parser.is_number_ahead() {
+        parser.number_str().map(read)
+    } else if parser.is_bool_ahead() {
+        parser.boolean().map(read)
+    } else {
+        parser.null()
+    }
+}
+
+fn read<T>(value: T) {
+    std::hint::black_box(value);
+}
+
+/// Split into tokens.
+pub fn jsmn_tokens(workload: &Workload) -> Tally {
+    let mut tokens = [jsmn::Token::default(); 1024];
+    each(workload, |frame| jsmn::reads(frame, &mut tokens))
 }
 
 fn each(workload: &Workload, mut is_read: impl FnMut(&[u8]) -> bool) -> Tally {
@@ -249,12 +381,35 @@ mod tests {
         #[derive(Debug, Deserialize)]
         struct Nothing {}
 
-        let refused = |read: fn(&[u8]) -> bool| [NOT_UTF8, NO_VALUE, NO_ESCAPE].map(|frame| !read(frame));
-        assert_eq!(refused(|frame| serde_json::from_slice::<IgnoredAny>(frame).is_ok()), [false, true, true]);
-        assert_eq!(refused(|frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok()), [true, true, true]);
-        assert_eq!(refused(|frame| serde_json_core::from_slice::<Nothing>(frame).is_ok()), [true, false, false]);
-        assert_eq!(refused(|frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok()), [true, true, true]);
-        assert_eq!(refused(picojson_reads), [true, true, true]);
+        type Reads = fn(&[u8]) -> bool;
+        let readers: [(&str, Reads); 11] = [
+            ("serde_json, ignored", |frame| serde_json::from_slice::<IgnoredAny>(frame).is_ok()),
+            ("serde_json, Value", |frame| serde_json::from_slice::<serde_json::Value>(frame).is_ok()),
+            ("serde-json-core", |frame| serde_json_core::from_slice::<Nothing>(frame).is_ok()),
+            ("sonic-rs, ignored", |frame| sonic_rs::from_slice::<IgnoredAny>(frame).is_ok()),
+            ("picojson", picojson_reads),
+            ("simd-json", |frame| simd_json::to_tape(&mut frame.to_vec()).is_ok()),
+            ("jiter", jiter_reads),
+            ("bufjson", bufjson_reads),
+            ("hifijson", hifijson_reads),
+            ("nanojson", |frame| nanojson_reads(frame, &mut [0; 64])),
+            ("jsmn", |frame| jsmn::reads(frame, &mut [jsmn::Token::default(); 1024])),
+        ];
+        let refused = readers.map(|(name, reads)| (name, [NOT_UTF8, NO_VALUE, NO_ESCAPE].map(|frame| !reads(frame))));
+        let expected = [
+            ("serde_json, ignored", [false, true, true]),
+            ("serde_json, Value", [true, true, true]),
+            ("serde-json-core", [true, false, false]),
+            ("sonic-rs, ignored", [true, true, true]),
+            ("picojson", [true, true, true]),
+            ("simd-json", [true, true, true]),
+            ("jiter", [false, true, true]),
+            ("bufjson", [true, true, true]),
+            ("hifijson", [false, true, true]),
+            ("nanojson", [true, true, true]),
+            ("jsmn", [false, false, true]),
+        ];
+        assert_eq!(refused, expected);
     }
 
     fn picojson_reads(frame: &[u8]) -> bool {

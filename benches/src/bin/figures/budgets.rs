@@ -22,6 +22,10 @@ pub const BUDGETS: &[Budget] = &[
     ("by slice, frames of 60 KiB against 4 KiB", "decoder_by_slice.length_61440", Some("decoder_by_slice.length_4096"), 1.05, 1.0),
     ("by byte, 64 levels deep against flat", "decoder_by_byte.depth_64", Some("decoder_by_byte.depth_2"), 1.0, 1.0),
     ("by slice, 64 levels deep against flat", "decoder_by_slice.depth_64", Some("decoder_by_slice.depth_2"), 1.0, 1.0),
+    ("requests with 500 members against 125", "agent_growing.members_500", Some("agent_growing.members_125"), 1.05, 1.0),
+    ("tables of 1000 commands against 250, each command", "agent_growing.commands_1000", Some("agent_growing.commands_250"), 1.05, 1.0),
+    ("streamed strings of 64 KiB against 16 KiB", "agent_growing.streamed_65536", Some("agent_growing.streamed_16384"), 1.05, 1.0),
+    ("4000 links against 1000", "client_links.links_4000", Some("client_links.links_1000"), 1.05, 1.0),
 ];
 
 /// `None`: not counted.

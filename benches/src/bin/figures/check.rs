@@ -57,7 +57,7 @@ mod tests {
     fn counts(benches: &[(&str, u64)]) -> Counts {
         benches
             .iter()
-            .map(|(bench, count)| ((*bench).to_owned(), Count { instructions: *count, bytes: 1000 }))
+            .map(|(bench, count)| ((*bench).to_owned(), Count { instructions: *count, mispredicts: None, bytes: 1000 }))
             .collect()
     }
 

@@ -1,8 +1,6 @@
 //! Runs the benches and reads their output.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use guestwire_benches::{growth, ours, workloads};
@@ -11,38 +9,51 @@ use serde_json::Value;
 use crate::results::{Count, Counts, Results, Versions};
 use crate::{CRATE, Outcome};
 
-pub const PARTS: [&str; 4] = ["instructions", "peers", "time", "links"];
+pub const PARTS: [&str; 5] = ["instructions", "peers", "time", "links", "end-to-end"];
 
 pub fn measure(part: &str, results: &mut Results) -> Outcome<()> {
     match part {
-        "instructions" => results.instructions = counts("instructions")?,
-        "peers" => results.peers = counts("peers")?,
-        "time" => results.nanoseconds = nanoseconds()?,
+        "instructions" => results.instructions = counts("instructions", &[BRANCHES])?,
+        "peers" => results.peers = counts("peers", &[BRANCHES])?,
+        "time" => {
+            let clock = cargo(&["run", "--release", "--bin", "clock", "--features", "peers"])?;
+            results.nanoseconds = serde_json::from_str(&clock)?;
+        }
         "links" => results.links = serde_json::from_str(&cargo(&["run", "--release", "--bin", "links"])?)?,
+        "end-to-end" => {
+            let newer = std::env::var("QEMU_GA").ok();
+            let mut options = vec!["run", "--release", "--bin", "end_to_end", "--features", "peers", "--", "qemu-ga"];
+            options.extend(newer.as_deref());
+            results.end_to_end = serde_json::from_str(&cargo(&options)?)?;
+        }
         _ => return Err(format!("there is no part '{part}' to measure: see --help").into()),
     }
     results.made_with = versions();
     Ok(())
 }
 
+/// Has Callgrind predict branches, too.
+const BRANCHES: &str = "--callgrind-args=--branch-sim=yes";
+
 /// Counts what a gungraun bench does: `instructions`, or `peers`, which is also the feature that it needs.
-pub fn counts(bench: &str) -> Outcome<Counts> {
+pub fn counts(bench: &str, more: &[&str]) -> Outcome<Counts> {
     let features = if bench == "peers" { bench } else { "" };
     let options = ["bench", "--bench", bench, "--features", features, "--", "--output-format=json", "--parallel=2"];
-    cargo(&options)?.lines().map(counted).collect()
+    cargo(&[&options, more].concat())?.lines().map(counted).collect()
 }
 
 fn counted(line: &str) -> Outcome<(String, Count)> {
     let summary: Value = serde_json::from_str(line)?;
     let word = |name: &str| summary[name].as_str().unwrap_or_default();
     let (function, case) = (word("function_name"), word("id"));
-    let counted = &summary["profiles"][0]["data"]["total"]["metrics"]["Ir"]["values"]["new"];
-    let instructions = counted.as_u64().ok_or(format!("gungraun counted nothing for {function}.{case}: {line}"))?;
+    let metric = |name: &str| summary["profiles"][0]["data"]["total"]["metrics"][name]["values"]["new"].as_u64();
+    let instructions = metric("Ir").ok_or(format!("gungraun counted nothing for {function}.{case}: {line}"))?;
+    let mispredicts = metric("Bcm").zip(metric("Bim")).map(|(conditional, indirect)| conditional + indirect);
     let bytes = bytes_of(function, case).ok_or(format!("the number of bytes of {function}.{case} is unknown"))?;
-    Ok((format!("{function}.{case}"), Count { instructions, bytes: bytes as u64 }))
+    Ok((format!("{function}.{case}"), Count { instructions, mispredicts, bytes: bytes as u64 }))
 }
 
-/// How many bytes a bench processes.
+/// How many bytes a bench processes; for tables of commands, how many commands are searched.
 fn bytes_of(function: &str, case: &str) -> Option<usize> {
     let workload = match case {
         "w1" | "w1_256" => workloads::requests(),
@@ -58,35 +69,20 @@ fn bytes_of(function: &str, case: &str) -> Option<usize> {
         _ => match case.split_once('_')? {
             ("length", length) => growth::of_length(length.parse().ok()?),
             ("depth", depth) => growth::of_depth(depth.parse().ok()?),
+            ("members", count) => growth::members(count.parse().ok()?).workload,
+            ("streamed", length) => growth::streamed(length.parse().ok()?).workload,
+            // What grows is not the wire.
+            ("commands", count) => return Some(growth::LOOKUPS * count.parse::<usize>().ok()?),
+            ("links", count) => return Some(ours::TIME_RESPONSE.len() * count.parse::<usize>().ok()?),
             _ => return None,
         },
     };
     Some(match function {
         "encoder_guest_info" => ours::GUEST_INFOS * workloads::GUEST_INFO.len(),
+        "encoder_base64" => workload.wire.len(),
         "encoder_text" => ours::encode_texts(&workload.texts(), &mut vec![0; 2 * workload.wire.len()]),
         _ => workload.wire.len(),
     })
-}
-
-/// The median of each criterion bench.
-fn nanoseconds() -> Outcome<BTreeMap<String, f64>> {
-    let home = Path::new(CRATE).join("target/criterion");
-    if home.exists() {
-        fs::remove_dir_all(&home)?;
-    }
-    cargo(&["bench", "--bench", "time", "--features", "time"])?;
-    let mut nanoseconds = BTreeMap::new();
-    for workload in ["w1", "w2", "w3", "w5", "w6", "w7", "w8", "w9", "w10"] {
-        let bytes = bytes_of("", workload).ok_or("a workload has no length")? as f64;
-        for reader in fs::read_dir(home.join(workload))? {
-            let reader = reader?;
-            let Ok(text) = fs::read(reader.path().join("new/estimates.json")) else { continue };
-            let estimates: Value = serde_json::from_slice(&text)?;
-            let median = estimates["median"]["point_estimate"].as_f64().ok_or("criterion names no median")?;
-            nanoseconds.insert(format!("{}.{workload}", reader.file_name().display()), median / bytes);
-        }
-    }
-    Ok(nanoseconds)
 }
 
 pub fn versions() -> Versions {
@@ -111,12 +107,7 @@ fn first_line(program: &str, option: &str) -> String {
 fn cargo(arguments: &[&str]) -> Outcome<String> {
     eprintln!("cargo {}", arguments.join(" "));
     let mut cargo = Command::new("cargo");
-    cargo
-        .args(arguments)
-        .current_dir(CRATE)
-        .env("CRITERION_HOME", Path::new(CRATE).join("target/criterion"))
-        .stderr(Stdio::inherit());
-    let output = cargo.output()?;
+    let output = cargo.args(arguments).current_dir(CRATE).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("cargo {} failed: see above, and --help for what it needs", arguments.join(" ")).into());
     }

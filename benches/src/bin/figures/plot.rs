@@ -11,7 +11,7 @@ const FONT: (&str, i32) = ("sans-serif", 13);
 
 /// A panel for each heading, in it a dot for each reader on a logarithmic axis.
 pub fn dots(path: &Path, readers: &[&str], panels: &[(&str, Vec<f64>)]) -> Outcome<()> {
-    let root = SVGBackend::new(path, (880, 620)).into_drawing_area();
+    let root = SVGBackend::new(path, (880, 900)).into_drawing_area();
     root.fill(&WHITE)?;
     let below = root.titled("Instructions a byte, beside the peers", ("sans-serif", 17))?;
     let name = |at: &f64| readers.get(at.abs() as usize).map_or(String::new(), |name| (*name).to_owned());
@@ -29,7 +29,7 @@ pub fn dots(path: &Path, readers: &[&str], panels: &[(&str, Vec<f64>)]) -> Outco
         chart.draw_series((0..).zip(readers).zip(values).map(|((row, name), value)| {
             let colour = match *name {
                 "guestwire, by byte" => RGBColor(188, 76, 0),
-                "guestwire, by slice" => RGBColor(9, 105, 218),
+                "guestwire, slices of 4096" => RGBColor(9, 105, 218),
                 _ => RGBColor(89, 99, 110),
             };
             EmptyElement::at((*value, -f64::from(row)))

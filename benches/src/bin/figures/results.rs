@@ -18,9 +18,11 @@ pub struct Results {
     pub instructions: Counts,
     /// Of benches/peers.rs.
     pub peers: Counts,
-    /// Of benches/time.rs: nanoseconds for a byte, by `reader.workload`.
+    /// Of src/bin/clock.rs: nanoseconds of processor time for a byte, by `reader.workload`.
     pub nanoseconds: BTreeMap<String, f64>,
     pub links: Links,
+    #[serde(default)]
+    pub end_to_end: EndToEnd,
 }
 
 /// What the figures depend on.
@@ -36,6 +38,8 @@ pub struct Versions {
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct Count {
     pub instructions: u64,
+    /// Branches that a simple predictor gets wrong. Not counted when figures are checked.
+    pub mispredicts: Option<u64>,
     pub bytes: u64,
 }
 
@@ -44,6 +48,9 @@ impl Count {
         self.instructions as f64 / self.bytes as f64
     }
 }
+
+/// What src/bin/end_to_end.rs prints: figures of each agent by their names.
+pub type EndToEnd = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// What src/bin/links.rs prints.
 #[derive(Default, Serialize, Deserialize)]
