@@ -480,6 +480,25 @@ static void handlers(void)
     nothing_is_written(NULL, NULL);
 }
 
+/* While DMA reads a response, the agent may be used. */
+static void response_stays(void)
+{
+    static const char ping[] = "{\"execute\": \"guest-ping\", \"id\": 1}", due[] = "{\"return\": {}, \"id\": 1}\n";
+    const uint8_t *sent;
+    size_t length, index;
+
+    CHECK(gw_agent_push_slice(&agent, (const uint8_t *)ping, sizeof ping - 1) == sizeof ping - 1);
+    sent = gw_agent_transmit(&agent, &length);
+    CHECK(sent != NULL && length == sizeof due - 1 && gw_agent_transmitted(&agent, 4));
+    for (index = 0; index < sizeof ping - 1; index++)
+        CHECK(gw_agent_push(&agent, (uint8_t)ping[index]));
+    CHECK(!gw_agent_push(&agent, '{') && gw_agent_lost(&agent) && gw_agent_corrupted(&agent));
+    CHECK(!gw_agent_retry(&agent) && !gw_agent_cancel(&agent));
+    CHECK(gw_agent_transmit(&agent, &length) == sent + 4 && length == sizeof due - 5);
+    CHECK(memcmp(sent, due, sizeof due - 1) == 0);
+    CHECK(gw_agent_reset(&agent) && gw_agent_transmit(&agent, NULL) == NULL);
+}
+
 static void decoders(void)
 {
     static gw_decoder decoder;
@@ -601,6 +620,7 @@ int main(void)
 {
     agents();
     handlers();
+    response_stays();
     decoders();
     values();
     clients();
