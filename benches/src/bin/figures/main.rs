@@ -27,8 +27,9 @@ Usage: cargo run --release -- COMMAND
 Exit codes: 0 no figure is too high, 1 one is, 2 it could not be measured.
 
 Needs Valgrind, jsmn and qemu-ga (apt-get install valgrind libjsmn-dev
-qemu-guest-agent; QEMU_GA names another version of it) and, in the same version as gungraun in
-Cargo.toml, its runner (cargo install --locked gungraun-runner@0.20.0).
+qemu-guest-agent; QEMU_GA names another version of it) and, in the same version
+as gungraun in Cargo.toml, its runner
+(cargo install --locked gungraun-runner@0.20.0).
 ";
 
 pub const CRATE: &str = env!("CARGO_MANIFEST_DIR");
