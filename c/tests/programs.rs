@@ -9,6 +9,7 @@ mod programs;
 #[path = "../../tests/recordings/mod.rs"]
 mod recordings;
 
+use std::env;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -28,10 +29,11 @@ fn compile(folder: &Folder, name: &str) -> PathBuf {
     cargo.args(["rustc", "--quiet", "--crate-type", "staticlib", "--target-dir"]).arg(&target).current_dir(here);
     succeeds(&mut cargo);
     let program = folder.path(name);
-    let mut gcc = Command::new("gcc");
-    gcc.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-g", "-I"]);
-    gcc.arg(here.join("include")).arg(here.join("examples").join(name).with_extension("c"));
-    succeeds(gcc.arg(target.join("debug/libguestwire_c.a")).arg("-lgcc_s").arg("-o").arg(&program));
+    // CC names another compiler.
+    let mut compiler = Command::new(env::var_os("CC").unwrap_or_else(|| "gcc".into()));
+    compiler.args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-g", "-I"]);
+    compiler.arg(here.join("include")).arg(here.join("examples").join(name).with_extension("c"));
+    succeeds(compiler.arg(target.join("debug/libguestwire_c.a")).arg("-lgcc_s").arg("-o").arg(&program));
     program
 }
 

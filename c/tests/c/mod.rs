@@ -41,11 +41,17 @@ fn library() -> &'static Path {
     })
 }
 
+/// CC and CXX name other compilers than gcc.
+pub fn compiler(variable: &str, usual: &str) -> Command {
+    Command::new(env::var_os(variable).unwrap_or_else(|| usual.into()))
+}
+
 /// Compiles a program. Each test gives it a name of its own.
 pub fn compile(source: &str, name: &str, options: &[Options]) -> Program {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    let compiled = Command::new(if options.contains(&CPP17) { "g++" } else { "gcc" })
+    let mut compiler = if options.contains(&CPP17) { compiler("CXX", "g++") } else { compiler("CC", "gcc") };
+    let compiled = compiler
         .args(WARNINGS)
         .args(options.concat())
         .arg("-I")
@@ -56,7 +62,7 @@ pub fn compile(source: &str, name: &str, options: &[Options]) -> Program {
         .args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-o"])
         .arg(&program)
         .output()
-        .expect("gcc and g++ are installed");
+        .expect("a compiler is installed: apt-get install g++");
     assert!(compiled.status.success(), "{source}: {}", String::from_utf8_lossy(&compiled.stderr));
     Program(program)
 }
