@@ -168,8 +168,7 @@ aarch64), driver, board. Instructions and stack are counted on a Cortex-M3 (mps2
 independent of the host. The worst push is the most instructions that one byte took, in valid and broken input.
 
 The other parsers read single frames, whose ends the caller has to find, and need all of a frame in memory; jsmn also 20
-bytes for each value, picojson a buffer for the longest string. guestwire stores the frames that it finds. CI does not
-measure them again.
+bytes for each value, picojson a buffer for the longest string. guestwire stores the frames that it finds.
 ";
 
 #[cfg(test)]
