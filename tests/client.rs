@@ -8,6 +8,8 @@ use guestwire::{
     Agent, Client, Reply,
     client::{ClientError, Execute, ExecuteError},
     frame::FrameError,
+    io::LineError,
+    nb,
 };
 
 type TestClient = Client<256, 128>;
@@ -898,4 +900,29 @@ fn without_ids_an_error_of_another_class_is_not_followed_by_a_stale_answer() {
     let error = br#"{"error": {"class": "JSONParsing", "data": {}}}"#;
     assert!(matches!(client.push_slice(error).1, Ok(Some(Reply::Error(_)))));
     assert_eq!(client.execute("guest-ping"), Err(ExecuteError::OutOfStep));
+}
+
+#[test]
+fn a_reply_is_read_byte_by_byte_from_a_port() {
+    #[derive(Debug, PartialEq)]
+    struct Overrun;
+
+    let read = |client: &mut Client<256, 128>, bytes: &[u8]| {
+        let mut bytes = bytes.iter();
+        let reply = client.read_reply(|| match bytes.next() {
+            None => Err(nb::Error::WouldBlock),
+            Some(b'!') => Err(nb::Error::Other(Overrun)),
+            Some(byte) => Ok(*byte),
+        });
+        (reply.map(|reply| format!("{reply:?}")), bytes.count())
+    };
+    let mut client: Client<256, 128> = Client::new();
+    client.synchronize(7);
+    assert_eq!(read(&mut client, b"\xFF{\"return\": "), (Err(nb::Error::WouldBlock), 0));
+    assert_eq!(read(&mut client, b"!7}"), (Err(nb::Error::Other(LineError::Port(Overrun))), 2));
+    assert_eq!(read(&mut client, b"7}{}"), (Ok("Synchronized".into()), 2), "no byte after the reply is read");
+    client.execute("guest-ping").unwrap();
+    client.transmitted(client.transmit().len());
+    let broken = LineError::Protocol(ClientError::Broken(FrameError::Syntax));
+    assert_eq!(read(&mut client, b"{]"), (Err(nb::Error::Other(broken)), 0));
 }

@@ -1289,3 +1289,53 @@ fn an_error_of_halves_says_whose_it_is() {
     let whose = |error: &Error| if matches!(error, HalvesError::Writer(_)) { Fault::Closed } else { Fault::Fatal };
     assert_eq!(agent.run_blocking(&mut port, whose), Err(IoError::Closed));
 }
+
+/// A port on which reading or writing is interrupted for ever.
+struct NeverDone {
+    writes: bool,
+    interrupted: usize,
+}
+
+impl NeverDone {
+    fn new(writes: bool) -> Self {
+        Self { writes, interrupted: 0 }
+    }
+
+    fn interrupt(&mut self) -> Result<usize, Broke> {
+        self.interrupted += 1;
+        assert!(self.interrupted < 10_000, "the loop never tells");
+        Err(Interrupted)
+    }
+}
+
+impl embedded_io::ErrorType for NeverDone {
+    type Error = Broke;
+}
+
+impl embedded_io::Read for NeverDone {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, Broke> {
+        self.interrupt()
+    }
+}
+
+impl embedded_io::Write for NeverDone {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Broke> {
+        if self.writes { Ok(bytes.len()) } else { self.interrupt() }
+    }
+
+    fn flush(&mut self) -> Result<(), Broke> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_interrupted_for_ever_comes_out() {
+    let mut agent = TestAgent::new(());
+    assert_eq!(agent.run_blocking(&mut NeverDone::new(true), |_| Fault::Interrupted), Err(IoError::Port(Interrupted)));
+    for writes in [true, false] {
+        let mut client = TestClient::new();
+        client.synchronize(7);
+        let outcome = client.exchange_blocking(&mut NeverDone::new(writes), |_| Fault::Interrupted);
+        assert_eq!(outcome, Err(LineError::Port(IoError::Port(Interrupted))), "writes: {writes}");
+    }
+}
