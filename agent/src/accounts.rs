@@ -105,7 +105,7 @@ impl Keys {
         }
     }
 
-    /// At once: whoever logs in meanwhile meets the old file or the new one.
+    /// Replaces the file in one step, so that a login in the meantime reads either the old file or the new one.
     fn write(&self, text: &[u8]) -> Result<(), String> {
         let write = || {
             match DirBuilder::new().mode(0o700).create(&self.folder) {

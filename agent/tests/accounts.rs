@@ -162,10 +162,10 @@ fn keys_that_were_added_end_with_a_line_feed() {
 fn a_user_cannot_lead_the_agent_astray() {
     let root = with_user();
     let mut agent = root.ours(&["--allow", "accounts"]);
-    let secret = root.make_folder("/root").join("secret");
+    let secret = root.make_folder("/private").join("secret");
     fs::write(&secret, "secret\n").unwrap();
     fs::set_permissions(&secret, Permissions::from_mode(0o600)).unwrap();
-    fs::set_permissions(root.inside("/root"), Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(root.inside("/private"), Permissions::from_mode(0o700)).unwrap();
     let folder = root.inside("/home/guest/.ssh");
     let mut all_fail = |why: &str| {
         let keys = json!({"username": "guest", "keys": ["one"]});
@@ -175,13 +175,13 @@ fn a_user_cannot_lead_the_agent_astray() {
         }
     };
 
-    symlink("/root", &folder).unwrap();
+    symlink("/private", &folder).unwrap();
     all_fail("'/home/guest/.ssh/authorized_keys': Permission denied");
     fs::remove_file(&folder).unwrap();
     fs::create_dir(&folder).unwrap();
     chown(&folder, Some(UID), Some(UID)).unwrap();
     let file = folder.join("authorized_keys");
-    symlink("/root/secret", &file).unwrap();
+    symlink("/private/secret", &file).unwrap();
     all_fail("Permission denied");
     for (target, why) in [("/dev/zero", "not a regular file"), ("/home", "not a regular file")] {
         fs::remove_file(&file).unwrap();

@@ -1,4 +1,4 @@
-//! Blocks of memory, of a kernel that a folder stands for.
+//! Blocks of memory, of a kernel that is imitated by a folder.
 
 mod peer;
 

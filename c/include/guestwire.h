@@ -802,17 +802,17 @@ bool gw_value_boolean(struct gw_value value, bool *boolean);
 bool gw_value_text(struct gw_value value, struct gw_text *text);
 
 /**
- * Finds the member of that name. False if there is none.
+ * Finds the member of that name. Returns false if the object has no such member.
  */
 bool gw_value_member(struct gw_value object, const char *name, struct gw_value *member);
 
 /**
- * Finds the element at an index, counted from 0. False if there is none. It takes time in the index.
+ * Finds the element at an index, counted from 0. Returns false if the array is shorter. The time grows with the index.
  */
 bool gw_value_element(struct gw_value array, size_t index, struct gw_value *element);
 
 /**
- * Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". False if there is none.
+ * Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". Returns false if it leads nowhere.
  */
 bool gw_value_pointer(struct gw_value value, const char *pointer, struct gw_value *inner);
 

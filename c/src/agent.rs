@@ -7,7 +7,7 @@ use guestwire::{Call, CommandError, CommandResult};
 
 use crate::call::{gw_call, gw_handler};
 use crate::held::{Held, InUse};
-use crate::memory::{ascii, bytes, give, overlap, slice, slice_mut};
+use crate::memory::{ascii, bytes, give_bytes, overlap, slice, slice_mut};
 
 /// Flag of a gw_command: nothing is sent when the command succeeds, as with guest-shutdown. Its handler still calls
 /// gw_return_nothing.
@@ -240,10 +240,8 @@ pub unsafe extern "C" fn gw_agent_push_slice(agent: *mut gw_agent, bytes: *const
 pub unsafe extern "C" fn gw_agent_transmit(agent: *mut gw_agent, length: *mut usize) -> *const u8 {
     // SAFETY: by the contract.
     let agent = unsafe { enter(agent) };
-    let bytes = agent.as_ref().map_or(&[][..], |agent| agent.transmit());
     // SAFETY: by the contract.
-    unsafe { give(length, bytes.len()) };
-    if bytes.is_empty() { core::ptr::null() } else { bytes.as_ptr() }
+    unsafe { give_bytes(agent.as_ref().map_or(&[], |agent| agent.transmit()), length) }
 }
 
 /// Says that the first `count` bytes of gw_agent_transmit were sent. A larger count means all of them.

@@ -8,7 +8,7 @@ use guestwire::json::DoesNotFit;
 use guestwire::message::ErrorResponse;
 
 use crate::held::{Held, InUse};
-use crate::memory::{give, overlap, slice, slice_mut, text};
+use crate::memory::{give, give_bytes, overlap, slice, slice_mut, text};
 use crate::value::{gw_text, gw_value};
 use crate::writer::gw_writer;
 
@@ -187,10 +187,8 @@ pub unsafe extern "C" fn gw_client_execute_silent(
 pub unsafe extern "C" fn gw_client_transmit(client: *mut gw_client, length: *mut usize) -> *const u8 {
     // SAFETY: by the contract.
     let client = unsafe { enter(client) };
-    let bytes = client.as_ref().map_or(&[][..], |client| client.transmit());
     // SAFETY: by the contract.
-    unsafe { give(length, bytes.len()) };
-    if bytes.is_empty() { core::ptr::null() } else { bytes.as_ptr() }
+    unsafe { give_bytes(client.as_ref().map_or(&[], |client| client.transmit()), length) }
 }
 
 /// Says that the first `count` bytes of gw_client_transmit were sent. A larger count means all of them. Call it before you

@@ -107,6 +107,16 @@ pub(crate) unsafe fn give<T>(place: *mut T, value: T) {
     }
 }
 
+/// What a function that gives bytes returns: where they are, NULL if there are none. How many is a result.
+///
+/// # Safety
+/// As [`give`].
+pub(crate) unsafe fn give_bytes(bytes: &[u8], length: *mut usize) -> *const u8 {
+    // SAFETY: the caller's.
+    unsafe { give(length, bytes.len()) };
+    if bytes.is_empty() { core::ptr::null() } else { bytes.as_ptr() }
+}
+
 /// Whether two buffers share memory.
 pub(crate) fn overlap(one: &[u8], other: &[u8]) -> bool {
     let (one, other) = (one.as_ptr_range(), other.as_ptr_range());

@@ -159,7 +159,7 @@ pub unsafe extern "C" fn gw_value_text(value: gw_value, text: *mut gw_text) -> b
     unsafe { found(text, value.get().and_then(|value| value.string()).map(gw_text::of)) }
 }
 
-/// Finds the member of that name. False if there is none.
+/// Finds the member of that name. Returns false if the object has no such member.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_value_member(object: gw_value, name: *const c_char, member: *mut gw_value) -> bool {
     // SAFETY: by the contract.
@@ -169,7 +169,7 @@ pub unsafe extern "C" fn gw_value_member(object: gw_value, name: *const c_char, 
     }
 }
 
-/// Finds the element at an index, counted from 0. False if there is none. It takes time in the index.
+/// Finds the element at an index, counted from 0. Returns false if the array is shorter. The time grows with the index.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_value_element(array: gw_value, index: usize, element: *mut gw_value) -> bool {
     // SAFETY: by the contract.
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn gw_value_element(array: gw_value, index: usize, element
     }
 }
 
-/// Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". False if there is none.
+/// Finds the value at a JSON Pointer (RFC 6901): "/0/ip-addresses/0/ip-address". Returns false if it leads nowhere.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gw_value_pointer(value: gw_value, pointer: *const c_char, inner: *mut gw_value) -> bool {
     // SAFETY: by the contract.

@@ -151,7 +151,7 @@ impl<'c> Response<'c> {
     }
 
     fn failed(&mut self, description: &str) -> CommandResult {
-        let description = Description { template: "$", path: b"", word: description.as_bytes() };
+        let description = Description::text(description);
         let length = error_response(self.encoder.buffer(), self.id, ErrorClass::GenericError, &description);
         Ok(Responded { length, is_error: true })
     }

@@ -69,13 +69,12 @@ pub enum CommandError {
 impl CommandError {
     /// What to answer, given the command's arguments.
     pub(super) fn description<'a>(&self, arguments: Value<'a>) -> Description<'a> {
-        let text = match self {
+        Description::text(match self {
             Self::Argument(fault) => return fault.description(arguments),
             Self::Failed(text) => text,
             Self::DoesNotFit => DOES_NOT_FIT,
             Self::WouldBlock | Self::NotFound => NOT_MEANT,
-        };
-        Description { template: "$", path: b"", word: text.as_bytes() }
+        })
     }
 }
 

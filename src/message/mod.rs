@@ -32,9 +32,15 @@ pub(crate) struct Description<'a> {
     pub(crate) word: &'a [u8],
 }
 
-impl Description<'_> {
-    pub(crate) const fn fixed(template: &'static str) -> Self {
-        Self { template, path: b"", word: b"" }
+impl<'a> Description<'a> {
+    /// A text without the characters that a template replaces.
+    pub(crate) const fn fixed(text: &'static str) -> Self {
+        Self { template: text, path: b"", word: b"" }
+    }
+
+    /// Any text.
+    pub(crate) const fn text(text: &'a str) -> Self {
+        Self { template: "$", path: b"", word: text.as_bytes() }
     }
 
     pub(crate) fn write(&self, to: &mut impl WriteText) -> fmt::Result {

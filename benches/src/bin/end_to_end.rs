@@ -70,7 +70,7 @@ struct Agent {
 }
 
 impl Agent {
-    /// The socket's path stands between the options, and the agent runs in a folder of its own.
+    /// `before` and `after` are the arguments around the path of the socket. The agent runs in a folder of its own.
     fn start(program: &Path, before: &[&str], after: &[&str]) -> Self {
         let version = Command::new(program).arg("--version").output().expect("the program is there").stdout;
         let version = String::from_utf8_lossy(&version).replace("QEMU Guest Agent", "qemu-ga").trim().to_owned();
