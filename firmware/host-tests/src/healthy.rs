@@ -171,7 +171,7 @@ pub fn time(line: &mut Line) -> i64 {
 
 /// Requests back to back, in chunks of any size: each response is right.
 fn answers_back_to_back(guest: &Guest, count: usize) {
-    let mut line = guest.connect();
+    let mut line = guest.reconnect();
     let mut random = fastrand::Rng::with_seed(1);
     let (mut requests, mut due) = (String::new(), Vec::new());
     for id in 0..count {

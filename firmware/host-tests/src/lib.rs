@@ -93,7 +93,7 @@ impl Guest {
         let folder = Folder::new();
         let [log, errors] = ["log", "errors"].map(|name| File::create(folder.path(name)).unwrap());
         let child = Command::new("timeout")
-            .args(["--signal=KILL", "300", "./run"])
+            .args(["--signal=KILL", "900", "./run"])
             .arg(elf)
             .current_dir(workspace().join(board))
             .env("GUEST_SOCKET", folder.path("socket"))
@@ -171,6 +171,16 @@ impl Guest {
 
     pub fn connect(&self) -> Line {
         Line::connect(&self.socket())
+    }
+
+    /// Connects after another client, and synchronizes: the end of that one's last answer may still come.
+    #[track_caller]
+    pub fn reconnect(&self) -> Line {
+        let mut line = self.connect();
+        let id = 0x5EC0_4D00;
+        line.send(format!("\n{{\"execute\":\"guest-sync-delimited\",\"arguments\":{{\"id\":{id}}}}}").as_bytes());
+        while !line.receive().ends_with(&format!("{SENTINEL}{{\"return\": {id}}}")) {}
+        line
     }
 
     /// Waits for QEMU to end, and returns whether it succeeded.

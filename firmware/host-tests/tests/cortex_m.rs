@@ -42,7 +42,7 @@ fn is_healthy(machine: &str) {
         loses_bytes_and_regains_step(&guest); // QEMU's PL011 loses none: it stops the machine until the host reads.
     }
 
-    let mut line = guest.connect();
+    let mut line = guest.reconnect();
     line.send(br#"{"execute":"guest-shutdown","arguments":{"mode":"reboot"}}"#);
     guest.wait_for_log("the agent is ready", 2);
     assert_eq!(line.ask(PING), PONG);

@@ -141,5 +141,5 @@ fn clients_that_die_or_do_not_read() {
     drop(deaf);
     // Its first try may be lost too.
     next_client_is_in_step(&guest, 3);
-    Counts::ask(&mut guest.connect()).no_tick_is_missing();
+    Counts::ask(&mut guest.reconnect()).no_tick_is_missing();
 }
