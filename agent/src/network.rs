@@ -63,7 +63,7 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
 }
 
 fn encode(
-    place: ValueEncoder<'_>,
+    encoder: ValueEncoder<'_>,
     interface: &Interface,
     seen: &HashMap<String, DeviceStatus>,
 ) -> Result<(), DoesNotFit> {
@@ -79,7 +79,7 @@ fn encode(
             })
         })
     };
-    place.encode(NetworkInterface {
+    encoder.encode(NetworkInterface {
         name: interface.name.as_str().into(),
         ip_addresses: (!interface.addresses.is_empty()).then_some(List::of(&write_addresses)),
         // Only with addresses, as in the reference agent.
@@ -114,10 +114,10 @@ pub fn get_route(_: &mut Linux, call: Call<'_>) -> CommandResult {
     })
 }
 
-fn encode_ipv4_route(place: ValueEncoder<'_>, route: &RouteEntry) -> Result<(), DoesNotFit> {
+fn encode_ipv4_route(encoder: ValueEncoder<'_>, route: &RouteEntry) -> Result<(), DoesNotFit> {
     let [destination, gateway, mask] =
         [route.destination, route.gateway, route.mask].map(|address| address.to_string());
-    place.encode(NetworkRoute {
+    encoder.encode(NetworkRoute {
         flags: Some(route.flags.into()),
         metric: route.metrics.into(),
         refcnt: Some(route.refcnt.into()),
@@ -165,11 +165,11 @@ impl<'l> Ipv6Route<'l> {
         })
     }
 
-    fn encode(&self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(&self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         let [destination, source] = [self.destination, self.source].map(|(address, _)| address.to_string());
         let [desprefixlen, srcprefixlen] = [self.destination, self.source].map(|(_, length)| length.to_string());
         let nexthop = self.nexthop.to_string();
-        place.encode(NetworkRoute {
+        encoder.encode(NetworkRoute {
             flags: Some(self.flags.into()),
             source: Some(source.as_str().into()),
             metric: self.metric.into(),

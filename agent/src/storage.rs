@@ -26,11 +26,11 @@ pub fn get_fsinfo(_: &mut Linux, call: Call<'_>) -> CommandResult {
 }
 
 /// The total is what users can use, as in df(1).
-fn encode_mount(place: ValueEncoder<'_>, mount: &Mount) -> Result<(), DoesNotFit> {
+fn encode_mount(encoder: ValueEncoder<'_>, mount: &Mount) -> Result<(), DoesNotFit> {
     let space = statvfs(&mount.mountpoint).ok();
     let used = |space: &nix::sys::statvfs::Statvfs| space.blocks() - space.blocks_free();
     let disks = mount.device().map(|device| disks_below(&device)).unwrap_or_default();
-    place.encode(FileSystem {
+    encoder.encode(FileSystem {
         name: (&*mount.device_name()).into(),
         total_bytes: space.as_ref().map(|space| (used(space) + space.blocks_available()) * space.fragment_size()),
         total_bytes_privileged: space.as_ref().map(|space| space.blocks() * space.fragment_size()),
@@ -135,7 +135,7 @@ fn disks() -> io::Result<Vec<PathBuf>> {
     Ok(disks)
 }
 
-fn encode_disk(place: ValueEncoder<'_>, disk: &Path) -> Result<(), DoesNotFit> {
+fn encode_disk(encoder: ValueEncoder<'_>, disk: &Path) -> Result<(), DoesNotFit> {
     let is_partition = disk.join("partition").exists();
     let parts = match disk.parent() {
         Some(whole) if is_partition => vec![whole.into()],
@@ -144,7 +144,7 @@ fn encode_disk(place: ValueEncoder<'_>, disk: &Path) -> Result<(), DoesNotFit> {
     let alias = fs::read_to_string(disk.join("dm/name")).unwrap_or_default();
     let name = format!("/dev/{}", file_name(disk));
     let encode = |address: Option<DiskAddress<'_>>| {
-        place.encode(Disk {
+        encoder.encode(Disk {
             name: name.as_str().into(),
             dependencies: Some(List::of(&|list| {
                 parts.iter().try_for_each(|part| list.element().string(&format!("/dev/{}", file_name(part))))

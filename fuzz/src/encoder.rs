@@ -95,20 +95,20 @@ fn text(bytes: &mut &[u8]) -> String {
     String::from_utf8_lossy(some(bytes)).into_owned()
 }
 
-fn write(place: ValueEncoder<'_>, value: &Written) -> Result<(), DoesNotFit> {
+fn write(encoder: ValueEncoder<'_>, value: &Written) -> Result<(), DoesNotFit> {
     match value {
-        Written::Null => place.null(),
-        Written::Boolean(boolean) => place.boolean(*boolean),
-        Written::Integer(number) => place.integer(*number),
-        Written::Unsigned(number) => place.unsigned(*number),
-        Written::Thousandths(number) => place.thousandths(*number),
-        Written::String(text) => place.string(text),
-        Written::Display(text) => place.display(text),
-        Written::Bytes(bytes) => place.encode(Bytes::Plain(bytes)),
-        Written::Array(elements) => place.array(|list: &mut ArrayEncoder<'_>| {
+        Written::Null => encoder.null(),
+        Written::Boolean(boolean) => encoder.boolean(*boolean),
+        Written::Integer(number) => encoder.integer(*number),
+        Written::Unsigned(number) => encoder.unsigned(*number),
+        Written::Thousandths(number) => encoder.thousandths(*number),
+        Written::String(text) => encoder.string(text),
+        Written::Display(text) => encoder.display(text),
+        Written::Bytes(bytes) => encoder.encode(Bytes::Plain(bytes)),
+        Written::Array(elements) => encoder.array(|list: &mut ArrayEncoder<'_>| {
             elements.iter().try_for_each(|element| write(list.element(), element))
         }),
-        Written::Object(members) => place.object(|object: &mut ObjectEncoder<'_>| {
+        Written::Object(members) => encoder.object(|object: &mut ObjectEncoder<'_>| {
             members.iter().try_for_each(|(name, value)| write(object.member(name), value))
         }),
     }

@@ -218,7 +218,7 @@ impl<'c> Responder<'c> {
 
     /// Returns `true` or `false`.
     pub fn boolean(self, value: bool) -> CommandResult {
-        self.value(|place| place.boolean(value))
+        self.value(|encoder| encoder.boolean(value))
     }
 
     /// Returns a whole number.
@@ -229,22 +229,22 @@ impl<'c> Responder<'c> {
 
     /// Returns a whole number that is not negative.
     pub fn unsigned(self, value: u64) -> CommandResult {
-        self.value(|place| place.unsigned(value))
+        self.value(|encoder| encoder.unsigned(value))
     }
 
     /// Returns a string.
     pub fn string(self, value: &str) -> CommandResult {
-        self.value(|place| place.string(value))
+        self.value(|encoder| encoder.string(value))
     }
 
     /// Returns an object with the members that the closure writes.
     pub fn object(self, members: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult {
-        self.value(|place| place.object(members))
+        self.value(|encoder| encoder.object(members))
     }
 
     /// Returns an array with the elements that the closure writes, one by one: none has to be in memory.
     pub fn array(self, elements: impl FnOnce(&mut ArrayEncoder<'_>) -> Result<(), DoesNotFit>) -> CommandResult {
-        self.value(|place| place.array(elements))
+        self.value(|encoder| encoder.array(elements))
     }
 
     /// Returns what the closure writes.

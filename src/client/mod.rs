@@ -211,7 +211,7 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         request: impl Into<Execute<'e>>,
         arguments: impl FnOnce(&mut ObjectEncoder<'_>) -> Result<(), DoesNotFit>,
     ) -> Result<(), ExecuteError> {
-        self.send_request(request.into(), Some(|place: ValueEncoder<'_>| place.object(arguments)))
+        self.send_request(request.into(), Some(|encoder: ValueEncoder<'_>| encoder.object(arguments)))
     }
 
     /// Sends a request with the arguments whose JSON text another encoder made: an object, of which the names are the
@@ -234,8 +234,8 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         arguments: impl AsRef<[u8]>,
     ) -> Result<(), ExecuteError> {
         let mut written = Ok(());
-        let sent = self.execute_value(request, |place| {
-            written = place.json(arguments);
+        let sent = self.execute_value(request, |encoder| {
+            written = encoder.json(arguments);
             Ok(written?)
         });
         written?;

@@ -73,7 +73,7 @@ pub(super) const LONGEST_SYNC: usize =
 pub(super) fn write_sync(buffer: &mut [u8], command: &str, id: i64) -> usize {
     let mut encoder = Encoder::new(buffer);
     let written = encoder.sentinel().and_then(|()| {
-        let arguments = |place: ValueEncoder<'_>| place.object(|arguments| arguments.member("id").integer(id));
+        let arguments = |encoder: ValueEncoder<'_>| encoder.object(|arguments| arguments.member("id").integer(id));
         write_request(&mut encoder, command, Some(arguments), None)
     });
     written.map_or(0, |()| encoder.as_bytes().len())

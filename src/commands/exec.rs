@@ -88,10 +88,10 @@ impl From<CaptureMode> for CaptureOutput {
 }
 
 impl Encode for CaptureOutput {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         match self {
-            Self::Flag(flag) => flag.encode(place),
-            Self::Mode(mode) => mode.encode(place),
+            Self::Flag(flag) => flag.encode(encoder),
+            Self::Mode(mode) => mode.encode(encoder),
         }
     }
 }

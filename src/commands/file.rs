@@ -197,12 +197,12 @@ pub enum Whence {
 }
 
 impl Encode for Whence {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         match self {
-            Self::Set => place.string("set"),
-            Self::Cur => place.string("cur"),
-            Self::End => place.string("end"),
-            Self::Unknown(number) => place.integer(number),
+            Self::Set => encoder.string("set"),
+            Self::Cur => encoder.string("cur"),
+            Self::End => encoder.string("end"),
+            Self::Unknown(number) => encoder.integer(number),
         }
     }
 }

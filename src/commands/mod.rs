@@ -105,7 +105,7 @@
 //! order, in which the reference agent checks them.
 
 #[macro_use]
-mod schema;
+mod macros;
 
 mod agent;
 mod exec;
@@ -113,6 +113,7 @@ mod file;
 mod network;
 #[cfg(feature = "heapless")]
 mod owned;
+mod schema;
 mod storage;
 mod system;
 mod users;

@@ -125,8 +125,8 @@ impl Write for Escaped<'_, '_> {
 }
 
 impl Encode for Str<'_> {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-        place.text(|text| self.write_to(text))
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        encoder.text(|text| self.write_to(text))
     }
 }
 
@@ -186,10 +186,10 @@ impl<T> fmt::Debug for List<'_, T> {
 }
 
 impl<T> Encode for List<'_, T> {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         match self.source {
-            Source::Received(array) => place.received(array.value()),
-            Source::Written(write) => place.array(write),
+            Source::Received(array) => encoder.received(array.value()),
+            Source::Written(write) => encoder.array(write),
         }
     }
 }
@@ -242,11 +242,11 @@ impl From<NotBase64> for CommandError {
 }
 
 impl Encode for Bytes<'_> {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         match self {
-            Self::Plain(bytes) => place.base64(bytes),
+            Self::Plain(bytes) => encoder.base64(bytes),
             Self::Received(received) => {
-                place.text(|text| received.chars().try_for_each(|digit| text.write_char(digit)))
+                encoder.text(|text| received.chars().try_for_each(|digit| text.write_char(digit)))
             }
         }
     }
@@ -264,8 +264,8 @@ impl<'a> Parse<'a> for Bytes<'a> {
 pub struct Thousandths(pub i64);
 
 impl Encode for Thousandths {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-        place.thousandths(self.0)
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        encoder.thousandths(self.0)
     }
 }
 
@@ -329,8 +329,8 @@ fn thousandths(text: &[u8]) -> Option<i64> {
 pub struct Done;
 
 impl Encode for Done {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-        place.object(|_| Ok(()))
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        encoder.object(|_| Ok(()))
     }
 }
 
@@ -342,10 +342,10 @@ impl<'a> Parse<'a> for Done {
 
 /// An optional member.
 impl<T: Encode> Encode for Option<T> {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
         match self {
-            Some(value) => value.encode(place),
-            None => place.null(),
+            Some(value) => value.encode(encoder),
+            None => encoder.null(),
         }
     }
 
@@ -365,8 +365,8 @@ impl<'a, T: Parse<'a>> Parse<'a> for Option<T> {
 macro_rules! scalars {
     ($($type:ty: $method:ident, $read:ident;)*) => {$(
         impl Encode for $type {
-            fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-                place.$method(self)
+            fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+                encoder.$method(self)
             }
         }
 
@@ -385,8 +385,8 @@ scalars! {
 }
 
 impl Encode for u16 {
-    fn encode(self, place: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
-        place.unsigned(self.into())
+    fn encode(self, encoder: ValueEncoder<'_>) -> Result<(), DoesNotFit> {
+        encoder.unsigned(self.into())
     }
 }
 

@@ -39,7 +39,7 @@ impl ValueEncoder<'_> {
 
 /// Puts the text as far as it is JSON, and returns whether all of it is.
 #[inline] // only into programs that call it: otherwise `Lexer::step` is compiled differently in all decoders
-fn put_checked(place: &mut ValueEncoder<'_>, text: &[u8]) -> bool {
+fn put_checked(encoder: &mut ValueEncoder<'_>, text: &[u8]) -> bool {
     let mut lexer = Lexer::new();
     let mut has_begun = false;
     // A number ends at the byte after it.
@@ -52,7 +52,7 @@ fn put_checked(place: &mut ValueEncoder<'_>, text: &[u8]) -> bool {
             Step::Begin | Step::Skip | Step::Dropping | Step::Misfit => return false,
             Step::Inside | Step::Plain | Step::Quote | Step::Digit | Step::Separator | Step::End => {}
         }
-        place.put(byte);
+        encoder.put(byte);
     }
     has_begun && lexer.is_between()
 }

@@ -280,10 +280,10 @@ impl<'b> Encoder<'b> {
 /// ```
 /// use guestwire::json::{DoesNotFit, Encoder, ValueEncoder};
 ///
-/// fn temperature(place: ValueEncoder<'_>, millidegrees: Option<i64>) -> Result<(), DoesNotFit> {
+/// fn temperature(encoder: ValueEncoder<'_>, millidegrees: Option<i64>) -> Result<(), DoesNotFit> {
 ///     match millidegrees {
-///         Some(millidegrees) => place.thousandths(millidegrees),
-///         None => place.null(),
+///         Some(millidegrees) => encoder.thousandths(millidegrees),
+///         None => encoder.null(),
 ///     }
 /// }
 ///
@@ -416,7 +416,7 @@ impl<'e> ValueEncoder<'e> {
         self.end(written.is_ok(), b"")
     }
 
-    /// The same place, for another who may fail to write it.
+    /// The same value, for another who may fail to write it.
     #[cfg(feature = "serde")]
     pub(crate) const fn reborrow(&mut self) -> ValueEncoder<'_> {
         let encoder = Encoder { buffer: self.encoder.buffer, written: self.encoder.written };
@@ -465,9 +465,9 @@ pub(crate) struct ContainerEncoder<'e> {
 
 #[cfg(feature = "serde")]
 impl<'e> ContainerEncoder<'e> {
-    pub(crate) fn begin(mut place: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Self {
-        place.encoder.put(open);
-        Self { container: place, close }
+    pub(crate) fn begin(mut container: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Self {
+        container.encoder.put(open);
+        Self { container, close }
     }
 
     pub(crate) fn element(&mut self) -> ValueEncoder<'_> {

@@ -180,7 +180,7 @@ impl<'c> Responder<'c> {
     /// Beside [`CommandError::DoesNotFit`], [`CommandError::Failed`] for what has no form in JSON: numbers that are not
     /// finite or need more than 64 bits, bytes, maps whose keys are not strings, and what the type itself refuses.
     pub fn serialize<T: Serialize + ?Sized>(self, value: &T) -> CommandResult {
-        self.value(|place| Ok(place.serialize(value)?))
+        self.value(|encoder| Ok(encoder.serialize(value)?))
     }
 }
 
@@ -209,6 +209,6 @@ impl<R: Buffer, T: Buffer> ClientOver<R, T> {
         request: impl Into<Execute<'e>>,
         arguments: &A,
     ) -> Result<(), ExecuteError> {
-        self.execute_value(request, |place| Ok(place.serialize(arguments)?))
+        self.execute_value(request, |encoder| Ok(encoder.serialize(arguments)?))
     }
 }

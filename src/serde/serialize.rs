@@ -10,18 +10,18 @@ use crate::json::string::Text;
 use crate::json::value::{Kind, Value};
 
 /// Writes a value. If that fails, the value around it fails for the same reason, even if the error is ignored.
-pub(super) fn serialize<T: Serialize + ?Sized>(place: ValueEncoder<'_>, value: &T) -> Result<(), WriteError> {
-    serialize_or(place, value, Absent::Null)
+pub(super) fn serialize<T: Serialize + ?Sized>(encoder: ValueEncoder<'_>, value: &T) -> Result<(), WriteError> {
+    serialize_or(encoder, value, Absent::Null)
 }
 
 fn serialize_or<T: Serialize + ?Sized>(
-    mut place: ValueEncoder<'_>,
+    mut encoder: ValueEncoder<'_>,
     value: &T,
     absent: Absent,
 ) -> Result<(), WriteError> {
-    let written = value.serialize(ValueSerializer { place: place.reborrow(), absent });
+    let written = value.serialize(ValueSerializer { encoder: encoder.reborrow(), absent });
     if let Err(error) = written {
-        place.fail(error.refusal());
+        encoder.fail(error.refusal());
     }
     written
 }
@@ -80,22 +80,22 @@ impl fmt::Display for WriteError {
 impl core::error::Error for WriteError {}
 
 struct ValueSerializer<'e> {
-    place: ValueEncoder<'e>,
+    encoder: ValueEncoder<'e>,
     absent: Absent,
 }
 
 impl<'e> ValueSerializer<'e> {
     fn array(self) -> Container<'e> {
-        Container(ContainerEncoder::begin(self.place, b"[", b"]"))
+        Container(ContainerEncoder::begin(self.encoder, b"[", b"]"))
     }
 
     fn object(self) -> Container<'e> {
-        Container(ContainerEncoder::begin(self.place, b"{", b"}"))
+        Container(ContainerEncoder::begin(self.encoder, b"{", b"}"))
     }
 
     /// `{"variant": `, and what the variant holds between these brackets.
     fn variant(self, variant: &str, open: &[u8], close: &'static [u8]) -> Result<Container<'e>, WriteError> {
-        let mut object = ContainerEncoder::begin(self.place, b"{", close);
+        let mut object = ContainerEncoder::begin(self.encoder, b"{", close);
         object.member(variant).finish(open)?;
         Ok(Container(object))
     }
@@ -113,7 +113,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     type SerializeStructVariant = Container<'e>;
 
     fn serialize_bool(self, value: bool) -> Result<(), WriteError> {
-        Ok(self.place.boolean(value)?)
+        Ok(self.encoder.boolean(value)?)
     }
 
     fn serialize_i8(self, value: i8) -> Result<(), WriteError> {
@@ -129,7 +129,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_i64(self, value: i64) -> Result<(), WriteError> {
-        Ok(self.place.integer(value)?)
+        Ok(self.encoder.integer(value)?)
     }
 
     fn serialize_i128(self, value: i128) -> Result<(), WriteError> {
@@ -153,7 +153,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), WriteError> {
-        Ok(self.place.unsigned(value)?)
+        Ok(self.encoder.unsigned(value)?)
     }
 
     fn serialize_u128(self, value: u128) -> Result<(), WriteError> {
@@ -161,11 +161,11 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), WriteError> {
-        if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
+        if value.is_finite() { Ok(self.encoder.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), WriteError> {
-        if value.is_finite() { Ok(self.place.number(value)?) } else { Err(Refusal::NotFinite.into()) }
+        if value.is_finite() { Ok(self.encoder.number(value)?) } else { Err(Refusal::NotFinite.into()) }
     }
 
     fn serialize_char(self, value: char) -> Result<(), WriteError> {
@@ -173,11 +173,11 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_str(self, value: &str) -> Result<(), WriteError> {
-        Ok(self.place.string(value)?)
+        Ok(self.encoder.string(value)?)
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), WriteError> {
-        Ok(self.place.display(value)?)
+        Ok(self.encoder.display(value)?)
     }
 
     fn serialize_bytes(self, _: &[u8]) -> Result<(), WriteError> {
@@ -196,7 +196,7 @@ impl<'e> Serializer for ValueSerializer<'e> {
     }
 
     fn serialize_unit(self) -> Result<(), WriteError> {
-        Ok(self.place.null()?)
+        Ok(self.encoder.null()?)
     }
 
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), WriteError> {
