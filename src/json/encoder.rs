@@ -147,7 +147,7 @@ impl<'b> Encoder<'b> {
 
     /// The same, for something that has no form.
     #[cfg(feature = "serde")]
-    fn refuse(&mut self, refusal: Refusal) {
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
         self.written.failure.get_or_insert(Failure::Refused(refusal));
     }
 
@@ -298,7 +298,7 @@ impl<'b> Encoder<'b> {
 #[must_use = "nothing is written before a method says what"]
 pub struct ValueEncoder<'e> {
     /// Writes after what has been written.
-    encoder: Encoder<'e>,
+    pub(crate) encoder: Encoder<'e>,
     /// Moves past the value once it is complete.
     whole: &'e mut Written,
 }
@@ -453,61 +453,6 @@ impl<'e> ValueEncoder<'e> {
         self.encoder.put(last);
         *self.whole = self.encoder.written;
         if self.encoder.written.failure.is_some() { Err(DoesNotFit) } else { Ok(()) }
-    }
-}
-
-/// An array or an object that is begun and ended by separate calls, as serde wants it. Dropped, it leaves no trace.
-#[cfg(feature = "serde")]
-pub(crate) struct ContainerEncoder<'e> {
-    container: ValueEncoder<'e>,
-    close: &'static [u8],
-}
-
-#[cfg(feature = "serde")]
-impl<'e> ContainerEncoder<'e> {
-    pub(crate) fn begin(mut container: ValueEncoder<'e>, open: &[u8], close: &'static [u8]) -> Self {
-        container.encoder.put(open);
-        Self { container, close }
-    }
-
-    pub(crate) fn element(&mut self) -> ValueEncoder<'_> {
-        self.container.encoder.element()
-    }
-
-    pub(crate) fn member(&mut self, name: &str) -> ValueEncoder<'_> {
-        self.container.encoder.member(name)
-    }
-
-    /// Writes the colon between a name and its value. What was written as the name must be a string.
-    pub(crate) fn colon(&mut self) -> Result<(), Refusal> {
-        match self.container.encoder.as_bytes().last() {
-            Some(b'"') | None => {
-                self.container.encoder.put(b": ");
-                Ok(())
-            }
-            Some(_) => Err(self.refuse(Refusal::Name)),
-        }
-    }
-
-    /// Whether a name has been written, and its value has not: no value ends in a space.
-    pub(crate) fn has_name(&self) -> bool {
-        self.container.encoder.as_bytes().last() == Some(&b' ')
-    }
-
-    /// The value that follows a name.
-    pub(crate) fn value(&mut self) -> ValueEncoder<'_> {
-        self.container.encoder.value()
-    }
-
-    pub(crate) fn refuse(&mut self, refusal: Refusal) -> Refusal {
-        self.container.encoder.refuse(refusal);
-        refusal
-    }
-
-    /// The error is why something inside failed, if it is not that it did not fit.
-    pub(crate) fn end(self) -> Result<(), Option<Refusal>> {
-        let refusal = self.container.encoder.refusal();
-        self.container.finish(self.close).map_err(|DoesNotFit| refusal)
     }
 }
 

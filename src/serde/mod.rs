@@ -1,6 +1,7 @@
 //! Arguments and return values as types with serde's traits. Reads with nothing but what the lexer has passed, so
 //! nesting is bounded; writes in the agent's spelling.
 
+mod container;
 mod deserialize;
 mod serialize;
 

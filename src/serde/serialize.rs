@@ -4,8 +4,9 @@ use core::fmt;
 
 use serde_core::ser::{self, Serialize, Serializer};
 
+use super::container::ContainerEncoder;
 use crate::error::DoesNotFit;
-use crate::json::encoder::{ContainerEncoder, Refusal, ValueEncoder};
+use crate::json::encoder::{Refusal, ValueEncoder};
 use crate::json::string::Text;
 use crate::json::value::{Kind, Value};
 
