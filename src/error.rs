@@ -63,14 +63,14 @@ impl Error for FrameError {}
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum LineError<P, E> {
+pub enum LineError<Protocol, Port> {
     /// The port's own error.
-    Port(E),
+    Port(Port),
     /// What is wrong with the bytes that it gave.
-    Protocol(P),
+    Protocol(Protocol),
 }
 
-impl<P: fmt::Display, E: fmt::Display> fmt::Display for LineError<P, E> {
+impl<Protocol: fmt::Display, Port: fmt::Display> fmt::Display for LineError<Protocol, Port> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Port(error) => error.fmt(f),
@@ -79,7 +79,7 @@ impl<P: fmt::Display, E: fmt::Display> fmt::Display for LineError<P, E> {
     }
 }
 
-impl<P: Error + 'static, E: Error + 'static> Error for LineError<P, E> {
+impl<Protocol: Error + 'static, Port: Error + 'static> Error for LineError<Protocol, Port> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Port(error) => error.source(),

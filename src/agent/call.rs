@@ -44,7 +44,7 @@ pub type CommandResult = Result<Responded, CommandError>;
 pub struct Call<'c> {
     /// The arguments. Read all of them before you [`respond`](Self::respond).
     pub arguments: &'c mut Arguments<'c>,
-    pub(super) response: &'c mut Response<'c>,
+    pub(super) response: &'c mut ResponseEncoder<'c>,
 }
 
 impl<'c> Call<'c> {
@@ -96,13 +96,13 @@ pub(super) enum Success {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "every request needs a response"]
 pub struct Responder<'c> {
-    response: &'c mut Response<'c>,
+    response: &'c mut ResponseEncoder<'c>,
 }
 
 /// A successful response that is being written.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub(super) struct Response<'c> {
+pub(super) struct ResponseEncoder<'c> {
     encoder: Encoder<'c>,
     /// What the request asks for. Not in [`Call`], which two references fit into registers.
     command: Text<'c>,
@@ -130,7 +130,7 @@ pub struct Responded {
     pub(super) is_error: bool,
 }
 
-impl<'c> Response<'c> {
+impl<'c> ResponseEncoder<'c> {
     /// Begin it before the command is called.
     pub(super) const fn new(command: Text<'c>, id: Option<Value<'c>>, transmit: &'c mut [u8]) -> Self {
         Self { encoder: Encoder::new(transmit), command, id }

@@ -1,6 +1,6 @@
 //! How a frame becomes a response.
 
-use super::call::{Call, CommandResult, Response, Success};
+use super::call::{Call, CommandResult, ResponseEncoder, Success};
 use super::command::{Availability, Entry};
 use super::error::{CommandError, ErrorClass, error_response};
 use super::guest::Guest;
@@ -150,7 +150,7 @@ fn execute<'q, S: Service>(
         return cancelled();
     }
     let mut arguments = envelope.arguments();
-    let mut response = Response::new(name, *id, transmit);
+    let mut response = ResponseEncoder::new(name, *id, transmit);
     response.begin(success);
     match handler(service, Call { arguments: &mut arguments, response: &mut response }) {
         Ok(response) => {
