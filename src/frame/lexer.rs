@@ -15,7 +15,8 @@ use crate::target::FLASH_IS_SHORT;
 pub(crate) enum Step {
     /// A further byte of the frame.
     Inside,
-    /// The same, a plain character of a string.
+    /// The same, a plain character of a string. On targets with flash to spare also the last byte of any other, and of an
+    /// escape.
     Plain,
     /// The same, the quotation mark that begins a string.
     Quote,
@@ -229,7 +230,7 @@ impl Lexer {
             Lost | Dropped | Word | Noise | Prompt | Closer | CloserLine | Line => return Step::Dropping,
             _ => return Step::Misfit,
         };
-        Step::Inside
+        if !FLASH_IS_SHORT && self.state == String { Step::Plain } else { Step::Inside }
     }
 
     /// Whether the byte is a plain character of a string, which changes nothing.
@@ -481,7 +482,8 @@ pub(crate) fn whole_from(bytes: &[u8], at: usize) -> usize {
     while let Some(ahead) = rest.first_chunk::<LONGEST>() {
         let length = match *ahead {
             [b'"', ..] => break,
-            [b'\\' | 0x80.., ..] => whole(ahead),
+            [b'\\', ..] => escape(ahead),
+            [0x80..=0xFF, ..] => beyond_ascii(rest),
             _ => match plain_in_words(ahead.first_chunk::<WORD>().map_or(&[], |word| word)) {
                 WORD => plain_from(rest, 0),
                 few => few,
@@ -495,9 +497,9 @@ pub(crate) fn whole_from(bytes: &[u8], at: usize) -> usize {
     Offset::of_rest(rest, from).index()
 }
 
-/// How long the character or escape is that comes first, or 0.
+/// How long the escape is that comes first, or 0.
 #[inline(always)]
-fn whole(ahead: &[u8; 12]) -> usize {
+fn escape(ahead: &[u8; 12]) -> usize {
     match *ahead {
         // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
         [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
@@ -517,14 +519,39 @@ fn whole(ahead: &[u8; 12]) -> usize {
         ] if are_hex([a, b, c, d]) => 12,
         [b'\\', b'u', b'd' | b'D', b'0'..=b'7', a, b, ..] if are_hex([b'0', b'0', a, b]) => 6,
         [b'\\', b'u', a, b, c, d, ..] if !matches!(a, b'd' | b'D') && are_hex([a, b, c, d]) => 6,
-        // RFC 3629 section 4
-        [0xC2..=0xDF, 0x80..=0xBF, ..] => 2,
-        [0xE1..=0xEC | 0xEE | 0xEF, 0x80..=0xBF, 0x80..=0xBF, ..] => 3,
-        [0xE0, 0xA0..=0xBF, 0x80..=0xBF, ..] | [0xED, 0x80..=0x9F, 0x80..=0xBF, ..] => 3,
-        [0xF1..=0xF3, 0x80..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
-        [0xF0, 0x90..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] | [0xF4, 0x80..=0x8F, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
         _ => 0,
     }
+}
+
+/// How long the character beyond ASCII is that comes first, with more of its kind if that has three bytes, or 0.
+#[inline(always)]
+fn beyond_ascii(bytes: &[u8]) -> usize {
+    match bytes {
+        // RFC 3629 section 4
+        [0xC2..=0xDF, 0x80..=0xBF, ..] => 2,
+        [0xE0..=0xEF, ..] => of_three_bytes(bytes),
+        [0xF0, 0x90..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
+        [0xF1..=0xF3, 0x80..=0xBF, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
+        [0xF4, 0x80..=0x8F, 0x80..=0xBF, 0x80..=0xBF, ..] => 4,
+        _ => 0,
+    }
+}
+
+/// How many bytes of whole characters of three bytes come first: Chinese and Japanese text is made of them.
+#[inline(never)]
+fn of_three_bytes(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some(ahead) = rest.first_chunk::<4>() {
+        let word = u32::from_le_bytes(*ahead);
+        // RFC 3629 section 4: 1110xxxx 10xxxxxx 10xxxxxx. E0 is followed by A0-BF, and ED by 80-9F.
+        let is_character = word & 0xC0_C0F0 == 0x80_80E0;
+        let is_usual = 0xDFFE_u16.unbounded_shr(word & 0xF) & 1 != 0;
+        if !is_character || !is_usual && !matches!(word & 0x200F, 0x2000 | 0x000D) {
+            break;
+        }
+        rest = rest.get(3..).unwrap_or_default();
+    }
+    Offset::of_rest(rest, bytes).index()
 }
 
 fn are_hex(digits: [u8; 4]) -> bool {
