@@ -467,7 +467,9 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                     }
                 }
                 Step::Skip => {
-                    self.store_run(run.bytes, run.before);
+                    if run.before > 0 {
+                        self.store_run(run.bytes, run.before);
+                    }
                     run = Run::new(run.rest());
                     if !FLASH_IS_SHORT && run.peek() == Some(b' ') && lexer.is_open() {
                         run = Run::new(after_ws(run.bytes));

@@ -9,7 +9,7 @@ use crate::transport::Transport;
 
 /// QEMU has as many, and drops what does not fit.
 pub(crate) const BUFFERS_IN: usize = 32;
-pub(crate) const BUFFERS_OUT: usize = 8;
+pub(crate) const BUFFERS_OUT: usize = 4;
 pub(crate) const HEADER: usize = 8;
 pub(crate) const MESSAGE: usize = HEADER + MAX_NAME + 1;
 /// The most bytes that the name of a port can have.
@@ -143,12 +143,12 @@ impl Control {
             return Ok(None);
         }
         let mut message = [[0; 2]; MESSAGE / LINE];
-        let length = self.receive.read(returned, &mut message)?;
+        let length = self.receive.read(returned, &mut message).ok_or(self.error())?;
         self.receive.notify(transport);
         let Some((header, name)) = must_cast_slice(&message).split_first_chunk() else { return Err(self.error()) };
         let [id0, id1, id2, id3, event0, event1, value0, value1] = *header;
         // QEMU counts the bytes of a name that it could not write, too.
-        let length = usize::from(length).checked_sub(HEADER).ok_or(self.error())?;
+        let length = length.checked_sub(HEADER).ok_or(self.error())?;
         let mut bytes = [0; MAX_NAME + 1];
         bytes.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
         Ok(Some((

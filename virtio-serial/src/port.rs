@@ -9,18 +9,20 @@ use crate::transport::Transport;
 
 /// The size of a buffer.
 const BUFFER: usize = 256;
+/// How many bytes are fetched at once, at most.
+const FETCHED: usize = 2 * BUFFER;
 
 /// The memory of a port with this many buffers in each direction.
 pub(crate) struct PortMemory<const BUFFERS: usize> {
     receive: Shared<BUFFERS, 30, { BUFFER / LINE }>,
     transmit: Shared<BUFFERS, 30, { BUFFER / LINE }>,
     /// What was received: only the driver writes there.
-    received: [Line; BUFFER / LINE],
+    received: [Line; FETCHED / LINE],
 }
 
 impl<const BUFFERS: usize> PortMemory<BUFFERS> {
     pub(crate) const fn new() -> Self {
-        Self { receive: Shared::new(), transmit: Shared::new(), received: [[0; 2]; BUFFER / LINE] }
+        Self { receive: Shared::new(), transmit: Shared::new(), received: [[0; 2]; FETCHED / LINE] }
     }
 }
 
@@ -29,7 +31,7 @@ pub(crate) struct Port {
     pub(crate) state: State,
     receive: Queue,
     transmit: Queue,
-    received: &'static mut [Line; BUFFER / LINE],
+    received: &'static mut [Line; FETCHED / LINE],
     /// Those of `received` that are still to be consumed.
     unread: core::ops::Range<usize>,
     /// How many buffers had come when `poll` was called last.
@@ -193,7 +195,7 @@ impl Port {
         self.unread = 0..0;
         if self.is_readable() {
             while self.is_readable() {
-                self.receive.read(self.readable, &mut [])?;
+                self.receive.read(self.readable, &mut []).ok_or_else(|| self.receive.error())?;
             }
             self.receive.notify(transport);
         }
@@ -206,16 +208,20 @@ impl Port {
 
     /// Fetches bytes, if there are none.
     pub(crate) fn fetch(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
-        while self.unread.is_empty() && self.is_readable() {
-            let length = usize::from(self.receive.read(self.readable, self.received)?);
-            if length > BUFFER {
-                return Err(self.receive.error());
-            }
-            self.unread = 0..length;
-            // Once for all: a notification is slow.
-            if !self.is_readable() {
-                self.receive.notify(transport);
-            }
+        if !self.unread.is_empty() || !self.is_readable() {
+            return Ok(());
+        }
+        let mut end = 0;
+        // Whole lines are copied: after a buffer that is not full, the next would leave a gap.
+        while self.is_readable() && end % BUFFER == 0 && end < FETCHED {
+            let target = self.received.get_mut(end / LINE..).unwrap_or_default();
+            let length = self.receive.read(self.readable, target).filter(|length| *length <= BUFFER);
+            end += length.ok_or_else(|| self.receive.error())?;
+        }
+        self.unread = 0..end;
+        // Once for all: a notification is slow.
+        if !self.is_readable() {
+            self.receive.notify(transport);
         }
         Ok(())
     }

@@ -134,7 +134,7 @@ pub(crate) struct Queue {
     lines: usize,
     /// The buffers, one bit each.
     all: u32,
-    /// Those that the device has.
+    /// Those that the device has to read.
     given: u32,
     /// Those that it had when the host closed the port: QEMU (7.2) does not return a buffer that it had partly read.
     stale: u32,
@@ -198,7 +198,6 @@ impl Queue {
         self.available.store(0, Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
         if self.direction == Direction::FromDevice {
-            self.given = self.all;
             (0..self.descriptors.len() as u16).for_each(|index| self.offer(index));
             self.publish();
         }
@@ -238,8 +237,11 @@ impl Queue {
     fn take_all(&mut self) -> Result<(), Error> {
         let returned = self.returned();
         while self.next_used != returned {
-            let (index, _) = self.next(returned)?;
-            let bit = 1u32.wrapping_shl(index.into());
+            let id = self.next(returned).map(|element| element.id.load(Ordering::Relaxed));
+            let bit = id.and_then(|id| 1u32.checked_shl(id)).unwrap_or(0);
+            if self.given & bit == 0 {
+                return Err(self.error());
+            }
             self.given ^= bit;
             if self.stale != 0 {
                 self.pass_stale(bit);
@@ -274,7 +276,7 @@ impl Queue {
     }
 
     /// Tells the device to look at the queue.
-    #[inline]
+    #[inline(never)] // For flash.
     pub(crate) fn notify(&self, transport: &mut impl Transport) {
         fence(Ordering::SeqCst);
         transport.notify(self.number, self.doorbell);
@@ -290,19 +292,15 @@ impl Queue {
         self.next_used
     }
 
-    /// The next of the buffers that the device has [returned](Self::returned): its index, and how many bytes the device
-    /// wrote, it says.
+    /// The next of the buffers that the device has [returned](Self::returned), it says.
     #[inline(always)]
-    fn next(&mut self, returned: u16) -> Result<(u16, &'static AtomicU32), Error> {
-        let count = returned.wrapping_sub(self.next_used);
-        let Some(element) = self.used_ring.get(self.place(self.next_used)) else { return Err(self.error()) };
-        let id = element.id.load(Ordering::Relaxed);
-        let has = id < 32 && self.given & 1u32.wrapping_shl(id) != 0;
-        if usize::from(count) > self.descriptors.len() || !has {
-            return Err(self.error());
+    fn next(&mut self, returned: u16) -> Option<&'static UsedElement> {
+        if usize::from(returned.wrapping_sub(self.next_used)) > self.descriptors.len() {
+            return None;
         }
+        let element = self.used_ring.get(self.place(self.next_used))?;
         self.next_used = self.next_used.wrapping_add(1);
-        Ok((id as u16, &element.length))
+        Some(element)
     }
 
     /// Ports are streams: when a buffer comes back, the device has gone past those that it had before.
@@ -321,23 +319,25 @@ impl Queue {
 
     /// The lines of a buffer, and of those after it.
     #[inline(always)]
-    fn buffer(&self, index: u16) -> &'static [SharedLine] {
-        self.buffers.get(usize::from(index).wrapping_mul(self.lines)..).unwrap_or_default()
+    fn buffer(&self, index: usize) -> Option<&'static [SharedLine]> {
+        self.buffers.get(index.wrapping_mul(self.lines)..)
     }
 
-    /// Copies the next of the buffers that the device has [returned](Self::returned) to `target`, which is not longer, and
-    /// gives it back. Returns how many bytes the device wrote, it says: there may be fewer. No buffer has as many as fit
-    /// here.
-    pub(crate) fn read(&mut self, returned: u16, target: &mut [Line]) -> Result<u16, Error> {
-        let (index, length) = self.next(returned)?;
-        let length = length.load(Ordering::Relaxed).min(0xFFFF) as u16;
-        let count = usize::from(length).div_ceil(LINE);
-        for (to, [first, second]) in target.iter_mut().zip(self.buffer(index)).take(count) {
+    /// Copies the next of the buffers that the device has [returned](Self::returned) to `target`, as far as that goes, and
+    /// gives it back. Returns how many bytes the device wrote, it says: there may be fewer.
+    pub(crate) fn read(&mut self, returned: u16, target: &mut [Line]) -> Option<usize> {
+        let element = self.next(returned)?;
+        let id = element.id.load(Ordering::Relaxed) as usize;
+        if id >= self.descriptors.len() {
+            return None;
+        }
+        let length = element.length.load(Ordering::Relaxed) as usize;
+        for (to, [first, second]) in target.iter_mut().zip(self.buffer(id)?).take(length.div_ceil(LINE)) {
             *to = [first.load(Ordering::Relaxed), second.load(Ordering::Relaxed)];
         }
-        self.offer(index);
+        self.offer(id as u16);
         self.publish();
-        Ok(length)
+        Some(length)
     }
 
     /// Gives bytes to the device, as many as there is known to be room for, and returns how many.
@@ -346,7 +346,7 @@ impl Queue {
         while !rest.is_empty() {
             let index = self.given.trailing_ones();
             let Some(descriptor) = self.descriptors.get(index as usize) else { break };
-            let target = self.buffer(index as u16);
+            let Some(target) = self.buffer(index as usize) else { break };
             let size = size_of_val(target).min(self.lines.wrapping_mul(LINE));
             let (now, later) = rest.split_at(rest.len().min(size));
             // SAFETY: `target` is at least as long, and only this module has references to its words, which are atomics and

@@ -56,6 +56,24 @@ fn bytes_go_both_ways() {
 }
 
 #[test]
+fn bytes_keep_their_order_however_full_the_buffers_are() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        for lengths in [[256, 256, 256, 256], [256, 100, 256, 1], [100, 256, 16, 256], [8, 9, 256, 255]] {
+            let mut all = Vec::new();
+            for length in lengths {
+                // What is sent at once begins in the next buffer.
+                let bytes: Vec<u8> = (all.len()..all.len() + length).map(|index| (index % 251) as u8).collect();
+                host.send(1, &bytes);
+                all.extend(bytes);
+            }
+            assert_eq!(events(&mut device), []);
+            assert_eq!(read(&mut device, 0), all, "{lengths:?}");
+        }
+    });
+}
+
+#[test]
 fn the_device_is_notified_once_for_many_buffers() {
     on_every_transport(|kind| {
         let (host, mut device) = agent(kind);

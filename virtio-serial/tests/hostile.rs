@@ -123,11 +123,11 @@ fn step(host: &Host, device: &mut Device<AnyTransport, 2>, random: &mut Random, 
         }
         4 => {
             let length = outcomes.note(device.received(port)).map_or(0, <[u8]>::len);
-            assert!(length <= 256);
+            assert!(length <= 512);
             if length > 0 {
                 outcomes.count("bytes received");
             }
-            device.consume(port, random.below(300) as usize);
+            device.consume(port, random.below(600) as usize);
         }
         5 => {
             let bytes = [0x5A; 700];

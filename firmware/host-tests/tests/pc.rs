@@ -1,6 +1,7 @@
 //! The PC, in plain QEMU.
 
 use std::path::PathBuf;
+use std::{io, thread};
 
 use host_tests::healthy::{PING, PONG, asks_as_proxmox, is_healthy, shuts_down_and_reboots, time};
 use host_tests::{Guest, build, named_ports};
@@ -200,6 +201,21 @@ fn a_break_mid_request_is_a_corrupted_byte() {
     line.send(br#"ments":{"time":1}}"#);
     line.send(b"\xFF{\"execute\":\"guest-ping\"}");
     assert_eq!(line.receive(), PONG);
+}
+
+/// A 16550 tells of a break once, to whoever reads its line status first, and that is mostly who sends.
+#[test]
+#[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
+fn a_break_while_responses_are_sent_is_a_corrupted_byte() {
+    let guest = com1("-M pc");
+    let mut line = guest.connect();
+    let mut responses = line.stream();
+    thread::spawn(move || io::copy(&mut responses, &mut io::sink()));
+    for breaks in 1..=20 {
+        line.send(&b"\xFF{\"execute\":\"guest-info\"}".repeat(10));
+        guest.qmp(r#"{"execute":"chardev-send-break","arguments":{"id":"agent"}}"#);
+        guest.wait_for_log("a byte is corrupted", breaks);
+    }
 }
 
 /// The clock has calendar dates. `guest-set-time` with a time sets it, and without one reads it.

@@ -125,11 +125,11 @@ impl<R: Registers> Transport for Mmio<R> {
         if registers.read_32(in_use) == 0 {
             return Err(Error::Queue(number));
         }
-        Ok(register::QUEUE_NOTIFY)
+        Ok(0)
     }
 
-    fn notify(&mut self, number: u16, doorbell: usize) {
-        self.registers.write_32(doorbell, number.into());
+    fn notify(&mut self, number: u16, _: usize) {
+        self.registers.write_32(register::QUEUE_NOTIFY, number.into());
     }
 
     fn acknowledge_interrupt(&mut self) -> bool {
