@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use embedded_hal_nb::serial;
 use exchange::{error, error_with_id, exchange};
-use guestwire::agent::{AgentLent, Entry, Service, guest_info_size};
+use guestwire::agent::{AgentLent, Entry, Handler, Service, guest_info_size};
 use guestwire::io::{Fault, IoError};
 use guestwire::{Agent, Call, Command, CommandError, CommandResult, Decoder, Event, Guest};
 use random::Random;
@@ -338,6 +338,42 @@ fn a_command_that_has_begun_is_not_refused() {
         let refused = String::from_utf8(exchange(&mut agent, request("wait", 2).as_bytes())).unwrap();
         assert!(refused.contains("\"CommandNotFound\""), "the next one is: {refused}");
     }
+}
+
+/// As a command of the table.
+#[test]
+fn a_catch_all_that_has_begun_is_not_refused() {
+    struct Proxy(Board);
+    impl Service for Proxy {
+        const DEFERS: bool = true;
+        const CATCH_ALL: Option<Handler<Self>> = Some(|proxy, call| {
+            let number = call.arguments.integer("n")?;
+            let response = call.respond()?;
+            if proxy.0.is_done(number) { response.integer(number) } else { Err(CommandError::WouldBlock) }
+        });
+        fn version(&self) -> &str {
+            "1.0.0"
+        }
+        fn command(&self, _: usize) -> Option<Entry<'_, Self>> {
+            None
+        }
+        fn is_frozen(&self) -> bool {
+            self.0.frozen
+        }
+    }
+    let (mut receive, mut transmit) = ([0; RX], [0; 512]);
+    let mut agent = AgentLent::new(Proxy(Board::default()), &mut receive, &mut transmit).unwrap();
+    let first = request("other", 1);
+    assert_eq!(agent.push_slice(first.as_bytes()), first.trim_end().len());
+    agent.guest_mut().0.frozen = true;
+    agent.retry();
+    assert!(agent.owes());
+    agent.guest().0.is_ready.set(true);
+    agent.retry();
+    assert_eq!(sent(&mut agent), response(1));
+    let refused = String::from_utf8(exchange(&mut agent, request("other", 2).as_bytes())).unwrap();
+    assert!(refused.contains("\"CommandNotFound\""), "the next one is: {refused}");
+    assert_eq!(agent.guest().0.calls, 3);
 }
 
 #[test]

@@ -1029,6 +1029,22 @@ fn a_read_of_a_client_that_fails_at_any_byte_costs_one_answer() {
     }
 }
 
+/// As for an agent: the client says what became of the answer. That its port is stuck comes out with the next error.
+#[test]
+fn the_error_that_ends_an_exchange_is_not_forgotten() {
+    for last in [Framing, Overrun] {
+        let mut answers = answers();
+        answers[1].1.splice(3..3, [vec![Event::Fails(Interrupted); 256], vec![Event::Fails(last)]].concat());
+        let script = Script { answers, ..Script::default() };
+        let due = converse_by_hand(&script);
+        assert!(matches!(due[1], Answer::Error(_)), "{due:?}");
+        // A UART is never interrupted.
+        for (how, converse) in CLIENTS.iter().filter(|(how, _)| !how.contains("nb")) {
+            assert_eq!(converse(Port::answering(&script)), due, "{how}: {last:?}");
+        }
+    }
+}
+
 /// As for an agent: a client that waits between them does not spin.
 #[test]
 fn errors_that_take_their_time_do_not_end_an_exchange() {
@@ -1291,14 +1307,16 @@ fn an_error_of_halves_says_whose_it_is() {
 }
 
 /// A port on which reading or writing is interrupted for ever.
-struct NeverDone {
+struct NeverDone<'r> {
+    /// What is read before.
+    request: &'r [u8],
     writes: bool,
     interrupted: usize,
 }
 
-impl NeverDone {
-    fn new(writes: bool) -> Self {
-        Self { writes, interrupted: 0 }
+impl<'r> NeverDone<'r> {
+    fn new(request: &'r [u8], writes: bool) -> Self {
+        Self { request, writes, interrupted: 0 }
     }
 
     fn interrupt(&mut self) -> Result<usize, Broke> {
@@ -1308,17 +1326,21 @@ impl NeverDone {
     }
 }
 
-impl embedded_io::ErrorType for NeverDone {
+impl embedded_io::ErrorType for NeverDone<'_> {
     type Error = Broke;
 }
 
-impl embedded_io::Read for NeverDone {
-    fn read(&mut self, _: &mut [u8]) -> Result<usize, Broke> {
-        self.interrupt()
+impl embedded_io::Read for NeverDone<'_> {
+    fn read(&mut self, to: &mut [u8]) -> Result<usize, Broke> {
+        match self.request.read(to) {
+            Ok(0) => self.interrupt(),
+            Ok(count) => Ok(count),
+            Err(never) => match never {},
+        }
     }
 }
 
-impl embedded_io::Write for NeverDone {
+impl embedded_io::Write for NeverDone<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Broke> {
         if self.writes { Ok(bytes.len()) } else { self.interrupt() }
     }
@@ -1330,12 +1352,14 @@ impl embedded_io::Write for NeverDone {
 
 #[test]
 fn what_is_interrupted_for_ever_comes_out() {
-    let mut agent = TestAgent::new(());
-    assert_eq!(agent.run_blocking(&mut NeverDone::new(true), |_| Fault::Interrupted), Err(IoError::Port(Interrupted)));
     for writes in [true, false] {
+        let mut agent = TestAgent::new(());
+        let outcome = agent.run_blocking(&mut NeverDone::new(PING, writes), |_| Fault::Interrupted);
+        assert_eq!(outcome, Err(IoError::Port(Interrupted)), "writes: {writes}");
+        assert_eq!(agent.transmit().is_empty(), writes);
         let mut client = TestClient::new();
         client.synchronize(7);
-        let outcome = client.exchange_blocking(&mut NeverDone::new(writes), |_| Fault::Interrupted);
+        let outcome = client.exchange_blocking(&mut NeverDone::new(b"", writes), |_| Fault::Interrupted);
         assert_eq!(outcome, Err(LineError::Port(IoError::Port(Interrupted))), "writes: {writes}");
     }
 }

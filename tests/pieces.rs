@@ -369,6 +369,48 @@ fn a_catch_all_whose_pieces_were_refused_while_frozen_says_that_it_is_frozen() {
 }
 
 #[test]
+fn a_string_comes_whole_or_what_is_before_it_leaves_no_room() {
+    let whole = [[("buf-b64".to_owned(), b"content".to_vec())]];
+    let mut fits = Vec::new();
+    for length in 0..80 {
+        let id = "i".repeat(length);
+        let request = format!(r#"{{"id":"{id}","execute":"write","arguments":{{"buf-b64":"content"}}}}"#);
+        let by_slice = run(Staging::default(), 100, request.as_bytes(), &[9]);
+        for (staging, sent) in [run(Staging::default(), 100, request.as_bytes(), &[0]), by_slice] {
+            let overflows = sent.contains("JSON token size limit exceeded");
+            assert!(if overflows { staging.ran.is_empty() } else { staging.ran == whole }, "{length}: {sent}");
+            assert!(staging.strings.is_empty());
+            fits.push(!overflows);
+        }
+    }
+    assert!(fits.is_sorted_by(|one, other| one >= other), "{fits:?}");
+    assert!(fits[0] && !fits[fits.len() - 1]);
+}
+
+/// Its guest gets no pieces, and would take it for empty.
+#[test]
+fn a_string_that_is_not_among_those_streamed_is_an_error() {
+    struct Forgetful;
+    impl Guest for Forgetful {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[Command::new("write", |_, call| {
+            call.arguments.streamed("buf-b64")?;
+            call.respond()?.done()
+        })];
+    }
+    let mut agent: Agent<Forgetful, 128, 512> = Agent::new(Forgetful);
+    for (content, due) in [
+        ("content", r#"{"error": {"class": "GenericError", "desc": "Invalid parameter 'buf-b64'"}}"#),
+        ("", r#"{"return": {}}"#),
+    ] {
+        let request = json!({"execute": "write", "arguments": {"buf-b64": content}}).to_string();
+        assert_eq!(agent.push_slice(request.as_bytes()), request.len());
+        assert_eq!(String::from_utf8_lossy(agent.transmit()).trim_end(), due);
+        agent.transmitted(usize::MAX);
+    }
+}
+
+#[test]
 fn a_name_that_leaves_no_room_is_an_overflow() {
     let name = "n".repeat(200);
     let request = json!({"execute": "write", "arguments": {name: 1, "buf-b64": "content"}}).to_string();

@@ -77,6 +77,7 @@ static void nothing_is_written(gw_writer *writer, const char *name)
     CHECK(!gw_begin_object(writer, name));
     CHECK(!gw_begin_array(writer, name));
     CHECK(!gw_end(writer));
+    CHECK(!gw_put_string(writer, name, NULL));
 }
 
 static void null_place(gw_call *call)
@@ -256,9 +257,16 @@ static void object_and_return(gw_call *call)
     nothing_is_written(object, "x");
 }
 
-static void not_utf8(gw_call *call)
+/* RFC 3629: a lead alone, none, of 5 bytes, no continuation, too long, a surrogate, beyond U+10FFFF. */
+static const char *const not_utf8[] = {
+    "x\xE9", "\xE2\x82", "\x80", "\xF8\x88\x80\x80\x80", "\xC3(", "\xE2\x82(", "\xC0\x80", "\xE0\x9F\xBF",
+    "\xF0\x8F\xBF\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF4\x90\x80\x80",
+};
+static size_t next_text;
+
+static void text_not_utf8(gw_call *call)
 {
-    CHECK(read_all(call) && !gw_return_string(call, "x\xE9"));
+    CHECK(read_all(call) && !gw_return_string(call, not_utf8[next_text]));
     all_fails(call);
 }
 
@@ -307,6 +315,26 @@ static void null_member(gw_call *call)
     CHECK(read_all(call));
     object = gw_return_object(call);
     CHECK(object != NULL && !gw_put_string(object, "x", NULL));
+    nothing_is_written(object, "x");
+}
+
+static void null_bytes_in_member(gw_call *call)
+{
+    gw_writer *object;
+
+    CHECK(read_all(call));
+    object = gw_return_object(call);
+    CHECK(object != NULL && !gw_put_base64(object, "x", NULL, 1));
+    nothing_is_written(object, "x");
+}
+
+static void too_many_bytes(gw_call *call)
+{
+    gw_writer *object;
+
+    CHECK(read_all(call));
+    object = gw_return_object(call);
+    CHECK(object != NULL && !gw_put_base64(object, "x", rx, SIZE_MAX));
     nothing_is_written(object, "x");
 }
 
@@ -420,7 +448,8 @@ static void agents(void)
     static const gw_command unhandled[] = {{"test", NULL, 0}};
     static const gw_command flags[] = {{"test", handler, 4}};
     static const gw_command commands[] = {{"test", handler, 0}, {"other", handler, GW_ALLOWED_WHEN_FROZEN}};
-    static const gw_guest good = {"1.0.0", commands, 2, NULL, NULL, NULL};
+    static const gw_guest good = {"1.0.0", commands, 2, NULL, NULL, NULL}, bare = {"1.0.0", NULL, 0, NULL, NULL, NULL};
+    const gw_guest not_aligned = {"1.0.0", (const gw_command *)((const char *)commands + 1), 1, NULL, NULL, NULL};
     static const gw_guest bad[] = {
         {NULL, commands, 2, NULL, NULL, NULL},       {"", commands, 2, NULL, NULL, NULL},
         {"\xFF", commands, 2, NULL, NULL, NULL},     {"1.0.0", NULL, 2, NULL, NULL, NULL},
@@ -435,6 +464,7 @@ static void agents(void)
     no_agent(&agent);
     for (index = 0; index < sizeof bad / sizeof bad[0]; index++)
         CHECK(!gw_agent_init(&agent, &bad[index], &calls, rx, sizeof rx, tx, sizeof tx));
+    CHECK(!gw_agent_init(&agent, &not_aligned, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_agent_init(NULL, &good, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, NULL, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, NULL, sizeof rx, tx, sizeof tx));
@@ -447,6 +477,7 @@ static void agents(void)
     CHECK(!gw_agent_init(&agent, &good, &calls, tx, 512, tx + 500, 512));
     no_agent(&agent);
 
+    CHECK(gw_agent_init(&agent, &bare, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(gw_agent_init(&agent, &good, &calls, rx, GW_AGENT_RX_MIN, tx, sizeof tx));
     CHECK(gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, sizeof tx));
     CHECK(gw_agent_push_slice(&agent, NULL, 0) == 0);
@@ -465,19 +496,42 @@ static void handlers(void)
         null_place,     null_name,      empty_name,       no_room,           null_text,         null_bytes,
         null_length,    null_function,  nothing_at_all,   late_argument,     ready_twice,       ready_inside,
         return_inside,  name_in_array,  ready_and_nothing, return_twice,     return_and_object, object_and_return,
-        not_utf8,       null_string,    null_base64,      null_description,  member_without_name, element_with_name,
-        null_member,    end_of_all,     no_end,           too_deep,          null_element_function,
+        null_string,    null_base64,    null_description, member_without_name, element_with_name, null_member,
+        null_bytes_in_member, too_many_bytes, end_of_all, no_end,            too_deep,          null_element_function,
     };
     size_t index;
 
     for (index = 0; index < sizeof wrong / sizeof wrong[0]; index++)
         answers(wrong[index], INTERNAL);
+    for (next_text = 0; next_text < sizeof not_utf8 / sizeof not_utf8[0]; next_text++)
+        answers(text_not_utf8, INTERNAL);
     answers(ready_only, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"Parameter 'o' is unexpected\"}}\n");
     answers(agent_inside, "{\"return\": {}}\n");
     answers(description, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"It is copied\"}}\n");
     all_fails(NULL);
     nothing_is_written(NULL, "x");
     nothing_is_written(NULL, NULL);
+}
+
+static void defers(gw_call *call)
+{
+    CHECK(read_all(call) && gw_defer(call));
+}
+
+/* A guest without a function `cancelled`. */
+static void an_answer_that_is_cancelled(void)
+{
+    static const char request[] = "{\"execute\": \"test\", \"arguments\": {\"n\": 5, \"s\": \"\", \"o\": {}, \"a\": []}}";
+    static const char due[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": \"The command was cancelled\"}}\n";
+    const uint8_t *sent;
+    size_t length;
+
+    act = defers;
+    CHECK(gw_agent_push_slice(&agent, (const uint8_t *)request, sizeof request - 1) == sizeof request - 1);
+    CHECK(gw_agent_owes(&agent) && gw_agent_cancel(&agent) && !gw_agent_owes(&agent));
+    sent = gw_agent_transmit(&agent, &length);
+    CHECK(sent != NULL && length == sizeof due - 1 && memcmp(sent, due, length) == 0);
+    CHECK(gw_agent_reset(&agent));
 }
 
 /* While DMA reads a response, the agent may be used. */
@@ -616,13 +670,43 @@ static void clients(void)
     CHECK(length == sizeof request - 1 && memcmp(tx, request, length) == 0);
 }
 
+/* A client that receives byte by byte, and shuts its guest down. */
+static void shutdown_by_byte(void)
+{
+    static const char in_step[] = "\xFF{\"return\": 7}", refused[] = "{\"error\": {\"class\": \"C\", \"desc\": \"no\"}, \"id\": 8}";
+    gw_reply reply;
+    size_t index, length;
+
+    CHECK(gw_client_init(&client, rx, sizeof rx, tx, sizeof tx) && gw_client_synchronize(&client, 7));
+    CHECK(gw_client_transmit(&client, &length) != NULL && gw_client_transmitted(&client, length));
+    for (index = 0; index < sizeof in_step - 2; index++)
+        CHECK(gw_client_push(&client, (uint8_t)in_step[index], &reply) == GW_REPLY_NONE);
+    CHECK(gw_client_push(&client, '}', &reply) == GW_REPLY_SYNCHRONIZED);
+    CHECK(gw_client_execute_silent(&client, "guest-shutdown", NULL, NULL));
+    CHECK(gw_client_transmit(&client, &length) != NULL && gw_client_transmitted(&client, length));
+    for (index = 0; index < sizeof refused - 2; index++)
+        CHECK(gw_client_push(&client, (uint8_t)refused[index], &reply) == GW_REPLY_NONE);
+    CHECK(gw_client_push(&client, '}', &reply) == GW_REPLY_ERROR);
+    CHECK(!gw_client_reset(&client));
+    /* Once more, and nothing comes. */
+    CHECK(gw_client_synchronize(&client, 7));
+    CHECK(gw_client_transmit(&client, &length) != NULL && gw_client_transmitted(&client, length));
+    for (index = 0; index < sizeof in_step - 1; index++)
+        gw_client_push(&client, (uint8_t)in_step[index], &reply);
+    CHECK(gw_client_execute_silent(&client, "guest-shutdown", NULL, NULL));
+    CHECK(gw_client_transmit(&client, &length) != NULL && gw_client_transmitted(&client, length));
+    CHECK(gw_client_reset(&client));
+}
+
 int main(void)
 {
     agents();
     handlers();
+    an_answer_that_is_cancelled();
     response_stays();
     decoders();
     values();
     clients();
+    shutdown_by_byte();
     return 0;
 }

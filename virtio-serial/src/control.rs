@@ -89,14 +89,14 @@ impl Control {
     }
 
     /// Asks the device for its ports.
-    pub(crate) fn ask(&mut self, transport: &mut impl Transport) -> Result<(), Error> {
+    pub(crate) fn ask(&mut self, transport: &mut impl Transport) {
         self.receive.notify(transport);
-        self.tell(transport, 0, event::DEVICE_READY).map(drop)
+        self.tell(transport, 0, event::DEVICE_READY);
     }
 
-    /// Tells the device to open its end of a port. `false`: there is no room now.
-    pub(crate) fn open(&mut self, transport: &mut impl Transport, id: u32) -> Result<bool, Error> {
-        self.tell(transport, id, event::PORT_OPEN)
+    /// Tells the device to open its end of a port. There must be room for a message.
+    pub(crate) fn open(&mut self, transport: &mut impl Transport, id: u32) {
+        self.tell(transport, id, event::PORT_OPEN);
     }
 
     /// Whether there is room for a message.
@@ -104,16 +104,14 @@ impl Control {
         self.transmit.has_room()
     }
 
-    /// The next message. While there is none, it answers the ports that were added.
+    /// The next message. If there is none, it answers a port that was added. There must be room for a message.
     pub(crate) fn next(&mut self, transport: &mut impl Transport) -> Result<Option<Message>, Error> {
-        let (id, event, value, name) = loop {
-            if let Some(message) = self.receive(transport)? {
-                break message;
+        let Some((id, event, value, name)) = self.receive(transport)? else {
+            if let Some(id) = self.next_added() {
+                self.tell(transport, id, event::PORT_READY);
+                self.mark(id, false)?;
             }
-            match self.next_added() {
-                Some(id) if self.tell(transport, id, event::PORT_READY)? => self.mark(id, false)?,
-                _ => return Ok(None),
-            }
+            return Ok(None);
         };
         let what = match (event, value) {
             (event::PORT_ADD, _) => {
@@ -168,9 +166,6 @@ impl Control {
     }
 
     fn next_added(&mut self) -> Option<u32> {
-        if !self.any_added {
-            return None;
-        }
         let first = self.added.iter().enumerate().find(|(_, word)| **word != 0);
         self.any_added = first.is_some();
         first.map(|(index, word)| index as u32 * 32 + word.trailing_zeros())
@@ -181,14 +176,10 @@ impl Control {
         self.receive.returned() == self.receive.taken() && !self.any_added
     }
 
-    fn tell(&mut self, transport: &mut impl Transport, id: u32, event: u16) -> Result<bool, Error> {
-        if !self.transmit.has_room()? {
-            return Ok(false);
-        }
+    fn tell(&mut self, transport: &mut impl Transport, id: u32, event: u16) {
         let [id0, id1, id2, id3] = id.to_le_bytes();
         let [event0, event1] = event.to_le_bytes();
         self.transmit.write(&[id0, id1, id2, id3, event0, event1, 1, 0]);
         self.transmit.notify(transport);
-        Ok(true)
     }
 }

@@ -20,8 +20,8 @@ const VERSION_1: u64 = 1 << 32;
 /// How often to look whether a device has come out of reset.
 const RESET_LOOKS: usize = 1000;
 
-/// The most messages without an event. A device with all the ports that there can be sends fewer.
-const MESSAGES: usize = 2048;
+/// The most messages and answers without an event. A device with all the ports that there can be needs fewer.
+const MESSAGES: usize = 4096;
 
 /// What happened to a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,8 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
         }
         self.control.start(transport)?;
         transport.set_status(status | DRIVER_OK);
-        self.control.ask(transport)
+        self.control.ask(transport);
+        Ok(())
     }
 
     /// The next event, and the index of its port.
@@ -145,7 +146,7 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
     #[inline(never)] // Usually there is none.
     fn handle_messages(&mut self) -> Result<Option<(usize, Event)>, Error> {
         for _ in 0..MESSAGES {
-            // It takes a message to open a port. The device returns messages soon.
+            // It takes a message to open or to answer a port. The device returns their buffers soon.
             if self.control.is_idle() || !self.control.can_tell()? {
                 return Ok(None);
             }
@@ -192,7 +193,7 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
         }
         let Some(port) = self.ports.get_mut(index) else { return Ok(None) };
         port.found(transport, id)?;
-        self.control.open(transport, id)?;
+        self.control.open(transport, id);
         port.notify(transport);
         Ok(Some((index, Event::Found)))
     }

@@ -169,6 +169,25 @@ fn no_message_is_lost_with_as_many_ports_as_qemu_can_tell_of() {
 }
 
 #[test]
+fn a_port_that_is_named_when_there_is_no_room_to_open_it_is_found_once_there_is() {
+    on_every_transport(|kind| {
+        for agent in 1..=20 {
+            let names: Vec<String> = (1..=20).map(|id| format!("org.example.{id}")).collect();
+            let name = |(id, name)| (id, if id == agent { AGENT } else { name });
+            let ports: Vec<(u32, &str)> = (1..).zip(names.iter().map(String::as_str)).map(name).collect();
+            let host = Host::new(kind, &ports);
+            let mut device = host.start([AGENT]).unwrap();
+            host.0.borrow_mut().keeps_messages = true;
+            let mut found = events(&mut device);
+            host.return_messages();
+            found.extend(events(&mut device));
+            assert_eq!(found, [(0, Event::Found)], "{kind:?}, {agent}");
+            assert!(host.port(agent, |port| port.guest_open), "{kind:?}, {agent}");
+        }
+    });
+}
+
+#[test]
 fn a_port_is_plugged_later_unplugged_and_plugged_again() {
     on_every_transport(|kind| {
         let host = Host::new(kind, &[(3, LOG)]);

@@ -76,6 +76,9 @@ pub struct Model {
     pub ports: BTreeMap<u32, Port>,
     /// The sizes of queues. QEMU's control queues have 32 entries.
     pub queue_size: u16,
+    /// Whether it keeps the buffers of messages for now, as QEMU's other thread may: it returns them after it has answered.
+    pub keeps_messages: bool,
+    kept: Vec<u16>,
     pub features: u64,
     pub refuses_features: bool,
     pub stays_in_reset: bool,
@@ -110,6 +113,8 @@ impl Host {
             kind,
             ports: names.iter().map(|(id, name)| (*id, port(name))).collect(),
             queue_size: 32,
+            keeps_messages: false,
+            kept: Vec::new(),
             features: MULTIPORT | if kind == Kind::Legacy { 0 } else { VERSION_1 },
             refuses_features: false,
             stays_in_reset: false,
@@ -174,6 +179,14 @@ impl Host {
 
     pub fn sent(&self, id: u32) -> Vec<u8> {
         self.port(id, |port| std::mem::take(&mut port.to_host))
+    }
+
+    /// What the device has kept, and from now on at once.
+    pub fn return_messages(&self) {
+        let mut model = self.0.borrow_mut();
+        model.keeps_messages = false;
+        let kept = std::mem::take(&mut model.kept);
+        kept.into_iter().for_each(|descriptor| model.give(3, descriptor, 0));
     }
 
     pub fn plug(&self, id: u32, name: &str) {
@@ -372,7 +385,11 @@ impl Model {
                     assert!(self.chaos.is_some() || length == 8);
                     let id = self.load(address, 4) as u32;
                     let (event, value) = (self.load(address + 4, 2), self.load(address + 6, 2));
-                    self.give(3, descriptor, 0);
+                    if self.keeps_messages {
+                        self.kept.push(descriptor);
+                    } else {
+                        self.give(3, descriptor, 0);
+                    }
                     self.told(id, event, value);
                 }
             }
