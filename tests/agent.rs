@@ -647,6 +647,24 @@ mod back_pressure {
         assert_eq!(agent.transmit(), b"{\"return\": {}, \"id\": 2}\n");
     }
 
+    /// From any place in the response on.
+    #[test]
+    fn a_count_beyond_the_response_means_all_that_is_left() {
+        let ping = |agent: &mut Agent<Board, 1024, 2048>| {
+            let request = br#"{"execute": "guest-ping"}"#;
+            assert_eq!(agent.push_slice(request), request.len());
+            agent.transmit().to_vec()
+        };
+        for (sent, count) in [(0, usize::MAX), (1, usize::MAX), (14, usize::MAX), (5, usize::MAX - 4), (5, 11)] {
+            let mut agent = agent();
+            assert_eq!(ping(&mut agent), b"{\"return\": {}}\n");
+            agent.transmitted(sent);
+            agent.transmitted(count);
+            assert_eq!(agent.transmit(), b"", "{count} after {sent}");
+            assert_eq!(ping(&mut agent), b"{\"return\": {}}\n");
+        }
+    }
+
     /// The agent's output comes back, and the line blocks unless it is read. Two requests arrive at once, so the first
     /// response is back while the second one drains.
     #[test]

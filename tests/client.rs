@@ -559,6 +559,18 @@ fn a_response_that_began_before_the_request_is_not_its_own() {
 }
 
 #[test]
+fn a_count_beyond_the_request_means_all_that_is_left() {
+    for count in [usize::MAX, usize::MAX - 4, 1000] {
+        let mut client = in_step();
+        client.execute(PING).unwrap();
+        client.transmitted(5);
+        client.transmitted(count);
+        assert_eq!(client.transmit(), b"", "{count}");
+        assert_eq!(received(&mut client, b"{\"return\": {}, \"id\": 78}"), ["{}"]);
+    }
+}
+
+#[test]
 fn a_response_that_comes_before_the_request_has_left_is_not_its_own() {
     let mut client = in_step();
     client.omit_ids();

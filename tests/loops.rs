@@ -800,6 +800,36 @@ fn errors_with_bytes_between_them_do_not_end_a_loop() {
     }
 }
 
+/// The 257th error in a row ends a loop, as the module says, and no earlier one.
+#[test]
+fn a_loop_goes_on_after_256_errors_in_a_row() {
+    for (count, ends) in [(256, false), (257, true)] {
+        for broke in [Interrupted, Overrun] {
+            let fails = vec![Event::Fails(broke); count];
+            let script = Script::new([fails, bytes(&PING.repeat(2))].concat());
+            for (how, serve) in AGENTS {
+                let (_, outcomes) = serve(Port::new(&script));
+                // A queue has no errors of its own, and a UART no interruptions.
+                let cannot = how.starts_with("a queue") || (how.starts_with("poll_nb") && broke == Interrupted);
+                assert_eq!(
+                    outcomes.contains(&Outcome::Broke(broke)),
+                    ends && !cannot,
+                    "{how}: {count} times {broke:?}: {outcomes:?}"
+                );
+            }
+        }
+        for broke in [Framing, Overrun] {
+            let mut script = Script { answers: answers(), ..Script::default() };
+            script.answers[0].1.splice(..0, vec![Event::Fails(broke); count]);
+            for (how, converse) in CLIENTS {
+                let first = converse(Port::answering(&script)).swap_remove(0);
+                let due = if ends { Answer::Outcome(Outcome::Broke(broke)) } else { well().swap_remove(0) };
+                assert_eq!(first, due, "{how}: {count} times {broke:?}");
+            }
+        }
+    }
+}
+
 /// Without its last error, the rest would make a request of what comes before and after a gap.
 #[test]
 fn the_error_that_ends_a_loop_is_not_forgotten() {
@@ -1361,5 +1391,126 @@ fn what_is_interrupted_for_ever_comes_out() {
         client.synchronize(7);
         let outcome = client.exchange_blocking(&mut NeverDone::new(b"", writes), |_| Fault::Interrupted);
         assert_eq!(outcome, Err(LineError::Port(IoError::Port(Interrupted))), "writes: {writes}");
+    }
+}
+
+/// A port that takes one byte at a time.
+struct Narrow {
+    /// How much is to be written before it is flushed.
+    left: usize,
+    has_room: bool,
+    is_flushed: bool,
+}
+
+impl Narrow {
+    fn new(left: usize) -> Self {
+        Self { left, has_room: false, is_flushed: false }
+    }
+
+    fn takes_one(&mut self) -> bool {
+        self.has_room = !self.has_room;
+        self.has_room
+    }
+
+    fn write(&mut self) {
+        assert!(!self.is_flushed);
+        self.left -= 1;
+    }
+
+    /// A stream's would block until the other end has taken what was written.
+    fn flush(&mut self) {
+        assert_eq!(self.left, 0, "it is flushed once all has been written");
+        self.is_flushed = true;
+    }
+}
+
+impl serial::ErrorType for Narrow {
+    type Error = Broke;
+}
+
+impl serial::Read for Narrow {
+    fn read(&mut self) -> nb::Result<u8, Broke> {
+        Err(nb::Error::WouldBlock)
+    }
+}
+
+impl serial::Write for Narrow {
+    fn write(&mut self, _: u8) -> nb::Result<(), Broke> {
+        if !self.takes_one() {
+            return Err(nb::Error::WouldBlock);
+        }
+        Narrow::write(self);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> nb::Result<(), Broke> {
+        Narrow::flush(self);
+        Ok(())
+    }
+}
+
+impl embedded_io::ErrorType for Narrow {
+    type Error = Broke;
+}
+
+impl embedded_io::ReadReady for Narrow {
+    fn read_ready(&mut self) -> Result<bool, Broke> {
+        Ok(false)
+    }
+}
+
+impl embedded_io::Read for Narrow {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, Broke> {
+        panic!("it would block")
+    }
+}
+
+impl embedded_io::WriteReady for Narrow {
+    fn write_ready(&mut self) -> Result<bool, Broke> {
+        Ok(self.takes_one())
+    }
+}
+
+impl embedded_io::Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Broke> {
+        assert_eq!(bytes.len(), 1);
+        Narrow::write(self);
+        Ok(1)
+    }
+
+    fn flush(&mut self) -> Result<(), Broke> {
+        Narrow::flush(self);
+        Ok(())
+    }
+}
+
+/// An agent may have to send a response before it takes the rest of a request: a client that waits in a flush would not
+/// read it.
+#[test]
+fn nothing_is_flushed_before_all_is_written() {
+    let polls = 1000;
+    for is_stream in [false, true] {
+        let mut client = TestClient::new();
+        client.synchronize(7);
+        let mut port = Narrow::new(client.transmit().len());
+        for _ in 0..polls {
+            let is_waiting = match is_stream {
+                false => matches!(client.exchange_nb(&mut port), Err(nb::Error::WouldBlock)),
+                true => matches!(client.exchange_io(&mut port, fault), Err(nb::Error::WouldBlock)),
+            };
+            assert!(is_waiting);
+        }
+        assert!(port.is_flushed, "a client, by a stream: {is_stream}");
+
+        let mut agent = TestAgent::new(());
+        assert_eq!(agent.push_slice(PING), PING.len());
+        let mut port = Narrow::new(agent.transmit().len());
+        for _ in 0..polls {
+            match is_stream {
+                false => agent.poll_nb(&mut port).unwrap(),
+                true => agent.poll_io(&mut port, fault).unwrap(),
+            }
+        }
+        assert!(port.is_flushed, "an agent, by a stream: {is_stream}");
     }
 }

@@ -665,6 +665,56 @@ fn what_is_no_string_gives_no_pieces_and_is_an_error() {
     }
 }
 
+/// It is still in the request, and the command would lose it.
+#[test]
+fn a_string_that_was_not_handed_out_is_not_taken_for_one_that_was() {
+    #[derive(Default)]
+    struct Misled {
+        ran: usize,
+    }
+
+    impl Misled {
+        fn run(&mut self, call: Call<'_>) -> CommandResult {
+            let response = call.respond()?;
+            self.ran += 1;
+            response.done()
+        }
+    }
+
+    impl Guest for Misled {
+        const VERSION: &'static str = "1.0.0";
+        const COMMANDS: &'static [Command<Self>] = &[
+            Command::new("other-name", |guest: &mut Self, call| {
+                call.arguments.streamed("text")?;
+                guest.run(call)
+            }),
+            Command::new("optional", |guest: &mut Self, call| {
+                call.arguments.optional_streamed("text")?;
+                guest.run(call)
+            }),
+            Command::new("inner", |guest: &mut Self, call| {
+                call.arguments.object("text", |text| text.streamed("buf-b64"))?;
+                guest.run(call)
+            }),
+        ];
+        const STREAMED: &'static [&'static str] = &["buf-b64"];
+    }
+
+    let mut agent: Agent<Misled, 256, 1024> = Agent::new(Misled::default());
+    for (command, text, place) in [
+        ("other-name", r#""content""#, "text"),
+        ("optional", r#""content""#, "text"),
+        ("inner", r#"{"buf-b64":"content"}"#, "text.buf-b64"),
+    ] {
+        let request = format!(r#"{{"execute":"{command}","arguments":{{"text":{text}}}}}"#);
+        assert_eq!(agent.push_slice(request.as_bytes()), request.len());
+        let sent = String::from_utf8_lossy(agent.transmit()).into_owned();
+        assert!(sent.contains(&format!("Invalid parameter '{place}'")), "{command}: {sent}");
+        agent.transmitted(usize::MAX);
+    }
+    assert_eq!(agent.guest().ran, 0);
+}
+
 #[test]
 fn a_command_that_returns_an_error_discards_its_pieces_once() {
     for (arguments, error) in [
@@ -830,6 +880,20 @@ fn a_client_whose_response_ends_early_hears_one_error_and_then_only_what_it_asks
         let (_, reply) = client.push_slice(br#"{"return":{"out-data":"y"},"id":10}"#);
         assert!(
             matches!(reply, Ok(Some(Reply::Return(value))) if value.as_bytes() == br#"{"out-data":"y"}"#),
+            "{how:?} after {cut}"
+        );
+        // What it asks in pieces does not go on where the other string broke off.
+        client.execute(Execute::new("x").pieces(&["out-data"])).expect("in step");
+        client.transmitted(usize::MAX);
+        let bytes = br#"{"return":{"out-data":"z"},"id":11}"#;
+        let (taken, reply) = client.push_slice(bytes);
+        assert!(
+            matches!(reply, Ok(Some(Reply::Piece(piece))) if piece.content == b"z" && piece.is_first && piece.is_last),
+            "{how:?} after {cut}"
+        );
+        let (_, reply) = client.push_slice(&bytes[taken..]);
+        assert!(
+            matches!(reply, Ok(Some(Reply::Return(value))) if value.as_bytes() == br#"{"out-data":""}"#),
             "{how:?} after {cut}"
         );
     }

@@ -432,6 +432,30 @@ fn numbers_that_a_type_does_not_hold() {
     assert!(arguments::<HashMap<String, i128>>("{\"x\": 18446744073709551616}").is_err());
 }
 
+/// 0.1 as an `f32` is not 0.10000000149011612.
+#[test]
+fn a_float_is_written_with_the_digits_of_its_own_width() {
+    for (number, due) in [(0.1_f32, "0.1"), (-2.5, "-2.5"), (1e-7, "1e-7"), (f32::MAX, "3.4028235e38")] {
+        assert_eq!(written(number), due);
+        assert_eq!(returned::<f32>(due), Ok(number));
+    }
+    assert_eq!(written(0.1_f64), "0.1");
+    assert_eq!(written(f64::from(0.1_f32)), "0.10000000149011612");
+}
+
+/// The array itself is of the right type.
+#[test]
+fn an_element_too_many_is_named() {
+    #[derive(Debug, Deserialize)]
+    struct Pair(i64, i64);
+
+    let error = |json| arguments::<HashMap<String, Pair>>(json).unwrap_err();
+    assert_eq!(error(r#"{"pair": [1, 2, 3, 4]}"#), "Invalid parameter 'pair[2]'");
+    assert_eq!(error(r#"{"pair": [1]}"#), "Invalid parameter 'pair'");
+    assert_eq!(error(r#"{"pair": [1, "2"]}"#), "Invalid parameter type for 'pair[1]', expected: integer");
+    assert_eq!(returned::<[(i64, [u8; 1]); 1]>("[[1, [2, 3]]]").unwrap_err(), "Invalid parameter '[0][1][1]'");
+}
+
 #[test]
 fn no_arguments_as_a_unit() {
     #[derive(Debug, Deserialize)]
@@ -561,6 +585,17 @@ fn a_none_argument_is_sent_as_null() {
     assert_eq!(written(None::<u8>), "null");
     assert_eq!(written((Some(1), None::<u8>, [None::<u8>; 2])), "[1, null, [null, null]]");
     assert_eq!(written(BTreeMap::from([("a", None::<u8>), ("b", Some(1))])), r#"{"a": null, "b": 1}"#);
+    // A variant is one member, whose name would be lost.
+    #[derive(Serialize)]
+    enum Held {
+        Newtype(Option<u8>),
+        Tuple(Option<u8>, Option<u8>),
+        Struct { inside: Option<u8> },
+    }
+    assert_eq!(written(Held::Newtype(None)), r#"{"Newtype": null}"#);
+    assert_eq!(written(Held::Newtype(Some(1))), r#"{"Newtype": 1}"#);
+    assert_eq!(written(Held::Tuple(None, Some(1))), r#"{"Tuple": [null, 1]}"#);
+    assert_eq!(written([Held::Struct { inside: None }]), r#"[{"Struct": {}}]"#);
 
     let mut client: Client<256, 256> = Client::new();
     client.synchronize(1);
