@@ -496,3 +496,136 @@ fn a_device_can_be_sent_to_another_thread() {
     is_send::<Device<Mmio<Window>, 2>>();
     is_send::<Device<Pci<Window>, 2>>();
 }
+
+#[test]
+fn registers_of_pci_may_be_at_any_address() {
+    // 64 and 32 bits, prefetchable or not.
+    for bar in [(0xFEB0_0000, 0b0100), (0x12_FEB0_0000, 0b1100), (0xFEB0_0000, 0b0000), (0xFEB0_0000, 0b1000)] {
+        let host = Host::new(Kind::Pci, &[(1, AGENT)]);
+        host.0.borrow_mut().bar = bar;
+        works(&host);
+    }
+    // None, below 1 MiB as long ago, and ports.
+    for bar in [(0, 0b1100), (0xF0000, 0b0010), (0xC000, 0b0001)] {
+        let host = Host::new(Kind::Pci, &[(1, AGENT)]);
+        host.0.borrow_mut().bar = bar;
+        assert!(matches!(host.start([AGENT]), Err(Error::Registers)), "{bar:x?}");
+    }
+}
+
+#[test]
+fn an_interrupt_of_the_configuration_ends_when_it_is_acknowledged() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        for interrupts in [1, 2, 3] {
+            host.0.borrow_mut().interrupts = interrupts;
+            assert!(device.acknowledge_interrupt());
+            assert_eq!(host.0.borrow().interrupts, 0);
+        }
+    });
+}
+
+#[test]
+fn indices_wrap() {
+    let (host, mut device) = agent(Kind::Modern);
+    // More buffers than 16 bits count, each way and by the control queues.
+    for round in 0..70_000_u32 {
+        let byte = [round as u8];
+        host.send(1, &byte);
+        assert_eq!(device.poll(), Ok(None));
+        assert_eq!(device.received(0), Ok(&byte[..]), "{round}");
+        device.consume(0, 1);
+        assert_eq!((device.send(0, &byte), device.is_sent(0)), (Ok(1), Ok(true)), "{round}");
+        assert_eq!(host.sent(1), byte, "{round}");
+        if round % 2 == 0 {
+            host.unplug(1);
+            host.plug(1, AGENT);
+            assert_eq!(events(&mut device), [(0, Event::Removed), (0, Event::Found)], "{round}");
+        }
+    }
+}
+
+/// Uses every queue more often than it has buffers.
+fn use_all(host: &Host, device: &mut Device<AnyTransport, 1>) -> Result<(), Error> {
+    for _ in 0..20 {
+        host.unplug(1);
+        host.plug(1, AGENT);
+        host.open(1, true);
+        while device.poll()?.is_some() {}
+        host.send(1, b"request");
+        device.poll()?;
+        while let count @ 1.. = device.received(0)?.len() {
+            device.consume(0, count);
+        }
+        device.send(0, b"response")?;
+        device.is_sent(0)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_lie_about_a_buffer_that_is_returned_is_an_error() {
+    type Lie = fn(&mut model::Returned);
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        assert_eq!(use_all(&host, &mut device), Ok(()));
+        let lies: [(&str, Lie); 5] = [
+            ("the number of no buffer", |returned| returned.id = 32),
+            ("a number that is another modulo 32", |returned| returned.id += 32),
+            ("a number that is another modulo 2^16", |returned| returned.id += 1 << 16),
+            ("more returned than there are", |returned| returned.count = returned.count.wrapping_add(40)),
+            ("fewer returned than before", |returned| returned.count = returned.count.wrapping_sub(2)),
+        ];
+        // Both control queues, and both of the port.
+        for queue in [2, 3, 4, 5] {
+            for (what, lie) in lies {
+                let (host, mut device) = agent(kind);
+                host.0.borrow_mut().lie = Some((queue, lie));
+                assert_eq!(use_all(&host, &mut device), Err(Error::Ring(queue)), "{what}");
+            }
+        }
+        let lies: [(u16, &str, Lie); 5] = [
+            (2, "a message of 7 bytes", |returned| returned.length = 7),
+            (2, "a message of none", |returned| returned.length = 0),
+            (3, "a buffer that the driver has", |returned| returned.id ^= 1),
+            (4, "more bytes than a buffer has", |returned| returned.length = 257),
+            (5, "a buffer that the driver has", |returned| returned.id ^= 1),
+        ];
+        for (queue, what, lie) in lies {
+            let (host, mut device) = agent(kind);
+            host.0.borrow_mut().lie = Some((queue, lie));
+            assert_eq!(use_all(&host, &mut device), Err(Error::Ring(queue)), "{what}");
+        }
+    });
+}
+
+#[test]
+fn buffers_that_were_in_doubt_are_not_after_a_restart() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        host.port(1, |port| port.full = true);
+        assert_eq!(device.send(0, &[1; 1024]), Ok(1024));
+        host.open(1, false);
+        assert_eq!(events(&mut device), [(0, Event::Closed)]);
+        device.restart().unwrap();
+        host.open(1, true);
+        assert_eq!(events(&mut device), [(0, Event::Found), (0, Event::Opened)]);
+        assert_eq!((device.send(0, &[2; 1024]), device.is_sent(0)), (Ok(1024), Ok(false)));
+        host.read_on(1);
+        assert_eq!((device.is_sent(0), host.sent(1)), (Ok(true), vec![2; 1024]));
+    });
+}
+
+#[test]
+fn ports_that_were_not_answered_before_a_restart_are_not_after_it() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        host.plug(5, LOG);
+        host.open(1, false);
+        // The message about the new port has been read, but the event comes first.
+        assert_eq!(device.poll(), Ok(Some((0, Event::Closed))));
+        host.0.borrow_mut().ports.remove(&5);
+        device.restart().unwrap();
+        assert_eq!(events(&mut device), [(0, Event::Found)]);
+    });
+}

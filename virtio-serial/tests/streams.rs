@@ -64,6 +64,43 @@ fn a_stream_ends_once_with_its_client() {
 }
 
 #[test]
+fn a_stream_ends_whichever_way_bytes_went() {
+    type Use = fn(&Host, &mut Stream<'_, Shared, AnyTransport, 2>);
+    type End = fn(&Host);
+    let uses: [Use; 3] = [
+        |host, agent| {
+            host.send(2, b"request");
+            assert_eq!((agent.read_ready(), agent.read(&mut [0; 16])), (Ok(true), Ok(7)));
+        },
+        |_, agent| assert_eq!((agent.write_ready(), agent.write(b"response")), (Ok(true), Ok(8))),
+        |_, agent| assert_eq!(serial::Write::write(agent, 7), Ok(())),
+    ];
+    let ends: [End; 3] = [
+        |host| host.open(2, false),
+        |host| host.open(2, true),
+        |host| {
+            host.unplug(2);
+            host.plug(2, AGENT);
+        },
+    ];
+    for (use_it, end) in uses.iter().flat_map(|use_it| ends.iter().map(move |end| (use_it, end))) {
+        let (host, device) = host();
+        let mut agent = Stream::new(&device, 0);
+        use_it(&host, &mut agent);
+        end(&host);
+        assert_eq!((agent.read_ready(), agent.write_ready()), (Ok(true), Ok(true)));
+        assert_eq!(agent.read(&mut [0; 16]), Ok(0));
+        // The next client has sent nothing, and nothing was sent to it.
+        end(&host);
+        assert_eq!(agent.read_ready(), Ok(false));
+        host.open(2, true);
+        use_it(&host, &mut agent);
+        end(&host);
+        assert_eq!(serial::Write::write(&mut agent, 7), Err(nb::Error::Other(Error::Ended)));
+    }
+}
+
+#[test]
 fn embedded_hal_nb_reads_and_writes() {
     let (host, device) = host();
     let mut agent = Stream::new(&device, 0);
@@ -119,6 +156,31 @@ fn an_interrupt_wakes_async_functions() {
     assert_eq!(counts()[..2], [1, 1]);
     assert_eq!(read.as_mut().poll(&mut contexts[0]), Poll::Ready(Ok(5)));
     assert_eq!(write.as_mut().poll(&mut contexts[1]), Poll::Ready(Ok(4)));
+}
+
+#[test]
+fn only_the_task_that_waited_last_is_woken() {
+    use embedded_io_async::{Read, Write};
+
+    let (host, device) = host();
+    host.port(2, |port| port.full = true);
+    let (mut reader, mut writer) = (Stream::new(&device, 0), Stream::new(&device, 0));
+    assert_eq!(embedded_io::Write::write(&mut writer, &[7; 1024]), Ok(1024));
+    device.borrow_mut().acknowledge_interrupt();
+    let woken: [Arc<Woken>; 4] = std::array::from_fn(|_| Arc::default());
+    let wakers = woken.each_ref().map(|woken| Waker::from(woken.clone()));
+    let mut contexts = wakers.each_ref().map(Context::from_waker);
+    let mut buffer = [0; 8];
+    let mut read = pin!(Read::read(&mut reader, &mut buffer));
+    let mut write = pin!(Write::write(&mut writer, b"more"));
+    // A future may be polled by one task, then by another.
+    for (first, second) in [(0, 2), (1, 3)] {
+        assert!(read.as_mut().poll(&mut contexts[first]).is_pending());
+        assert!(write.as_mut().poll(&mut contexts[second]).is_pending());
+    }
+    host.send(2, b"hello");
+    assert!(device.borrow_mut().acknowledge_interrupt());
+    assert_eq!(woken.map(|woken| woken.0.load(Ordering::SeqCst)), [0, 1, 0, 1]);
 }
 
 #[test]

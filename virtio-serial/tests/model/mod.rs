@@ -13,7 +13,6 @@ use virtio_serial::{Bus, Device, Error, Memory, Mmio, Pci, Registers, Rings, Tra
 const MEMORY: u64 = 0x8000_0000;
 const MEMORY_STEP: u64 = 0x10_0000;
 const SLOT: u64 = 0x0A00_0000;
-const BAR: u64 = 0xFEB0_0000;
 const FUNCTION: pci::Function = pci::Function(0x0118);
 
 const MULTIPORT: u64 = 1 << 1;
@@ -51,6 +50,14 @@ struct Queue {
     returned: u16,
 }
 
+/// What a device says of a buffer that it returns.
+pub struct Returned {
+    pub id: u64,
+    pub length: u64,
+    /// How many it has returned, modulo 2^16.
+    pub count: u16,
+}
+
 /// Random numbers (xorshift).
 pub struct Random(pub u64);
 
@@ -82,12 +89,17 @@ pub struct Model {
     pub features: u64,
     pub refuses_features: bool,
     pub stays_in_reset: bool,
-    pub interrupt: bool,
+    /// Bit 0: a queue's, bit 1: the configuration has changed.
+    pub interrupts: u8,
     /// Messages for which the driver had no buffer.
     pub dropped: usize,
     pub notifications: usize,
     /// Where the device sees the memory that the driver shares.
     pub memory: u64,
+    /// Where its registers are on PCI, and what the lowest bits say of that.
+    pub bar: (u64, u32),
+    /// What it does to each buffer of this queue that it returns.
+    pub lie: Option<(u16, fn(&mut Returned))>,
     regions: Vec<(NonNull<u8>, usize)>,
     /// Few, and those that are used most come first.
     queues: Vec<(u16, Queue)>,
@@ -118,10 +130,12 @@ impl Host {
             features: MULTIPORT | if kind == Kind::Legacy { 0 } else { VERSION_1 },
             refuses_features: false,
             stays_in_reset: false,
-            interrupt: false,
+            interrupts: 0,
             dropped: 0,
             notifications: 0,
             memory: MEMORY,
+            bar: (0xFEB0_0000, 0b1100),
+            lie: None,
             regions: Vec::new(),
             queues: Vec::new(),
             status: 0,
@@ -311,23 +325,25 @@ impl Model {
         }
         let used = queue.rings[2];
         let element = used + 4 + 8 * u64::from(queue.returned % queue.size);
-        let (mut id, mut length) = (u64::from(id), u64::from(length));
+        let mut returned = Returned { id: id.into(), length: length.into(), count: queue.returned.wrapping_add(1) };
         if self.strikes() {
-            id = self.random();
+            returned.id = self.random();
         }
         if self.strikes() {
-            length = self.random();
+            returned.length = self.random();
         }
-        self.store(element, id, 4);
-        self.store(element + 4, length, 4);
-        let mut returned = queue.returned.wrapping_add(1);
         if self.strikes() {
-            returned = returned.wrapping_add(self.random() as u16);
+            returned.count = returned.count.wrapping_add(self.random() as u16);
         }
-        self.queue_at(number).returned = returned;
-        self.store(used + 2, returned.into(), 2);
+        if let Some((_, lie)) = self.lie.filter(|(queue, _)| *queue == number) {
+            lie(&mut returned);
+        }
+        self.store(element, returned.id, 4);
+        self.store(element + 4, returned.length, 4);
+        self.queue_at(number).returned = returned.count;
+        self.store(used + 2, returned.count.into(), 2);
         // Unless the driver wants none.
-        self.interrupt |= self.load(queue.rings[1], 2) & 1 == 0;
+        self.interrupts |= u8::from(self.load(queue.rings[1], 2) & 1 == 0);
     }
 
     fn tell(&mut self, id: u32, event: u16, value: u16, name: &str) {
@@ -417,6 +433,8 @@ impl Model {
                 ids.into_iter().for_each(|id| self.tell(id, 1, 1, ""));
             }
             3 => {
+                // QEMU complains of an unexpected port.
+                assert!(self.chaos.is_some() || self.ports.contains_key(&id), "there is no port {id}");
                 let Some(port) = self.ports.get(&id) else { return };
                 let (name, open) = (port.name.clone(), port.host_open);
                 self.tell(id, 7, 1, &name);
@@ -469,7 +487,8 @@ impl Model {
         if status == 0 {
             self.queues.clear();
             self.driver_features = 0;
-            self.interrupt = false;
+            self.interrupts = 0;
+            self.page = 0;
             self.ports.values_mut().for_each(|port| port.guest_open = false);
         } else if status & 8 != 0 && (self.refuses_features || self.driver_features & !self.features != 0) {
             self.status &= !8;
@@ -527,7 +546,7 @@ impl Model {
             0x34 => self.max_size().into(),
             0x40 => (self.queue().rings[0] / self.page.max(1)) as u32,
             0x44 => self.queue().enabled.into(),
-            0x60 => self.interrupt.into(),
+            0x60 => self.interrupts.into(),
             0x70 => self.read_status().into(),
             _ => self.is_strange(offset),
         }
@@ -552,7 +571,7 @@ impl Model {
             }
             0x44 => self.queue().enabled = value == 1,
             0x50 => self.notified((value % 1024) as u16),
-            0x64 => self.interrupt = false,
+            0x64 => self.interrupts &= !(value as u8),
             0x70 => self.set_status(value as u8),
             0x80..0xB0 => self.set_ring(offset - 0x80, 16, value),
             _ => self.is_strange(offset),
@@ -604,11 +623,12 @@ unsafe impl Bus for Host {
         if model.strikes() {
             return None;
         }
+        let (bar, _) = model.bar;
         let base = match address {
             SLOT if length == 0x100 => Base::Mmio,
-            _ if address == BAR + 0x1000 && length == 56 => Base::Common,
-            _ if address == BAR + 0x2000 => Base::Notify,
-            _ if address == BAR + 0x3001 && length == 1 => Base::Interrupt,
+            _ if address == bar + 0x1000 && length == 56 => Base::Common,
+            _ if address == bar + 0x2000 => Base::Notify,
+            _ if address == bar + 0x3001 && length == 1 => Base::Interrupt,
             _ if model.chaos.is_some() => return None,
             _ => panic!("maps {length} bytes at {address:#x}"),
         };
@@ -655,7 +675,7 @@ impl Part {
                 assert!(model.chaos.is_some(), "reads from where it notifies");
                 0
             }
-            Base::Interrupt => std::mem::take(&mut model.interrupt).into(),
+            Base::Interrupt => std::mem::take(&mut model.interrupts).into(),
         };
         if model.strikes() { model.random() as u32 } else { value }
     }
@@ -722,8 +742,8 @@ impl pci::Configuration for Host {
         match offset {
             0x00 => 0x1043_1AF4,
             0x04 => 0x0010_0000,
-            0x18 => BAR as u32 | 0b1100,
-            0x1C => (BAR >> 32) as u32,
+            0x18 => model.bar.0 as u32 | model.bar.1,
+            0x1C => (model.bar.0 >> 32) as u32,
             0x34 => 0x98,
             0x98 => capability(0x11, 0x40, 12, 0x80), // MSI-X
             0x40 => capability(9, 0x50, 16, 5),       // access by the configuration space
