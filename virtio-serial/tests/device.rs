@@ -110,6 +110,20 @@ fn several_ports_are_used_at_once_and_others_left_alone() {
 }
 
 #[test]
+fn a_port_that_was_not_named_has_nothing() {
+    on_every_transport(|kind| {
+        let (host, mut device) = agent(kind);
+        host.send(1, b"request");
+        assert_eq!(events(&mut device), []);
+        assert_eq!(device.received(1), Ok(&b""[..]));
+        assert_eq!((device.send(1, b"x"), device.is_found(1)), (Ok(0), false));
+        assert_eq!((device.can_send(1), device.is_sent(1)), (Ok(false), Ok(true)));
+        device.consume(1, 7);
+        assert_eq!(read(&mut device, 0), b"request");
+    });
+}
+
+#[test]
 fn port_0_can_be_named() {
     on_every_transport(|kind| {
         let host = Host::new(kind, &[(0, AGENT)]);

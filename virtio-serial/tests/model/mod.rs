@@ -750,7 +750,12 @@ impl pci::Configuration for Host {
             0x50 => capability(9, 0x64, 20, 2),
             0x64 => capability(9, 0x74, 16, 3),
             0x74 => capability(9, 0x84, 16, 1),
-            0x84 => capability(9, 0, 16, 4),
+            0x84 => capability(9, 0xA0, 16, 4),
+            // Once more, elsewhere: the first counts.
+            0xA0 => capability(9, 0xB0, 16, 1),
+            0xB0 => capability(9, 0, 16, 3),
+            0xA8 | 0xB8 => 0x7000,
+            0xAC | 0xBC => 0x1000,
             // Offsets and lengths.
             0x58 => 0x2000,
             0x5C => 0x1000,
@@ -760,7 +765,7 @@ impl pci::Configuration for Host {
             0x7C => 0x1000,
             0x80 => 0x1000,
             // The number of the base address.
-            0x44 | 0x54 | 0x68 | 0x78 | 0x88 => 2,
+            0x44 | 0x54 | 0x68 | 0x78 | 0x88 | 0xA4 | 0xB4 => 2,
             _ => 0,
         }
     }
