@@ -44,6 +44,7 @@ pub fn agent(bytes: &[u8]) {
         match size % 4 {
             0 => serve::<74, { guest_info_size::<Board>() }>(session, at_once),
             1 => serve::<90, 640>(session, at_once),
+            _ if *size == 0xFF => serve::<4096, 8192>(session, at_once),
             _ => serve::<400, 900>(session, at_once),
         }
     }

@@ -12,10 +12,10 @@ const NAMES: [&str; 4] = ["a", "b", "id", "\u{e9}"];
 const CHOICES: [(&str, i32); 2] = [("a", 1), ("\u{1F600}", 2)];
 
 /// What a command reads of its arguments.
-pub struct Read {
-    pub name: &'static str,
-    pub optional: bool,
-    pub kind: u8,
+struct Read {
+    name: &'static str,
+    optional: bool,
+    kind: u8,
 }
 
 /// The first bytes say what is read of the arguments, the others are the arguments.
@@ -27,7 +27,7 @@ pub fn arguments(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(text) else { return };
     let Some(tree) = Tree::parse(text) else { return };
     let frame = format!("{{\"execute\":\"x\",\"arguments\":{text}}}");
-    let mut decoder = Decoder::<2048>::new();
+    let mut decoder = Box::new(Decoder::<8192>::new());
     let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(frame.as_bytes()) else { return };
     let Tree::Object(members) = tree else {
         return assert!(Request::parse(&frame).is_err(), "arguments are an object");
@@ -36,7 +36,6 @@ pub fn arguments(bytes: &[u8]) {
     let read = read_all(&mut arguments, &reads).and_then(|read| arguments.end().map(|()| read));
     assert_eq!(read.map_err(|error| error.to_string()), due(&members, &reads, ""));
     typed::serde(text, &frame);
-    typed::commands(&frame, &members);
 }
 
 /// What is read, as text, by the crate.
@@ -74,7 +73,7 @@ fn read_all<'a>(arguments: &mut Arguments<'a>, reads: &[Read]) -> Result<String,
 }
 
 /// The same by the reference agent's rules, from what serde_json has read.
-pub fn due(members: &[(String, Tree)], reads: &[Read], path: &str) -> Result<String, String> {
+fn due(members: &[(String, Tree)], reads: &[Read], path: &str) -> Result<String, String> {
     let mut text = String::new();
     let mut read = Vec::new();
     for (at, &Read { name, optional, kind }) in reads.iter().enumerate() {

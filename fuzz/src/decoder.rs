@@ -21,6 +21,7 @@ pub fn decoder_push(bytes: &[u8]) {
         0 => check_due::<1>(&inputs),
         1 => check_due::<7>(&inputs),
         2 => check_due::<24>(&inputs),
+        _ if *size == 0xFF => check_due::<4096>(&inputs),
         _ => check_due::<512>(&inputs),
     }
 }
@@ -35,7 +36,11 @@ fn check_due<const N: usize>(inputs: &[Input<'_>]) {
 pub fn decoder_chunks(bytes: &[u8]) {
     let [size, count, rest @ ..] = bytes else { return };
     let (cuts, stream) = rest.split_at(rest.len().min(usize::from(count % 8)));
-    if size % 2 == 0 { check_chunks::<9>(cuts, stream) } else { check_chunks::<300>(cuts, stream) }
+    match size {
+        0xFF => check_chunks::<4096>(cuts, stream),
+        _ if size % 2 == 0 => check_chunks::<9>(cuts, stream),
+        _ => check_chunks::<300>(cuts, stream),
+    }
 }
 
 fn check_chunks<const N: usize>(cuts: &[u8], stream: &[u8]) {

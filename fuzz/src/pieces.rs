@@ -12,7 +12,7 @@ use crate::line::{Op, ops};
 use crate::reference::{self, Due, Input};
 use crate::tree::{Tree, members};
 
-const STREAMED: &[&str] = &["s", "t"];
+pub const STREAMED: &[&str] = &["s", "t"];
 const TX: usize = 1024;
 const IN_PIECES: Execute<'_> = WHOLE.pieces(STREAMED);
 const WHOLE: Execute<'_> = Execute::new("c");
@@ -31,7 +31,7 @@ pub fn pieces(bytes: &[u8]) {
 }
 
 /// A string that comes in pieces.
-struct Staged {
+pub struct Staged {
     member: &'static str,
     escaped: Vec<u8>,
     text: Vec<u8>,
@@ -39,7 +39,7 @@ struct Staged {
 }
 
 /// Takes a piece of a string, that which is begun or a new one.
-fn stage(staged: &mut Vec<Staged>, piece: Piece<'_>) {
+pub fn stage(staged: &mut Vec<Staged>, piece: Piece<'_>) {
     if piece.is_first {
         let (escaped, text, unescape) = (Vec::new(), Vec::new(), Unescape::new());
         staged.push(Staged { member: piece.member, escaped, text, unescape });
@@ -51,7 +51,7 @@ fn stage(staged: &mut Vec<Staged>, piece: Piece<'_>) {
 }
 
 /// What serde_json makes of the pieces, and we too.
-fn strings(staged: Vec<Staged>) -> Vec<(&'static str, String)> {
+pub fn strings(staged: Vec<Staged>) -> Vec<(&'static str, String)> {
     let string = |Staged { member, escaped, text, .. }| {
         let content = String::from_utf8(escaped).expect("it is UTF-8");
         let string: String = serde_json::from_str(&format!("\"{content}\"")).expect("it is a string's content");
@@ -62,7 +62,7 @@ fn strings(staged: Vec<Staged>) -> Vec<(&'static str, String)> {
 }
 
 /// A frame's length without the content of the strings that come in pieces.
-fn length(frame: &[u8], parent: &str) -> usize {
+pub fn length(frame: &[u8], parent: &str) -> usize {
     let frame = std::str::from_utf8(frame).expect("it is UTF-8");
     let mut length = frame.len();
     for (_, object) in members(frame).into_iter().flatten().filter(|(name, _)| name == parent) {
@@ -223,7 +223,7 @@ fn serve(session: &[Op<'_>], rx: usize, at_once: usize, blocks: usize, chunk: us
     std::mem::take(&mut agent.guest_mut().heard)
 }
 
-fn is_error(line: Option<&[u8]>) {
+pub fn is_error(line: Option<&[u8]>) {
     let line = std::str::from_utf8(line.expect("an error is answered")).expect("it is ASCII");
     let error = Tree::parse(line).expect("it is JSON");
     assert!(error.member("id").is_none() && error.member("error").is_some(), "{line}");

@@ -1,22 +1,14 @@
-//! Typed arguments: serde's traits against serde_json, and QAPI's commands against their schema.
+//! Typed arguments: serde's traits against serde_json.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use guestwire::commands::{
-    Exec, FileOpen, FileWrite, FsTrim, Schema, SetMemoryBlocks, SetTime, SetUserPassword, SetVcpus, Shutdown,
-    SshAddAuthorizedKeys,
-};
 use guestwire::{
     frame::Frame,
-    json::Encoder,
-    message::{ArgumentError, Arguments, Request},
+    message::{ArgumentError, Request},
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-use crate::arguments::{Read, due};
-use crate::tree::Tree;
 
 /// A struct with optional members of one type.
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -97,45 +89,4 @@ fn compare<T: DeserializeOwned + Debug + PartialEq>(read: Result<T, ArgumentErro
             assert!(null || error.ends_with("duplicate key") || error.ends_with("expected: object"), "{error}: {text}");
         }
     }
-}
-
-pub fn commands(frame: &Frame<'_>, members: &[(String, Tree)]) {
-    let one = |name, optional, kind| Read { name, optional, kind };
-    command::<SetTime>(frame, members, Some(&[one("time", true, 0)]));
-    command::<FsTrim>(frame, members, Some(&[one("minimum", true, 0)]));
-    command::<Shutdown<'_>>(frame, members, Some(&[one("mode", true, 3)]));
-    command::<FileOpen<'_>>(frame, members, Some(&[one("path", false, 3), one("mode", true, 3)]));
-    let write = [one("handle", false, 0), one("buf-b64", false, 3), one("count", true, 0)];
-    command::<FileWrite<'_>>(frame, members, Some(&write));
-    command::<Exec<'_>>(frame, members, None);
-    command::<SetVcpus<'_>>(frame, members, None);
-    command::<SetMemoryBlocks<'_>>(frame, members, None);
-    command::<SetUserPassword<'_>>(frame, members, None);
-    command::<SshAddAuthorizedKeys<'_>>(frame, members, None);
-}
-
-/// Refused arguments are refused for the expected reason. Others are written again with the same members.
-fn command<'a, C: Schema<'a>>(frame: &Frame<'a>, members: &[(String, Tree)], reads: Option<&[Read]>) {
-    let mut arguments = Request::parse(frame).expect("it is a request").arguments;
-    let read = read::<C>(&mut arguments);
-    if let Some(reads) = reads {
-        assert_eq!(read.as_ref().map(drop).map_err(ToString::to_string), due(members, reads, "").map(drop));
-    }
-    let Ok(command) = read else { return };
-    let mut buffer = vec![0; 4096];
-    let mut encoder = Encoder::new(&mut buffer);
-    encoder.value().object(|arguments| command.write(arguments)).expect("4 KiB hold it");
-    let written = std::str::from_utf8(encoder.as_bytes()).expect("it is UTF-8");
-    let Some(Tree::Object(written)) = Tree::parse(written) else { panic!("an object: {written}") };
-    assert_eq!(written.len(), members.len());
-    for (name, value) in members {
-        let (_, same) = written.iter().find(|(other, _)| other == name).expect("it was read");
-        assert!(same == value || same.integer() == value.integer() && same.integer().is_some(), "{name}");
-    }
-}
-
-fn read<'a, C: Schema<'a>>(arguments: &mut Arguments<'a>) -> Result<C, ArgumentError<'a>> {
-    let command = C::read(arguments)?;
-    arguments.end()?;
-    Ok(command)
 }

@@ -55,4 +55,4 @@ macro_rules! check_each {
     };
 }
 
-check_each!(agent arguments client decoder_chunks decoder_push encoder loopback oracle pieces);
+check_each!(agent arguments c client commands decoder_chunks decoder_push deferred encoder loopback loops oracle pieces virtio);

@@ -467,7 +467,8 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
                     }
                 }
                 Step::Skip => {
-                    if run.before > 0 {
+                    // Where flash is short whitespace comes one by one: there is nothing to store before it.
+                    if !FLASH_IS_SHORT || run.before > 0 {
                         self.store_run(run.bytes, run.before);
                     }
                     run = Run::new(run.rest());

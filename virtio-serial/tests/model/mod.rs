@@ -58,6 +58,9 @@ pub struct Returned {
     pub count: u16,
 }
 
+/// A hostile device's decisions: numbers, and one in how many lets it break a rule.
+type Chaos = (Box<dyn FnMut() -> u64>, u64);
+
 /// Random numbers (xorshift).
 pub struct Random(pub u64);
 
@@ -109,7 +112,7 @@ pub struct Model {
     driver_features_select: u32,
     queue_select: u16,
     page: u64,
-    chaos: Option<(Random, u64)>,
+    chaos: Option<Chaos>,
     /// How many rules it broke.
     pub broken: u64,
 }
@@ -151,7 +154,13 @@ impl Host {
 
     /// From now on, one in so many things that the device does breaks the rules.
     pub fn turn_hostile(&self, seed: u64, one_in: u64) {
-        self.0.borrow_mut().chaos = Some((Random(seed | 1), one_in));
+        let mut random = Random(seed | 1);
+        self.turn_hostile_by(move || random.next() >> 8, one_in);
+    }
+
+    /// The same by other numbers.
+    pub fn turn_hostile_by(&self, numbers: impl FnMut() -> u64 + 'static, one_in: u64) {
+        self.0.borrow_mut().chaos = Some((Box::new(numbers), one_in));
     }
 
     /// The driver's side of the device.
@@ -244,16 +253,16 @@ fn queue_of(id: u32) -> u16 {
 impl Model {
     /// Whether to break a rule.
     fn strikes(&mut self) -> bool {
-        let strikes = self.chaos.as_mut().is_some_and(|(random, one_in)| random.one_in(*one_in));
+        let strikes = self.chaos.as_mut().is_some_and(|(number, one_in)| number() % *one_in == 0);
         self.broken += u64::from(strikes);
         strikes
     }
 
     fn random(&mut self) -> u64 {
-        self.chaos.as_mut().map_or(0, |(random, _)| {
-            let value = random.next() >> 8;
+        self.chaos.as_mut().map_or(0, |(number, _)| {
+            let value = number();
             // Small numbers and those near a limit get further than others.
-            match random.below(4) {
+            match number() % 4 {
                 0 => value % 40,
                 1 => value % 1100,
                 2 => 1 << (value % 33),
