@@ -249,7 +249,9 @@ static const gw_command commands[] = {
     {"test-large", large, 0},
     {"test-wait", wait_a_bit, 0},
     {"test-freeze", freeze, GW_ALLOWED_WHEN_FROZEN},
+    {"guest-get-osinfo-again", get_time, 0},
     {"guest-get-osinfo", get_time, 0},
+    {"guest-get", get_time, 0},
 };
 
 static const gw_guest guest = {

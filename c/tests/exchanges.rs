@@ -90,7 +90,10 @@ impl Guest for Board {
             call.respond()?.boolean(board.frozen)
         })
         .allowed_when_frozen(),
+        // Names that begin with another's, or as another does.
+        Command::new("guest-get-osinfo-again", |board, call| call.respond()?.integer(board.number)),
         Command::new("guest-get-osinfo", |board, call| call.respond()?.integer(board.number)),
+        Command::new("guest-get", |board, call| call.respond()?.integer(board.number)),
     ];
 
     fn is_frozen(&self) -> bool {
@@ -360,7 +363,7 @@ fn requests() -> Vec<String> {
     ask("test-large", &[r#"{"count": 3}"#, r#"{"count": 100}"#, r#"{"count": 1000}"#]);
     ask("test-wait", &[r#"{"number": 3}"#]);
     ask("test-freeze", &[r#"{"frozen": true}"#, r#"{"frozen": false}"#]);
-    ask("guest-get-osinfo", &["{}"]);
+    ["guest-get-osinfo", "guest-get-osinfo-again", "guest-get"].into_iter().for_each(|name| ask(name, &["{}"]));
     ask("nope", &["{}"]);
     requests
 }

@@ -438,6 +438,18 @@ static void no_agent(gw_agent *none)
     CHECK(!gw_agent_cancel(none));
 }
 
+/* Where two buffers may be, and where not. */
+static const struct {
+    size_t rx, rx_size, tx, tx_size;
+    bool are_apart;
+} places[] = {
+    {0, 100, 100, 512, true},  {512, 100, 0, 512, true},                            /* one after the other */
+    {0, 100, 99, 512, false},  {511, 100, 0, 512, false},                           /* one byte is in both */
+    {0, 512, 0, 512, false},   {0, 100, 0, 512, false},   {412, 100, 0, 512, false},
+    {200, 100, 0, 512, false}, {0, 600, 20, 512, false},                            /* one inside of the other */
+};
+static uint8_t memory[700];
+
 static void agents(void)
 {
     static const gw_command twice[] = {{"test", handler, 0}, {"test", handler, 0}};
@@ -454,6 +466,8 @@ static void agents(void)
         {NULL, commands, 2, NULL, NULL, NULL},       {"", commands, 2, NULL, NULL, NULL},
         {"\xFF", commands, 2, NULL, NULL, NULL},     {"1.0.0", NULL, 2, NULL, NULL, NULL},
         {"1.0.0", commands, SIZE_MAX, NULL, NULL, NULL}, {"1.0.0", twice, 2, NULL, NULL, NULL},
+        {"1.0.0", commands, SIZE_MAX / sizeof commands[0], NULL, NULL, NULL},
+        {"1.0.0", commands, SIZE_MAX / 2 / sizeof commands[0] + 1, NULL, NULL, NULL},
         {"1.0.0", own, 1, NULL, NULL, NULL},         {"1.0.0", nameless, 1, NULL, NULL, NULL},
         {"1.0.0", empty, 1, NULL, NULL, NULL},       {"1.0.0", foreign, 1, NULL, NULL, NULL},
         {"1.0.0", unhandled, 1, NULL, NULL, NULL},   {"1.0.0", flags, 1, NULL, NULL, NULL},
@@ -474,7 +488,9 @@ static void agents(void)
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, sizeof rx, NULL, sizeof tx));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, 0));
     CHECK(!gw_agent_init(&agent, &good, &calls, rx, sizeof rx, tx, 300));
-    CHECK(!gw_agent_init(&agent, &good, &calls, tx, 512, tx + 500, 512));
+    for (index = 0; index < sizeof places / sizeof places[0]; index++)
+        CHECK(gw_agent_init(&agent, &good, &calls, memory + places[index].rx, places[index].rx_size,
+                            memory + places[index].tx, places[index].tx_size) == places[index].are_apart);
     no_agent(&agent);
 
     CHECK(gw_agent_init(&agent, &bare, &calls, rx, sizeof rx, tx, sizeof tx));
@@ -635,7 +651,7 @@ static void clients(void)
     static const char request[] = "{\"execute\": \"test\", \"arguments\": {\"n\": 1}, \"id\": 8}\n";
     static const char in_step[] = "\xFF{\"return\": 7}";
     gw_reply reply;
-    size_t taken = 0, length = 0;
+    size_t taken = 0, length = 0, index;
 
     CHECK(!gw_client_synchronize(NULL, 7) && !gw_client_synchronize(&client, 7));
     CHECK(!gw_client_execute(&client, "guest-ping", NULL, NULL) && !gw_client_is_ready(&client));
@@ -649,7 +665,9 @@ static void clients(void)
     CHECK(!gw_client_init(&client, rx, sizeof rx, tx, GW_CLIENT_TX_MIN - 1));
     CHECK(gw_client_init(&client, rx, GW_CLIENT_RX_MIN, tx, GW_CLIENT_TX_MIN));
     CHECK(!gw_client_init(&client, rx, 0, tx, sizeof tx) && !gw_client_reset(&client));
-    CHECK(!gw_client_init(&client, tx, 100, tx + 99, 100));
+    for (index = 0; index < sizeof places / sizeof places[0]; index++)
+        CHECK(gw_client_init(&client, memory + places[index].rx, places[index].rx_size, memory + places[index].tx,
+                             places[index].tx_size) == places[index].are_apart);
     CHECK(gw_client_init(&client, rx, sizeof rx, tx, sizeof tx));
     CHECK(!gw_client_execute(&client, "guest-ping", NULL, NULL));
     CHECK(gw_client_synchronize(&client, 7) && gw_client_transmit(&client, &length) == tx && tx[0] == 0xFF);
