@@ -57,6 +57,8 @@ pub fn virtio(bytes: &[u8]) {
 struct Port {
     client: u8,
     is_open: bool,
+    /// It has read something.
+    has_read: bool,
     /// How many this client has sent, and the guest.
     told: u8,
     sent: u8,
@@ -122,11 +124,13 @@ impl Line {
             }
             4 if is_plugged => self.tell(port, count),
             5 if is_plugged => {
-                let is_full = self.host.port(id, |port| std::mem::replace(&mut port.full, true));
-                if is_full {
+                let answered = self.host.sent(id);
+                // A client that has just come can take something.
+                self.ports[port].has_read |= !answered.is_empty();
+                let has_read = self.ports[port].has_read;
+                if self.host.port(id, |port| std::mem::replace(&mut port.full, has_read)) {
                     self.host.read_on(id);
                 }
-                let answered = self.host.sent(id);
                 if self.is_lawful {
                     self.ports[port].answered.check(&answered, |last, byte| byte == last.wrapping_add(1));
                 }
@@ -156,7 +160,7 @@ impl Line {
         let (id, port) = (IDS[port], &mut self.ports[port]);
         port.is_open = is_open;
         if is_open {
-            (port.client, port.told) = ((port.client + 1) % 8, 0);
+            (port.client, port.told, port.has_read) = ((port.client + 1) % 8, 0, false);
         }
         if !is_open && self.host.port(id, |port| port.full) {
             port.answered.may_miss = true;
