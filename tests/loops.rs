@@ -785,6 +785,54 @@ fn errors_that_take_their_time_do_not_end_a_loop() {
     }
 }
 
+/// Interrupts each write and flush many times, each time after a wait, and then takes it. The input is one request.
+struct SlowlyInterrupted {
+    input: &'static [u8],
+    sent: Vec<u8>,
+    left: usize,
+}
+
+impl SlowlyInterrupted {
+    const TIMES: usize = 300;
+
+    async fn interrupt(&mut self) -> Result<(), Broke> {
+        let mut has_waited = false;
+        poll_fn(|_| if std::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.left = self.left.checked_sub(1).unwrap_or(Self::TIMES);
+        if self.left < Self::TIMES { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+impl embedded_io::ErrorType for SlowlyInterrupted {
+    type Error = Broke;
+}
+
+impl embedded_io_async::Read for SlowlyInterrupted {
+    async fn read(&mut self, to: &mut [u8]) -> Result<usize, Broke> {
+        Ok(embedded_io::Read::read(&mut self.input, to).unwrap())
+    }
+}
+
+impl embedded_io_async::Write for SlowlyInterrupted {
+    async fn write(&mut self, from: &[u8]) -> Result<usize, Broke> {
+        self.interrupt().await?;
+        self.sent.extend_from_slice(from);
+        Ok(from.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Broke> {
+        self.interrupt().await
+    }
+}
+
+#[test]
+fn writes_and_flushes_that_take_their_time_to_fail_do_not_end_a_loop() {
+    let times = SlowlyInterrupted::TIMES;
+    let mut port = SlowlyInterrupted { input: PING, sent: Vec::new(), left: times };
+    assert_eq!(run(TestAgent::new(()).run(&mut port, fault)), Err(IoError::Closed));
+    assert_eq!(port.sent, PONG);
+}
+
 #[test]
 fn errors_with_bytes_between_them_do_not_end_a_loop() {
     let noise = [Event::Fails(Framing), Event::Byte(b'\n')].repeat(300);

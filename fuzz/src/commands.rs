@@ -310,11 +310,11 @@ impl Source<'_> {
             separator = ", ";
         };
         let order = 0..members.len();
-        let order: Vec<usize> = if how % 2 == 0 { order.collect() } else { order.rev().collect() };
+        let order: Vec<usize> = if how.is_multiple_of(2) { order.collect() } else { order.rev().collect() };
         for index in order {
             let member = &members[index];
             let there = self.byte();
-            if if member.is_optional { there % 4 == 0 } else { there == 255 } {
+            if if member.is_optional { there.is_multiple_of(4) } else { there == 255 } {
                 continue;
             }
             put(member.name, json);

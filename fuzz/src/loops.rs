@@ -533,7 +533,7 @@ impl embedded_io::Read for Ready {
 impl embedded_io::Write for Ready {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Broke> {
         let step = self.write.take().expect("it was asked whether it is ready");
-        Ok(self.port.try_write(step, bytes).expect("it is ready")?)
+        self.port.try_write(step, bytes).expect("it is ready")
     }
 
     fn flush(&mut self) -> Result<(), Broke> {
@@ -654,7 +654,7 @@ fn serve<const DEFERS: bool>(port: &Port, mut call: impl FnMut(&mut TestAgent<DE
         }
         let byte = port.line().draw();
         match byte {
-            _ if byte % 16 == 0 => {
+            _ if byte.is_multiple_of(16) => {
                 agent.reset();
                 port.line().events.push(Event::Reset);
             }
@@ -727,7 +727,7 @@ fn converse(port: &Port, mut call: impl FnMut(&mut TestClient, u8) -> Said) {
             let Said::Text(nothing) = call(&mut client, 1) else { panic!("it has asked nothing") };
             assert_eq!((nothing.as_str(), port.line().progress()), ("NothingAsked", before));
             id += 1000;
-            let members: &[&str] = if port.line().draw() % 2 == 0 { &["text"] } else { &[] };
+            let members: &[&str] = if port.line().draw().is_multiple_of(2) { &["text"] } else { &[] };
             if client.execute(Execute::new("x").pieces(members)).is_ok() {
                 port.line().events.push(Event::Execute(members));
             } else {
@@ -739,7 +739,7 @@ fn converse(port: &Port, mut call: impl FnMut(&mut TestClient, u8) -> Said) {
         let polls = 1 + port.line().draw() % 4;
         port.line().errors = 0;
         let said = call(&mut client, polls);
-        let mut is_over = port.line().draw() % 16 == 0;
+        let mut is_over = port.line().draw().is_multiple_of(16);
         match said {
             Said::Nothing => {}
             Said::Text(text) => {

@@ -1,6 +1,8 @@
 //! The virtio driver. With a device that keeps to the rules, what one end sends the other gets, once and in order, whatever
 //! happened before. With one that breaks them, each call returns.
 
+use std::collections::VecDeque;
+
 use virtio_serial::{Device, Error, Event, Memory};
 
 use crate::model::{AnyTransport, Host, KINDS};
@@ -17,8 +19,11 @@ pub fn virtio(bytes: &[u8]) {
     let host = Host::new(kind, &[(IDS[0], NAMES[0]), (2, "com.redhat.spice.0"), (IDS[1], NAMES[1])]);
     let turn_hostile = |numbers: &[u8]| {
         // 1 breaks nothing.
-        let mut numbers = numbers.to_vec().into_iter();
-        host.turn_hostile_by(move || u64::from(numbers.next().unwrap_or(1)).wrapping_mul(0x0101_0101_0101_0101), 16);
+        let mut numbers: VecDeque<u8> = numbers.iter().copied().collect();
+        host.turn_hostile_by(
+            move || u64::from(numbers.pop_front().unwrap_or(1)).wrapping_mul(0x0101_0101_0101_0101),
+            16,
+        );
     };
     let is_early = mode / 3 % 2 == 1;
     if is_early {
@@ -57,6 +62,8 @@ pub fn virtio(bytes: &[u8]) {
 struct Port {
     client: u8,
     is_open: bool,
+    /// It has read something.
+    has_read: bool,
     /// How many this client has sent, and the guest.
     told: u8,
     sent: u8,
@@ -122,11 +129,13 @@ impl Line {
             }
             4 if is_plugged => self.tell(port, count),
             5 if is_plugged => {
-                let is_full = self.host.port(id, |port| std::mem::replace(&mut port.full, true));
-                if is_full {
+                let answered = self.host.sent(id);
+                // A client that has just come can take something.
+                self.ports[port].has_read |= !answered.is_empty();
+                let has_read = self.ports[port].has_read;
+                if self.host.port(id, |port| std::mem::replace(&mut port.full, has_read)) {
                     self.host.read_on(id);
                 }
-                let answered = self.host.sent(id);
                 if self.is_lawful {
                     self.ports[port].answered.check(&answered, |last, byte| byte == last.wrapping_add(1));
                 }
@@ -156,7 +165,7 @@ impl Line {
         let (id, port) = (IDS[port], &mut self.ports[port]);
         port.is_open = is_open;
         if is_open {
-            (port.client, port.told) = ((port.client + 1) % 8, 0);
+            (port.client, port.told, port.has_read) = ((port.client + 1) % 8, 0, false);
         }
         if !is_open && self.host.port(id, |port| port.full) {
             port.answered.may_miss = true;
@@ -171,7 +180,7 @@ impl Line {
         let Port { client, told, is_open, .. } = &mut self.ports[port];
         if *is_open {
             let places = (0..count).map(|index| *told as usize + index);
-            let bytes: Vec<u8> = places.map(|place| *client << 5 | place as u8 % 32).collect();
+            let bytes: Vec<u8> = places.map(|place| (*client << 5) | (place as u8 % 32)).collect();
             *told = ((usize::from(*told) + count) % 32) as u8;
             self.host.send(IDS[port], &bytes);
         }
@@ -185,7 +194,7 @@ impl Line {
         if self.is_lawful {
             // What had not been seen when its client went may come before the next one's.
             let is_next = |last: u8, byte: u8| {
-                byte == last & 0xE0 | last.wrapping_add(1) & 0x1F || byte >> 5 == (last >> 5) + 1 & 7
+                byte == (last & 0xE0) | (last.wrapping_add(1) & 0x1F) || byte >> 5 == ((last >> 5) + 1) & 7
             };
             self.ports[port].received.check(&bytes, is_next);
         }

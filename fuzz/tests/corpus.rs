@@ -32,7 +32,7 @@ fn check(name: &str, target: fn(&[u8])) {
                 _ => bytes.extend_from_slice(&corpus[random.below(corpus.len())]),
             }
         }
-        bytes.truncate(512);
+        bytes.truncate(4096);
         target(&bytes);
     }
     println!("{name}: {} files, {RUNS} mutations", corpus.len());

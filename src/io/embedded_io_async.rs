@@ -96,7 +96,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         loop {
             while let bytes @ [_, ..] = self.transmit() {
                 is_flushed = false;
-                match some(port.write(bytes).await) {
+                match some(policy.wait(port.write(bytes)).await) {
                     Ok(count) => {
                         policy.forget_errors();
                         self.transmitted(count);
@@ -105,34 +105,19 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 }
             }
             while !is_flushed {
-                match port.flush().await {
+                match policy.wait(port.flush()).await {
                     Ok(()) => is_flushed = true,
                     Err(error) => policy.agent_wrote(self, IoError::Port(error))?,
                 }
             }
             if S::DEFERS && self.owes() {
-                poll_fn(|context| self.guest_mut().poll_ready(context)).await;
+                policy.wait(poll_fn(|context| self.guest_mut().poll_ready(context))).await;
                 self.retry();
                 continue;
             }
-            let (received, has_waited) = {
-                let mut receive = pin!(receive(self, port));
-                let mut has_waited = false;
-                poll_fn(|context| match receive.as_mut().poll(context) {
-                    Poll::Ready(received) => Poll::Ready((received, has_waited)),
-                    Poll::Pending => {
-                        has_waited = true;
-                        Poll::Pending
-                    }
-                })
-                .await
-            };
-            // An error after a wait begins another row: a task that waits does not spin.
-            if has_waited || received.is_ok() {
-                policy.forget_errors();
-            }
-            if let Err(error) = received {
-                policy.agent_read(self, error)?;
+            match policy.wait(receive(self, port)).await {
+                Ok(()) => policy.forget_errors(),
+                Err(error) => policy.agent_read(self, error)?,
             }
         }
     }

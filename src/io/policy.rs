@@ -1,7 +1,11 @@
 //! How a loop goes on after an error.
 
 #[cfg(feature = "embedded-io-async")]
-use core::task::Poll;
+use core::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use super::error::IoError;
@@ -29,6 +33,20 @@ impl<F> Policy<F> {
     /// A byte has come or gone, or the port has made the loop wait: the next error begins another row.
     pub(super) const fn forget_errors(&mut self) {
         self.left = MOST_ERRORS;
+    }
+
+    /// Waits for a read, a write or a flush. An error after a wait begins another row: a task that waits does not spin.
+    #[cfg(feature = "embedded-io-async")]
+    pub(super) async fn wait<T>(&mut self, operation: impl Future<Output = T>) -> T {
+        let mut operation = pin!(operation);
+        poll_fn(|context| {
+            let polled = operation.as_mut().poll(context);
+            if polled.is_pending() {
+                self.forget_errors();
+            }
+            polled
+        })
+        .await
     }
 
     /// Looks on as a read is polled. An error after a wait begins another row: a task that waits does not spin.
