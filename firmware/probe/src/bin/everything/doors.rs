@@ -56,7 +56,7 @@ pub fn agents([name, receive, transmit]: &mut [[u8; 640]; 3]) {
         let Some(response) = black_box(Some(call.respond()?)) else { return Err(CommandError::WouldBlock) };
         response.done()
     });
-    let commands = [entry.no_success_response(), entry.allowed_when_frozen(), black_box(&entry).clone()];
+    let commands = [entry.no_success_response(), entry.allowed_when_frozen(), Clone::clone(black_box(&entry))];
     let board = Board { commands: &commands, base64: Base64::new(), unescape: Unescape::new() };
     let Ok(mut agent) = AgentLent::new(board, receive, transmit) else { return };
     while black_box(true) {
