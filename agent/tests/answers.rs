@@ -4,7 +4,7 @@ mod peer;
 
 use std::collections::BTreeSet;
 
-use peer::{Peer, qapi, worst_moment};
+use peer::{Folder, Peer, install, qapi, worst_moment};
 use serde_json::{Number, Value, json};
 
 /// They return something on this machine and change nothing.
@@ -37,6 +37,27 @@ fn every_return_value_follows_the_schema() {
     }
     for command in ["guest-sync", "guest-sync-delimited"] {
         assert_eq!(ours.returned(command, json!({"id": i64::MIN})), json!(i64::MIN));
+    }
+}
+
+#[test]
+#[ignore = "needs root and setpriv: apt-get install util-linux"]
+fn commands_that_only_read_run_without_root() {
+    let folder = Folder::new();
+    let user = 1_000_000 + std::process::id() * 10;
+    let program = folder.join("agent");
+    install(env!("CARGO_BIN_EXE_guestwire-agent").as_ref(), &program);
+    std::os::unix::fs::chown(folder.path(), Some(user), None).unwrap();
+    let mut command = folder.command("setpriv");
+    command
+        .arg(format!("--reuid={user}"))
+        .arg("--clear-groups")
+        .arg(program)
+        .arg("--listen")
+        .arg(folder.join("socket"));
+    let mut agent = Peer::start(&folder, &folder.join("socket"), &mut command);
+    for command in QUIET {
+        agent.returned(command, json!({}));
     }
 }
 
@@ -244,4 +265,32 @@ fn files_and_programs_behave_as_those_of_qemu_ga() {
     });
     assert_eq!(ours, theirs);
     assert!(ours.len() > 20);
+}
+
+/// What fits into a request, and into a response.
+#[test]
+fn a_file_is_written_by_48_kib_and_read_by_768_kib_at_most() {
+    let mut agent = Peer::ours(&["--allow", "files"]);
+    let path = agent.folder().join("file");
+    let handle = agent.returned("guest-file-open", json!({"path": path, "mode": "w+"}));
+    let mut write =
+        |digits: usize| agent.ask("guest-file-write", json!({"handle": handle, "buf-b64": "A".repeat(digits)}));
+    let error = write((48 << 10) / 3 * 4);
+    assert_eq!(error.pointer("/error/desc"), Some(&json!("JSON token size limit exceeded")));
+    let written = 48_000;
+    for _ in 0..40 {
+        assert_eq!(write(written / 3 * 4)["return"]["count"], written);
+    }
+    agent.returned("guest-file-seek", json!({"handle": handle, "offset": 0, "whence": "set"}));
+    let mut counts = Vec::new();
+    loop {
+        let content = agent.returned("guest-file-read", json!({"handle": handle, "count": 4 << 20}));
+        counts.push(content["count"].as_u64().unwrap());
+        if content["eof"] == true {
+            break;
+        }
+    }
+    assert_eq!(counts.iter().sum::<u64>(), 40 * written as u64);
+    let most = (1 << 20) / 4 * 3;
+    assert!((most - 100..most).contains(&counts[0]) && counts[0] == counts[1], "{counts:?}");
 }

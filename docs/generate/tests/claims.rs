@@ -65,10 +65,15 @@ const COMPLETE: &[(&str, &str)] = &[
     ("docs/buffers.md", ""),
     ("docs/clients.md", ""),
     ("docs/dependencies.md", ""),
+    ("docs/doors.md", ""),
     ("docs/line-faults.md", ""),
-    ("docs/security.md", "A hostile host"),
-    ("docs/security.md", "Limits"),
+    ("docs/loops.md", ""),
+    ("docs/security.md", ""),
+    ("docs/testing.md", ""),
     ("docs/wire-format.md", ""),
+    ("agent/README.md", ""),
+    ("firmware/README.md", "Test and measure"),
+    ("virtio-serial/README.md", ""),
 ];
 
 /// Items of lists, numbered paragraphs and rows of tables below a heading.

@@ -13,18 +13,22 @@ use std::sync::LazyLock;
 use exchange::exchange;
 use guestwire::{Agent, Guest, agent::CommandError};
 use host_tests::healthy::{PING, PONG, next_client_is_in_step, survives_dead_clients};
-use host_tests::{succeeds, workspace};
+use host_tests::{Folder, succeeds, workspace};
 use recordings::recordings;
 
-/// Built by its Makefile.
 fn boot() -> host_tests::Guest {
+    boot_with("")
+}
+
+/// Built by its Makefile.
+fn boot_with(qemu_options: &str) -> host_tests::Guest {
     static ELF: LazyLock<PathBuf> = LazyLock::new(|| {
         let folder = workspace().join("target/c");
         let program = workspace().join("../c/examples/mps2-an385");
         succeeds(Command::new("make").arg("-C").arg(program).arg(format!("BUILD={}", folder.display())));
         folder.join("mps2-an385")
     });
-    host_tests::Guest::boot("cortex-m", &ELF, "")
+    host_tests::Guest::boot("cortex-m", &ELF, qemu_options)
 }
 
 /// What the C program is, in Rust. Its buffers are as large, or other requests would be too long.
@@ -61,7 +65,8 @@ impl Guest for Twin {
 #[test]
 #[ignore = "needs arm-none-eabi-gcc, make and qemu-system-arm: apt install gcc-arm-none-eabi make qemu-system-arm"]
 fn recorded_exchanges_are_answered_byte_for_byte_as_in_rust() {
-    let guest = boot();
+    let stack = Stack::new();
+    let guest = boot_with(&stack.qemu_option());
     let line = guest.connect();
     let (mut stream, mut agent) = (line.stream(), Agent::<Twin, 512, 640>::new(Twin { leds: 0 }));
     let led =
@@ -107,6 +112,40 @@ fn recorded_exchanges_are_answered_byte_for_byte_as_in_rust() {
         count += 1;
     }
     assert!(count > 1400, "{count}");
+    let deepest = stack.deepest(&guest);
+    println!("{deepest} bytes of stack");
+    let page = std::fs::read_to_string(workspace().join("../docs/c.md")).unwrap();
+    assert!(page.contains("takes less than 800 bytes of stack"));
+    assert!((500..800).contains(&deepest), "{deepest} bytes of stack");
+}
+
+/// The end of the board's memory, filled with a pattern before the program starts.
+struct Stack(Folder);
+
+impl Stack {
+    const START: usize = 0x203F_F000;
+    const SIZE: usize = 0x1000;
+    const UNUSED: u8 = 0xA5;
+
+    fn new() -> Self {
+        let folder = Folder::new();
+        std::fs::write(folder.path("stack"), [Self::UNUSED; Self::SIZE]).unwrap();
+        Self(folder)
+    }
+
+    fn qemu_option(&self) -> String {
+        format!("-device loader,file={},addr={:#x},force-raw=on", self.0.path("stack").display(), Self::START)
+    }
+
+    fn deepest(&self, guest: &host_tests::Guest) -> usize {
+        let (start, size, file) = (Self::START, Self::SIZE, self.0.path("deepest"));
+        guest.qmp(&format!(
+            r#"{{"execute":"pmemsave","arguments":{{"val":{start},"size":{size},"filename":"{}"}}}}"#,
+            file.display()
+        ));
+        let unused = std::fs::read(file).unwrap().into_iter().take_while(|byte| *byte == Self::UNUSED).count();
+        size - unused
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The figures, from ELF files and from a run under QEMU.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use object::{Object, ObjectSection, ObjectSymbol};
 
+use crate::linked;
 use crate::report::Report;
 
 pub struct Failure(pub String);
@@ -97,9 +99,11 @@ pub fn guests() -> Result<Report, Failure> {
 /// show that this check can fail, a program that panics and one that allocates must not build. docs/dependencies.md
 /// says that serde-json-core can panic: its program must not build either.
 pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
+    every_public_function_is_linked()?;
     for target in TARGETS {
         Elf::build("everything", target)?;
     }
+    futures_panic_only_after_their_end()?;
     for (probe, features, reason) in [
         ("control-panic", "controls", "panic_is_reachable"),
         ("control-alloc", "controls", "no global memory allocator"),
@@ -113,6 +117,58 @@ pub fn nothing_panics_or_allocates() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Without optimization, which leaves each function its symbol.
+fn every_public_function_is_linked() -> Result<(), Failure> {
+    const TARGET: &str = "thumbv7em-none-eabihf";
+    let mut build =
+        cargo(&["build", "--quiet", "-p", "probe", "--features", "everything may-panic", "--target", TARGET]);
+    build.args(["--bin", "everything", "--bin", "everything-async"]);
+    build.args(["--config", &rustflag(TARGET, "-Csymbol-mangling-version=v0")]);
+    succeeds(&mut build)?;
+    let mut names = HashSet::new();
+    for program in ["everything", "everything-async"] {
+        let elf = std::fs::read(workspace().join("target").join(TARGET).join("debug").join(program))?;
+        let elf = object::File::parse(&*elf)?;
+        names.extend(elf.symbols().filter_map(|symbol| symbol.name().ok()).flat_map(linked::names));
+    }
+    let api = std::fs::read_to_string(workspace().join("../docs/public-api.txt"))?;
+    match linked::missing(&api, &names)[..] {
+        [] => Ok(()),
+        ref missing => Err(Failure(format!("firmware/probe/src/bin/everything does not call\n{}", missing.join("\n")))),
+    }
+}
+
+/// A future panics when it is polled after its end, and only then.
+fn futures_panic_only_after_their_end() -> Result<(), Failure> {
+    for target in TARGETS {
+        let mut build = cargo(&["build", "--release", "--quiet", "-p", "probe", "--features", "everything may-panic"]);
+        build.args(["--bin", "everything-async", "--target", target]);
+        // In a folder of its own: other programs are built without relocations.
+        build.args(["--config", &rustflag(target, "-Clink-arg=--emit-relocs"), "--target-dir", "target/relocations"]);
+        succeeds(&mut build)?;
+        let elf = std::fs::read(workspace().join("target/relocations").join(target).join("release/everything-async"))?;
+        let panics = linked::panics(&object::File::parse(&*elf)?);
+        let others: Vec<_> =
+            panics.iter().filter(|(_, panic)| !panic.ends_with("panic_const_async_fn_resumed")).collect();
+        if panics.is_empty() || !others.is_empty() {
+            return Err(Failure(format!(
+                "{target}: everything-async should only panic in futures that have ended, not: {others:?}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn rustflag(target: &str, flag: &str) -> String {
+    format!("target.{target}.rustflags=['{flag}']")
+}
+
+fn succeeds(cargo: &mut Command) -> Result<(), Failure> {
+    let built = cargo.output()?;
+    let said = || Failure(String::from_utf8_lossy(&built.stderr).into_owned());
+    built.status.success().then_some(()).ok_or_else(said)
 }
 
 /// Runs the programs in `firmware/on-target/src/bin`, which print "table/row/column/value" lines.

@@ -1,6 +1,7 @@
 //! Measures the crate, and writes docs/sizes.md or compares with it.
 
 mod figures;
+mod linked;
 mod report;
 
 use std::path::Path;

@@ -161,11 +161,12 @@ Written by `cargo run -p measure` in `firmware/`; CI fails when a figure is more
 
 Flash is `.text` and `.rodata` of a program that uses guestwire, less those of an empty one, with opt-level \"z\", LTO and
 one codegen unit. Each program links only if nothing in it can panic, except those that say so, and there is no
-allocator. One of them calls every public function except `Debug` and `Display`, async functions (a future panics when it
-is polled after its end), and serde with `f32` and `f64` (`core` reads and prints them). The program in C is compiled by
-gcc with -Os, without a libc, and linked with the library for C. A guest is all there is: agent, 18 commands (22 on
-aarch64), driver, board. Instructions and stack are counted on a Cortex-M3 (mps2-an385) in QEMU,
-independent of the host. The worst push is the most instructions that one byte took, in valid and broken input.
+allocator. Two of them call every public function except `Debug`, `Display` and defmt's `Format`, and serde with `f32` and
+`f64` (`core` reads and prints them): CI compares their symbols with docs/public-api.txt. The async functions are in one of
+their own, whose only panic is that of a future that is polled after its end. The program in C is compiled by gcc with -Os,
+without a libc, and linked with the library for C. A guest is all there is: agent, 18 commands (22 on aarch64), driver,
+board. Instructions and stack are counted on a Cortex-M3 (mps2-an385) in QEMU, independent of the host. The worst push is
+the most instructions that one byte took, in valid and broken input.
 
 The other parsers read single frames, whose ends the caller has to find, and need all of a frame in memory; jsmn also 20
 bytes for each value, picojson a buffer for the longest string. guestwire stores the frames that it finds.

@@ -2,18 +2,10 @@
 
 use core::hint::black_box;
 
-use guestwire::commands::{
-    Bytes, CaptureMode, CaptureOutput, Exec, ExecStatus, FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite,
-    FsTrim, FsfreezeFreeze, FsfreezeFreezeList, FsfreezeState, FsfreezeStatus, FsfreezeThaw, GetCpustats, GetDevices,
-    GetDisks, GetDiskstats, GetFsinfo, GetHostName, GetLoad, GetMemoryBlockInfo, GetMemoryBlocks, GetOsinfo, GetTime,
-    GetTimezone, GetUsers, GetVcpus, Info, IpAddressType, List, NetworkGetInterfaces, NetworkGetRoute, PciAddress,
-    Ping, Schema, SetMemoryBlocks, SetTime, SetUserPassword, SetVcpus, Shutdown, SshAddAuthorizedKeys,
-    SshGetAuthorizedKeys, SshRemoveAuthorizedKeys, Str, SuspendDisk, SuspendHybrid, SuspendRam, SyncDelimited,
-    SyncPlain,
-};
+use guestwire::commands::*;
 use guestwire::{
     Client, Command, Guest,
-    json::{Encoder, Text, Value},
+    json::{Encoder, ObjectEncoder, Text, Value},
     message::Arguments,
 };
 
@@ -48,6 +40,12 @@ macro_rules! commands {
             ];
         }
 
+        /// As a table at run time has them.
+        pub fn commands() {
+            $(black_box(<$command>::command::<Typed>(|_, call| call.respond()?.done()));)*
+            $(black_box(<$built_in>::command::<Typed>(|_, call| call.respond()?.done()));)*
+        }
+
         pub fn request<const RX: usize, const TX: usize>(client: &mut Client<RX, TX>, arguments: &mut Arguments<'_>) {
             $(if let Ok(command) = <$command>::read(arguments) {
                 let _ = client.request(command);
@@ -78,7 +76,31 @@ commands!(
     Info Ping SyncDelimited SyncPlain
 );
 
-pub fn values(text: Text<'_>) {
+/// What commands take and return, read and written: as a client that passes it on.
+macro_rules! values {
+    ($($type:ty)*) => {
+        pub fn values(arguments: &mut Arguments<'_>, members: &mut ObjectEncoder<'_>) {
+            $(if let Ok(value) = arguments.parse::<$type>("value") {
+                let _ = value.encode_member("value", members);
+            })*
+        }
+    };
+}
+
+values!(
+    AgentInfo<'_> AuthorizedKeys<'_> Bytes<'_> CaptureMode CaptureOutput CcwAddress CommandInfo<'_> CpuStats<'_>
+    DeviceId<'_> DeviceInfo<'_> Disk<'_> DiskAddress<'_> DiskBusType<'_> DiskSmart<'_> DiskStats DiskStatsInfo<'_> Done
+    ExecPid ExecStatusReturn<'_> FileContent<'_> FilePosition FileSystem<'_> FileWritten FsTrimResult<'_>
+    FsTrimmed<'_> FsfreezeState<'_> HostName<'_> InterfaceStatistics IpAddress<'_> IpAddressType<'_> LinuxCpuStats
+    List<'_, u16> Load LogicalProcessor MemoryBlock MemoryBlockInfo MemoryBlockResponse<'_> MemoryBlockResponseType<'_>
+    NetworkInterface<'_> NetworkRoute<'_> NvmeSmart Option<u16> OsInfo<'_> PciAddress PciDeviceId ShutdownMode Str<'_>
+    Thousandths Timezone<'_> User<'_> Whence
+);
+
+pub fn texts(text: Text<'_>) {
+    black_box((Str::default().as_str(), Bytes::default().decoded().is_ok(), List::<u16>::default().iter().count()));
+    let _ = Encoder::new(&mut [0; 8]).value().encode(black_box(Some(true)));
+    black_box(CaptureOutput::default().mode());
     black_box((Str::from(text).as_str(), Str::from("text") == "text", PciAddress::NONE));
     black_box((FsfreezeState::Frozen == FsfreezeState::Other(text), Str::from(IpAddressType::Other(text)) == "x"));
     black_box((CaptureOutput::from(true).mode().as_str(), CaptureOutput::from(CaptureMode::Merged).mode()));

@@ -1,20 +1,20 @@
 //! Every public function, with the smallest buffers and with larger ones: links only if none of them can panic.
 //!
-//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`, and async functions, since a future panics
-//! when it is polled after its end.
+//! Not included: `Debug` and `Display`, whose code is that of `core::fmt`. `everything-async` has the async functions.
+//! `firmware/measure` fails if a public function is in neither.
 #![no_std]
 #![no_main]
 
 mod commands;
-mod ports;
+mod doors;
 mod shapes;
 
-use core::convert::Infallible;
+use core::error::Error;
 use core::hint::black_box;
 
 use commands::Typed;
 use heapless::{String, Vec, spsc::Queue};
-use ports::Port;
+use probe::port::{ErrorKind, Port};
 use shapes::Shapes;
 
 use guestwire::{
@@ -25,6 +25,7 @@ use guestwire::{
     io::{Fault, Halves, RxConsumer, RxEntry, RxProducer},
     json::{DoesNotFit, Encoder, Kind, Text, Value},
     message::{Argument, ArgumentError, Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
+    nb,
 };
 
 #[derive(Clone)]
@@ -124,7 +125,7 @@ fn error(response: Responder<'_>) -> CommandResult {
     }
 }
 
-fn fault(error: &Infallible) -> Fault {
+fn fault(error: &ErrorKind) -> Fault {
     Fault::by_kind(error)
 }
 
@@ -150,8 +151,12 @@ fn agent<G: Guest + Clone, const RX: usize, const TX: usize>(guest: G, bytes: &[
         let _ = agent.write_to(probe::write);
         let _ = agent.poll(&mut (), |()| probe::read(), |(), byte| probe::write(byte));
         let _ = agent.poll_nb(&mut Port);
+        black_box(queue.is_empty());
         let _ = agent.poll_nb(&mut Halves { reader: &mut queue, writer: &mut Port });
         let _ = agent.poll_io(&mut Port, fault);
+        if let Err(error) = agent.poll_io(&mut Halves { reader: Port, writer: Port }, Fault::by_kind) {
+            black_box(error.source().is_some());
+        }
         let _ = agent.run_blocking(&mut Port, Fault::by_kind);
         agent.transmitted(black_box(agent.transmit()).len());
         match black_box(0) {
@@ -183,7 +188,9 @@ fn client<const RX: usize, const TX: usize>(bytes: &[u8]) {
         let _ = client.read_reply(probe::read).map(Some).map(reply);
         let _ = client.write_to(probe::write);
         let _ = client.exchange_nb(&mut Port).map(Some).map(reply);
-        let _ = client.exchange_io(&mut Port, fault).map(Some).map(reply);
+        if let Err(nb::Error::Other(error)) = client.exchange_io(&mut Port, fault).map(Some).map(reply) {
+            black_box(error.source().is_some());
+        }
         let _ = client.exchange_blocking(&mut Port, fault).map(Some).map(reply);
         commands::request(&mut client, &mut Arguments::none());
         client.transmitted(black_box(client.transmit()).len());
@@ -246,6 +253,10 @@ fn frame(frame: &Frame<'_>) {
         Ok(Request { command, mut arguments, id, .. }) => {
             text(command);
             black_box(arguments.integer("value").is_ok());
+            let _ = Encoder::new(&mut [0; 64]).value().object(|members| {
+                commands::values(&mut arguments, members);
+                Ok(())
+            });
             id.into_iter().for_each(value);
         }
         Err(RequestError { fault: RequestFault::Response, id, .. }) => id.into_iter().for_each(value),
@@ -282,7 +293,7 @@ fn value(value: Value<'_>) {
 
 fn text(text: Text<'_>) {
     black_box((text.as_escaped_bytes(), text.as_str(), text.chars().count(), text == "name"));
-    commands::values(text);
+    commands::texts(text);
     let mut buffer = [0; 16];
     black_box(text.copy_to(&mut buffer).is_ok());
 }
@@ -312,6 +323,7 @@ fn encode(encoder: &mut Encoder<'_>, received: Value<'_>) -> Result<(), DoesNotF
 #[unsafe(no_mangle)]
 extern "C" fn _start() -> ! {
     let received: [u8; 64] = black_box([0; 64]);
+    let mut memory = black_box([[0; 640]; 3]);
     loop {
         let bytes = &received;
         decoder::<1>(bytes);
@@ -322,5 +334,8 @@ extern "C" fn _start() -> ! {
         client::<34, 75>(bytes);
         client::<4096, 4096>(bytes);
         black_box((guest_info_size::<Board>(), guest_info_size::<Typed>()));
+        commands::commands();
+        doors::agents(&mut memory);
+        doors::lent(&mut memory);
     }
 }
