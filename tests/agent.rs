@@ -354,6 +354,24 @@ fn debug_shows_what_an_agent_holds() {
 }
 
 #[test]
+fn is_receiving_says_whether_a_request_is_open() {
+    let mut agent = agent();
+    let mut after = |bytes: &[u8]| {
+        assert_eq!(agent.push_slice(bytes), bytes.len());
+        agent.transmitted(usize::MAX);
+        agent.is_receiving()
+    };
+    assert!(!after(b""));
+    assert!(after(b"{\"execute\": "));
+    assert!(!after(b"\"guest-ping\"}"));
+    assert!(!after(b" \n"));
+    assert!(after(b"{"));
+    assert!(!after(b"\xFF"));
+    assert!(after(b"{"));
+    assert!(!after(b","), "it has broken");
+}
+
+#[test]
 fn one_of_a_few() {
     let choice = |arguments: &str| answer(&format!("{{\"execute\": \"test-choice\", \"arguments\": {arguments}}}"));
     assert_eq!(choice(r#"{"colour": "r\u0065d"}"#), "{\"return\": 10}\n");

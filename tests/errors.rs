@@ -5,11 +5,11 @@ use std::fmt;
 
 use guestwire::json::NotBase64;
 use guestwire::{
-    Agent, Command, CommandError, Decoder, Event, Guest,
+    Agent, BuildError, Command, CommandError, Decoder, Event, Guest,
     client::{ClientError, ExecuteError},
     frame::FrameError,
-    io::{IoError, LineError},
-    json::DoesNotFit,
+    io::{HalvesError, IoError, LineError},
+    json::{DoesNotFit, JsonError},
     message::{Arguments, ErrorResponse, Request, RequestError, RequestFault, Response},
 };
 
@@ -74,6 +74,10 @@ fn errors_of_ports() {
     check(&LineError::<FrameError, Unplugged>::Port(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&LineError::<Unplugged, FrameError>::Protocol(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&Polled::Port(IoError::Port(UNPLUGGED)), "unplugged", formatting.as_deref());
+    type OfReader = HalvesError<Unplugged, FrameError>;
+    check(&OfReader::Reader(UNPLUGGED), "unplugged", formatting.as_deref());
+    check(&OfReader::Writer(FrameError::Lost), FrameError::Lost.desc(), None);
+    check(&HalvesError::<FrameError, Unplugged>::Writer(UNPLUGGED), "unplugged", formatting.as_deref());
     check(&Polled::Port(IoError::Closed), "the port is closed", None);
     for error in [
         ClientError::ResponseTooLong,
@@ -109,6 +113,8 @@ fn errors_of_a_client() {
 #[test]
 fn errors_of_what_is_written_and_read() {
     check(&DoesNotFit, "does not fit the buffer", None);
+    check(&JsonError::DoesNotFit, "does not fit the buffer", None);
+    check(&JsonError::NotJson, "What was to be sent is not JSON", None);
     check(&NotBase64, "Base64 data contains invalid characters", None);
     check(&CommandError::Failed("no"), "no", None);
     check(&CommandError::DoesNotFit, "Response does not fit the transmit buffer", None);
@@ -117,6 +123,13 @@ fn errors_of_what_is_written_and_read() {
     let missing = Arguments::none().integer("handle").unwrap_err();
     check(&missing, "Parameter 'handle' is missing", None);
     check(&CommandError::from(missing), "an argument is missing or wrong", None);
+}
+
+#[test]
+fn errors_in_what_an_agent_is_built_of() {
+    check(&BuildError::ReceiveTooSmall, "the receive buffer is too small", None);
+    check(&BuildError::TransmitTooSmall, "the transmit buffer is too small", None);
+    check(&BuildError::DuplicateName, "a command's name is there twice, or is built in", None);
 }
 
 /// Hands on the request that `json` is, or what is wrong with it.

@@ -22,6 +22,17 @@ fn outcome_in<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) -> String 
     unescaped(&outcomes.join(" | "))
 }
 
+fn outcome_in_slice<const N: usize>(decoder: &mut Decoder<N>, bytes: &[u8]) -> String {
+    let mut rest = bytes;
+    let mut outcomes = Vec::new();
+    while !rest.is_empty() {
+        let (taken, event) = decoder.push_slice(rest);
+        rest = &rest[taken..];
+        outcomes.extend(shown(event));
+    }
+    unescaped(&outcomes.join(" | "))
+}
+
 fn shown(outcome: Result<Option<Event<'_>>, FrameError>) -> Option<String> {
     match outcome {
         Ok(None) => None,
@@ -337,18 +348,33 @@ fn rule_4_every_byte_at_every_place_in_a_slice() {
             for before in (0..40).chain([127, 128, 150, 200]) {
                 let bytes = [b"\"", vec![fill; before].as_slice(), &[byte, 0x80], &[fill; 150], b"\"{} "].concat();
                 let due = outcome_in(&mut Decoder::<400>::new(), &bytes);
-                let mut decoder = Decoder::<400>::new();
-                let mut rest = bytes.as_slice();
-                let mut outcomes = Vec::new();
-                while !rest.is_empty() {
-                    let (taken, event) = decoder.push_slice(rest);
-                    rest = &rest[taken..];
-                    outcomes.extend(shown(event));
-                }
-                assert_eq!(unescaped(&outcomes.join(" | ")), due, "{}", bytes.escape_ascii());
+                assert_eq!(outcome_in_slice(&mut Decoder::<400>::new(), &bytes), due, "{}", bytes.escape_ascii());
             }
         }
     }
+}
+
+/// Escapes and characters that are not at the end of a slice are read as a whole, if they are whole and right.
+#[test]
+#[cfg_attr(miri, ignore = "takes too long there")]
+fn rule_4_escapes_and_characters_with_any_byte_in_the_middle_of_a_slice() {
+    let mut refused = 0;
+    let escapes = [r"\n", r"\u00gg", r"\u00e9", r"\ud7FF", r"\uD83d\uDE00", r"\udBFF\udFFF", r"\uE000"];
+    let characters =
+        ["\u{80}", "\u{7FF}", "\u{800}", "\u{D7FF}", "\u{E000}", "\u{FFFF}", "\u{10000}", "\u{50000}", "\u{10FFFF}"];
+    for right in escapes.into_iter().chain(characters) {
+        for at in 0..right.len() {
+            for byte in 0..=0xFF {
+                let mut text = right.as_bytes().to_vec();
+                text[at] = byte;
+                let bytes = [b"[\"x", text.as_slice(), b"0123456789abcdef\"] "].concat();
+                let due = by_reference(&[Input::Bytes(&bytes)]);
+                assert_eq!(outcome_in_slice(&mut Decoder::<64>::new(), &bytes), due, "{}", bytes.escape_ascii());
+                refused += usize::from(due.contains("Syntax"));
+            }
+        }
+    }
+    assert!(refused > 5000, "{refused}");
 }
 
 #[test]

@@ -1384,6 +1384,19 @@ fn an_error_of_halves_says_whose_it_is() {
     assert_eq!(agent.run_blocking(&mut port, whose), Err(IoError::Closed));
 }
 
+/// A reader with a buffer has one as a half, too: what was not consumed is there again.
+#[test]
+fn what_is_left_in_the_buffer_of_a_half_is_read_again() {
+    let mut port = Halves { reader: &b"abc"[..], writer: Port::new(&Script::default()) };
+    let mut read = Vec::new();
+    while let Some(byte) = embedded_io::BufRead::fill_buf(&mut port).unwrap().first().copied() {
+        read.push(byte);
+        assert!(read.len() <= 3, "{read:?}");
+        embedded_io::BufRead::consume(&mut port, 1);
+    }
+    assert_eq!(read, b"abc");
+}
+
 /// A port on which reading or writing is interrupted for ever.
 struct NeverDone<'r> {
     /// What is read before.

@@ -1,7 +1,10 @@
 //! Commands of a user's own, as types for both ends: the macros from outside the crate.
 
+use std::fmt::Write;
+
 use guestwire::commands::{Done, List, Schema, Str};
-use guestwire::{Agent, Client, Command, Guest, Reply};
+use guestwire::json::Encoder;
+use guestwire::{Agent, Client, Command, Decoder, Event, Guest, Reply};
 
 guestwire::command! {
     /// lights some LEDs.
@@ -134,6 +137,33 @@ fn a_long_string_of_an_own_command_comes_in_pieces() {
     line.client.request_in_pieces(Log {}).unwrap();
     let Some(Reply::Piece(piece)) = line.reply() else { panic!("it comes in pieces") };
     assert_eq!(piece.content, *b"boot");
+}
+
+/// With an escape what was received is not the string itself, and what a closure writes is nowhere.
+#[test]
+fn a_string_in_one_piece_is_lent_as_it_is() {
+    assert_eq!(Str::from("boot").as_str(), Some("boot"));
+    assert_eq!(Str::from(&|text: &mut dyn Write| text.write_str("boot")).as_str(), None);
+    for (json, lent) in [(r#"{"text": "boot"}"#, Some("boot")), (r#"{"text": "b\u006fot"}"#, None)] {
+        let mut decoder: Decoder<64> = Decoder::new();
+        let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(json.as_bytes()) else {
+            panic!("no frame: {json}")
+        };
+        let text = Str::from(frame.value().member("text").unwrap().string().unwrap());
+        assert_eq!(text.as_str(), lent, "{json}");
+        assert_eq!(text.to_string(), "boot", "{json}");
+    }
+}
+
+/// A member that is not there is left out. Where something has to be, it is `null`.
+#[test]
+fn an_option_on_its_own_is_its_value_or_null() {
+    for (option, json) in [(Some(7_i64), "7"), (None, "null")] {
+        let mut buffer = [0; 8];
+        let mut encoder = Encoder::new(&mut buffer);
+        encoder.value().encode(option).unwrap();
+        assert_eq!(str::from_utf8(encoder.as_bytes()), Ok(json));
+    }
 }
 
 /// Whoever uses the macros may have other things of these names in scope.

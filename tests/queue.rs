@@ -122,6 +122,17 @@ fn the_smallest_queues_lose_bytes_but_tell() {
     assert_eq!(main.read(), Err(nb::Error::WouldBlock));
 }
 
+#[test]
+fn each_end_shows_how_full_the_queue_is_and_whether_bytes_are_missing() {
+    let mut queue: Queue<RxEntry, 3> = Queue::new();
+    let (producer, consumer) = queue.split();
+    let (mut handler, main) = (RxProducer::new(producer), RxConsumer::new(consumer));
+    handler.push(b'a');
+    assert_eq!(format!("{handler:?} {main:?}"), "RxProducer { length: 1, is_gap: false } RxConsumer { length: 1 }");
+    (0..3).for_each(|byte| handler.push(byte));
+    assert_eq!(format!("{handler:?} {main:?}"), "RxProducer { length: 2, is_gap: true } RxConsumer { length: 2 }");
+}
+
 /// The handler interrupts at any instruction: here it is another thread.
 #[test]
 fn the_two_ends_in_two_threads() {

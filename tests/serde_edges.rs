@@ -2,11 +2,14 @@
 
 mod arguments;
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use arguments::arguments;
-use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
+use guestwire::json::{Encoder, Text};
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
 /// Reads one argument.
@@ -188,4 +191,121 @@ fn a_struct_has_as_many_members_as_can_be_counted() {
     assert_eq!((read.a0, read.c9, read.d1), (0, 29, 31));
     let more = arguments::<More>(&format!("{{{}}}", names.join(", ")));
     assert_eq!(more, Err("Parameter 'd2' is unexpected".into()));
+}
+
+/// What `value` is written as.
+fn written<T: Serialize + ?Sized>(value: &T) -> Result<String, String> {
+    let mut buffer = [0; 512];
+    let mut encoder = Encoder::new(&mut buffer);
+    encoder.value().serialize(value).map_err(|error| error.to_string())?;
+    Ok(str::from_utf8(encoder.as_bytes()).unwrap().into())
+}
+
+/// The numbers up to 64 bits, whatever their type.
+#[test]
+fn every_type_of_serde_is_written_as_serde_json_writes_it() {
+    #[derive(Serialize)]
+    struct Unit;
+
+    #[derive(Serialize)]
+    struct Newtype(i8);
+
+    macro_rules! check {
+        ($($value:expr),* $(,)?) => {$(
+            let due = serde_json::to_string(&$value).unwrap().replace(',', ", ").replace(':', ": ");
+            assert_eq!(written(&$value), Ok(due), "{}", stringify!($value));
+        )*};
+    }
+    check! {
+        true, i8::MIN, i16::MIN, i32::MIN, i64::MIN, u8::MAX, u16::MAX, u32::MAX, u64::MAX,
+        i128::from(i64::MIN), i128::from(i64::MAX) + 1, i128::from(u64::MAX), u128::from(u64::MAX), 0.5_f32, -0.5_f64,
+        'a', "a", Some("a"), None::<i8>, (), Unit, Newtype(1), [1, 2], (1, "a"), BTreeMap::from([("a", 1), ("b", 2)]),
+        Shape::Unit, Shape::Newtype(1), Shape::Tuple(1, true), Shape::Struct { side: 1 },
+    }
+    let too_wide = "A number of more than 64 bits has no form here";
+    for number in [i128::from(i64::MIN) - 1, i128::from(u64::MAX) + 1] {
+        assert_eq!(written(&number), Err(too_wide.into()), "{number}");
+    }
+    assert_eq!(written(&(u128::from(u64::MAX) + 1)), Err(too_wide.into()));
+}
+
+/// A type may catch the error of a part of it, and go on. It is told what is wrong.
+#[test]
+fn an_error_that_a_type_catches_says_what_is_wrong() {
+    #[derive(Debug, PartialEq)]
+    struct Caught(String);
+
+    impl<'de> Deserialize<'de> for Caught {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            Ok(Self(i8::deserialize(deserializer).map_or_else(|error| error.to_string(), |number| number.to_string())))
+        }
+    }
+
+    assert_eq!(argument("127"), Ok(Caught("127".into())));
+    assert_eq!(argument("128"), Ok(Caught("Parameter 'x' expects int8_t".into())));
+    assert_eq!(argument("[]"), Ok(Caught("Invalid parameter type for 'x', expected: integer".into())));
+
+    struct Catches<T>(T, RefCell<String>);
+
+    impl<T: Serialize> Serialize for Catches<T> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut array = serializer.serialize_seq(None)?;
+            *self.1.borrow_mut() = array.serialize_element(&self.0).unwrap_err().to_string();
+            array.end()
+        }
+    }
+
+    fn caught<T: Serialize>(value: T) -> String {
+        let catches = Catches(value, RefCell::default());
+        assert!(written(&catches).is_err());
+        catches.1.into_inner()
+    }
+
+    assert_eq!(caught(f64::NAN), "A number that is not finite has no form in JSON");
+    assert_eq!(caught("x".repeat(512)), "does not fit the buffer");
+}
+
+/// The first wrong element is named, not the one after it, which has not been read.
+#[test]
+fn a_wrong_element_is_named_though_others_follow() {
+    let error = argument::<Vec<u8>>("[1, \"two\", 3]").unwrap_err();
+    assert_eq!(error, "Invalid parameter type for 'x[1]', expected: integer");
+    let error = argument::<(u8, u8)>("[1, 256, 3]").unwrap_err();
+    assert_eq!(error, "Parameter 'x[1]' expects uint8_t");
+}
+
+/// A name is a `Text` like any other string, and no other format has one.
+#[test]
+fn a_text_is_read_as_a_name_and_by_guestwire_alone() {
+    #[derive(Debug, PartialEq)]
+    struct Names(Vec<String>);
+
+    impl<'de> Deserialize<'de> for Names {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Each;
+
+            impl<'de> Visitor<'de> for Each {
+                type Value = Names;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Names, M::Error> {
+                    let mut names = Vec::new();
+                    while let Some((name, _)) = map.next_entry::<Text<'de>, i64>()? {
+                        names.push(name.to_string());
+                    }
+                    Ok(Names(names))
+                }
+            }
+
+            deserializer.deserialize_map(Each)
+        }
+    }
+
+    let names = arguments(r#"{"plain": 1, "\u00e9\ud83d\ude00": 2}"#);
+    assert_eq!(names, Ok(Names(vec!["plain".into(), "é😀".into()])));
+    let error = serde_json::from_str::<Text<'_>>("\"a\"").unwrap_err().to_string();
+    assert!(error.contains("expected a string received by guestwire"), "{error}");
 }

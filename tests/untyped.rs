@@ -170,6 +170,7 @@ fn an_error_outlives_the_response() {
     assert_eq!(error.to_string(), "CommandNotFound: no café here");
     let error: &OwnedErrorResponse<64> = error.downcast_ref().expect("the error of the agent");
     assert_eq!((error.class(), error.desc()), ("CommandNotFound", "no café here"));
+    assert_eq!(format!("{error:?}"), r#"OwnedErrorResponse { class: "CommandNotFound", desc: "no café here" }"#);
 }
 
 #[test]
@@ -195,6 +196,20 @@ fn a_text_that_does_not_fit_is_cut_between_characters() {
     check::<11>("Gén", "aé😀");
     check::<12>("Gén", "aé😀b");
     check::<200>("Gén", "aé😀b");
+}
+
+/// Whitespace between its tokens is no part of a value. How a string is escaped is.
+#[test]
+fn values_are_equal_if_they_are_spelled_alike() {
+    for (one, other, is_equal) in [
+        (r#"{ "a":[1 , null] }"#, r#"{"a": [1,null]}"#, true),
+        (r#"{"a": 1}"#, r#"{"a": 2}"#, false),
+        (r#"{"a": 1, "b": 2}"#, r#"{"b": 2, "a": 1}"#, false),
+        (r#"["\u0061"]"#, r#"["a"]"#, false),
+        ("[1.0]", "[1]", false),
+    ] {
+        with_value(one, |one| with_value(other, |other| assert_eq!(one == other, is_equal, "{one} {other}")));
+    }
 }
 
 #[test]

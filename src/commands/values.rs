@@ -284,7 +284,7 @@ fn thousandths(text: &[u8]) -> Option<i64> {
         Some(magnitude) => (magnitude, true),
         None => (text, false),
     };
-    let (mut digits, mut power, mut in_fraction, mut is_full) = (0_u64, Saturating(3_i64), false, false);
+    let (mut digits, mut power, mut in_fraction) = (0_u64, Saturating(3_i64), false);
     let mut bytes = magnitude.iter();
     for byte in bytes.by_ref() {
         let digit = match byte {
@@ -295,16 +295,14 @@ fn thousandths(text: &[u8]) -> Option<i64> {
             b'0'..=b'9' => u64::from(byte & 0xF),
             _ => break, // the exponent
         };
-        // Behind the first digit that does not fit, none counts: each of them is less than a thousandth, or all is too much.
+        // Behind a digit that does not fit, none makes a difference, counted or not: each of them is less than a thousandth,
+        // or all is too much.
         match digits.checked_mul(10).and_then(|digits| digits.checked_add(digit)) {
-            Some(more) if !is_full => {
+            Some(more) => {
                 digits = more;
                 power -= i64::from(in_fraction);
             }
-            _ => {
-                is_full = true;
-                power += i64::from(!in_fraction);
-            }
+            None => power += i64::from(!in_fraction),
         }
     }
     let exponent = core::str::from_utf8(bytes.as_slice()).ok()?;

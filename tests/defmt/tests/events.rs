@@ -141,6 +141,29 @@ fn errors_print_what_they_are() {
     assert_eq!(shown(guestwire::client::ClientError::Broken(guestwire::frame::FrameError::Lost)), "Broken(Lost)");
 }
 
+/// What has a format that is not derived.
+#[test]
+fn queues_arguments_and_kept_errors_print_what_they_hold() {
+    let mut queue: heapless::spsc::Queue<_, 3> = heapless::spsc::Queue::new();
+    let (producer, consumer) = queue.split();
+    let mut producer = guestwire::io::RxProducer::new(producer);
+    (0..3).for_each(|byte| producer.push(byte));
+    assert_eq!(shown(producer), "RxProducer { length: 2, is_gap: true }");
+    assert_eq!(shown(guestwire::io::RxConsumer::new(consumer)), "RxConsumer { length: 2 }");
+
+    let mut decoder: Decoder<256> = Decoder::new();
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(br#"{"execute": "x", "arguments": {"a": 1}}"#) else {
+        panic!("a frame was sent")
+    };
+    let argument = shown(Request::parse(&frame).unwrap().arguments.get("a").unwrap().unwrap());
+    assert!(argument.contains("others: Refused"), "{argument}");
+
+    let refused = br#"{"error": {"class": "CommandNotFound", "desc": "no"}}"#;
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(refused) else { panic!("a frame was sent") };
+    let Some(Response { outcome: Err(error), .. }) = Response::parse(&frame) else { panic!("it is an error") };
+    assert_eq!(shown(error.into_owned::<32>()), "CommandNotFound: no");
+}
+
 /// The compiler says whether each has a format.
 #[test]
 fn everything_public_has_a_format() {
