@@ -5,7 +5,7 @@ mod exchange;
 mod random;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
+use std::fmt::{Debug, Formatter};
 
 use arguments::arguments;
 use exchange::exchange;
@@ -17,7 +17,7 @@ use guestwire::{
     serde::SerializeError,
 };
 use random::Random;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::ser::{self, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -387,6 +387,42 @@ fn a_text_is_read_whatever_is_in_it_and_a_str_unless_it_has_escapes() {
 }
 
 #[test]
+fn a_name_in_a_map_is_a_text_whatever_is_in_it() {
+    struct Entries<'a>(Vec<(Text<'a>, i64)>);
+
+    impl<'de> Deserialize<'de> for Entries<'de> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct EntriesVisitor;
+
+            impl<'de> Visitor<'de> for EntriesVisitor {
+                type Value = Entries<'de>;
+
+                fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a map")
+                }
+
+                fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                    let mut entries = Vec::new();
+                    while let Some(entry) = map.next_entry()? {
+                        entries.push(entry);
+                    }
+                    Ok(Entries(entries))
+                }
+            }
+
+            deserializer.deserialize_map(EntriesVisitor)
+        }
+    }
+
+    let mut decoder: Decoder<64> = Decoder::new();
+    let json = br#"{"caf\u00e9 \"": 1, "": 2}"#;
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(json) else { panic!("no frame") };
+    let Entries(entries) = frame.value().deserialize().unwrap();
+    let entries: Vec<_> = entries.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+    assert_eq!(entries, [("café \"".into(), 1), (String::new(), 2)]);
+}
+
+#[test]
 fn a_value_that_json_cannot_express_is_an_error_response() {
     let error = |desc| format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{desc}\"}}}}");
     assert_eq!(response(f64::NAN), error("A number that is not finite has no form in JSON"));
@@ -483,7 +519,7 @@ fn what_a_type_refuses_is_named_by_its_place() {
         List(Vec<Even>),
     }
 
-    fn refused<T: Debug + serde::de::DeserializeOwned>(json: &str, place: &str) {
+    fn refused<T: Debug + DeserializeOwned>(json: &str, place: &str) {
         let due = format!("Invalid parameter '{place}'");
         assert_eq!(arguments::<HashMap<String, T>>(json).unwrap_err(), due, "{json}");
         assert_eq!(returned::<HashMap<String, T>>(json).unwrap_err(), due, "{json}");
@@ -496,6 +532,8 @@ fn what_a_type_refuses_is_named_by_its_place() {
     refused::<Held>(r#"{"x": {"Two": [2, 3]}}"#, "x.Two[1]");
     refused::<Held>(r#"{"x": {"Named": {"even": 3}}}"#, "x.Named.even");
     refused::<Held>(r#"{"x": {"List": [3]}}"#, "x.List[0]");
+    refused::<Held>(r#"{"x": {"One": 2, "List": []}}"#, "x");
+    refused::<Held>(r#"{"x": "One"}"#, "x");
 }
 
 #[test]
