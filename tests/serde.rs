@@ -5,7 +5,7 @@ mod exchange;
 mod random;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Debug;
+use std::fmt::{Debug, Formatter};
 
 use arguments::arguments;
 use exchange::exchange;
@@ -17,7 +17,7 @@ use guestwire::{
     serde::SerializeError,
 };
 use random::Random;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde::ser::{self, SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -387,6 +387,42 @@ fn a_text_is_read_whatever_is_in_it_and_a_str_unless_it_has_escapes() {
 }
 
 #[test]
+fn a_name_in_a_map_is_a_text_whatever_is_in_it() {
+    struct Entries<'a>(Vec<(Text<'a>, i64)>);
+
+    impl<'de> Deserialize<'de> for Entries<'de> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct EntriesVisitor;
+
+            impl<'de> Visitor<'de> for EntriesVisitor {
+                type Value = Entries<'de>;
+
+                fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a map")
+                }
+
+                fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                    let mut entries = Vec::new();
+                    while let Some(entry) = map.next_entry()? {
+                        entries.push(entry);
+                    }
+                    Ok(Entries(entries))
+                }
+            }
+
+            deserializer.deserialize_map(EntriesVisitor)
+        }
+    }
+
+    let mut decoder: Decoder<64> = Decoder::new();
+    let json = br#"{"caf\u00e9 \"": 1, "": 2}"#;
+    let (_, Ok(Some(Event::Frame(frame)))) = decoder.push_slice(json) else { panic!("no frame") };
+    let Entries(entries) = frame.value().deserialize().unwrap();
+    let entries: Vec<_> = entries.iter().map(|(name, value)| (name.to_string(), *value)).collect();
+    assert_eq!(entries, [("café \"".into(), 1), (String::new(), 2)]);
+}
+
+#[test]
 fn a_value_that_json_cannot_express_is_an_error_response() {
     let error = |desc| format!("{{\"error\": {{\"class\": \"GenericError\", \"desc\": \"{desc}\"}}}}");
     assert_eq!(response(f64::NAN), error("A number that is not finite has no form in JSON"));
@@ -397,6 +433,8 @@ fn a_value_that_json_cannot_express_is_an_error_response() {
     assert_eq!(response(c"bytes".to_owned()), error("Bytes have no form in JSON"));
     assert_eq!(response("x".repeat(N)), error("Response does not fit the transmit buffer"));
     assert_eq!(written((u128::from(u64::MAX), i128::from(i64::MIN))), "[18446744073709551615, -9223372036854775808]");
+    assert_eq!(written([i128::from(u64::MAX), -1]), "[18446744073709551615, -1]");
+    assert_eq!(response(i128::from(u64::MAX) + 1), error("A number of more than 64 bits has no form here"));
     assert_eq!(written(Shape::Tuple(true, "\u{7f}".into())), r#"{"t\u00FCple": [true, "\u007F"]}"#);
     assert_eq!(written(Shape::Struct { inside: None }), r#"{"Struct": {}}"#);
     assert_eq!(written(BTreeMap::from([(Whence2::Set, 1), (Whence2::Cur, 2)])), r#"{"Set": 1, "Cur": 2}"#);
@@ -439,6 +477,7 @@ fn a_float_is_written_with_the_digits_of_its_own_width() {
         assert_eq!(written(number), due);
         assert_eq!(returned::<f32>(due), Ok(number));
     }
+    assert_eq!(returned("7.038531e-26"), Ok(7.038531e-26_f32), "not rounded twice");
     assert_eq!(written(0.1_f64), "0.1");
     assert_eq!(written(f64::from(0.1_f32)), "0.10000000149011612");
 }
@@ -454,6 +493,47 @@ fn an_element_too_many_is_named() {
     assert_eq!(error(r#"{"pair": [1]}"#), "Invalid parameter 'pair'");
     assert_eq!(error(r#"{"pair": [1, "2"]}"#), "Invalid parameter type for 'pair[1]', expected: integer");
     assert_eq!(returned::<[(i64, [u8; 1]); 1]>("[[1, [2, 3]]]").unwrap_err(), "Invalid parameter '[0][1][1]'");
+}
+
+/// The type that refuses it does not know where it is.
+#[test]
+fn what_a_type_refuses_is_named_by_its_place() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "i64")]
+    struct Even;
+
+    impl TryFrom<i64> for Even {
+        type Error = String;
+
+        fn try_from(number: i64) -> Result<Self, String> {
+            if number % 2 == 0 { Ok(Self) } else { Err(format!("{number} is odd")) }
+        }
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    enum Held {
+        One(Even),
+        Two(Even, Even),
+        Named { even: Option<Even> },
+        List(Vec<Even>),
+    }
+
+    fn refused<T: Debug + DeserializeOwned>(json: &str, place: &str) {
+        let due = format!("Invalid parameter '{place}'");
+        assert_eq!(arguments::<HashMap<String, T>>(json).unwrap_err(), due, "{json}");
+        assert_eq!(returned::<HashMap<String, T>>(json).unwrap_err(), due, "{json}");
+    }
+    refused::<Even>(r#"{"a": 2, "b": 3}"#, "b");
+    refused::<Vec<Even>>(r#"{"list": [2, 3]}"#, "list[1]");
+    refused::<(i64, Even)>(r#"{"pair": [1, 3]}"#, "pair[1]");
+    refused::<HashMap<String, Even>>(r#"{"x": {"y": 3}}"#, "x.y");
+    refused::<Held>(r#"{"x": {"One": 3}}"#, "x.One");
+    refused::<Held>(r#"{"x": {"Two": [2, 3]}}"#, "x.Two[1]");
+    refused::<Held>(r#"{"x": {"Named": {"even": 3}}}"#, "x.Named.even");
+    refused::<Held>(r#"{"x": {"List": [3]}}"#, "x.List[0]");
+    refused::<Held>(r#"{"x": {"One": 2, "List": []}}"#, "x");
+    refused::<Held>(r#"{"x": "One"}"#, "x");
 }
 
 #[test]

@@ -238,6 +238,14 @@ fn a_value_in_a_type_of_the_host_is_serialized_with_it() {
     });
 }
 
+/// As when it is deserialized.
+#[test]
+fn a_negative_zero_loses_its_sign_in_a_value_that_is_serialized() {
+    with_value("[-0, -0.0, 0]", |value| {
+        assert_eq!(serde_json::to_string(&value).unwrap(), "[-0.0,-0.0,0]");
+    });
+}
+
 /// What a double cannot hold is not silently another number.
 #[test]
 fn a_number_beyond_doubles_is_not_serialized() {

@@ -460,7 +460,8 @@ impl<'a> de::VariantAccess<'a> for Variant<'a> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'a>>(self, seed: S) -> Result<S::Value, Self::Error> {
-        seed.deserialize(self.content()?)
+        let content = self.content()?;
+        ReadError::name_in(content.0, || seed.deserialize(content))
     }
 
     fn tuple_variant<V: Visitor<'a>>(self, length: usize, visitor: V) -> Result<V::Value, Self::Error> {

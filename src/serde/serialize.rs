@@ -359,6 +359,8 @@ impl Serialize for Value<'_> {
         match (self.boolean(), self.integer(), self.unsigned()) {
             _ if self.kind() == Kind::Null => serializer.serialize_unit(),
             (Some(boolean), ..) => serializer.serialize_bool(boolean),
+            // An integer would lose the sign.
+            _ if self.as_bytes() == b"-0" => serializer.serialize_f64(-0.0),
             (_, Some(integer), _) => serializer.serialize_i64(integer),
             (.., Some(unsigned)) => serializer.serialize_u64(unsigned),
             _ => match self.as_str().parse::<f64>() {
