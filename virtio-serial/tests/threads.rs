@@ -130,9 +130,10 @@ mod remote {
             }
         }
 
-        /// Writes to the next buffer.
-        pub fn write(&mut self, bytes: &[u8], interrupt: &Bell) -> Option<usize> {
+        /// Writes to the next buffer what fits of the bytes, which are made only if there is one.
+        pub fn write(&mut self, bytes: impl FnOnce() -> Vec<u8>, interrupt: &Bell) -> Option<usize> {
             let (id, place, room) = self.take()?;
+            let bytes = bytes();
             let count = bytes.len().min(room);
             // SAFETY: the buffer is the device's now. It writes as hardware does, without regard for the driver's types.
             unsafe { place.copy_from_nonoverlapping(bytes.as_ptr(), count) }
@@ -183,7 +184,7 @@ fn serve(device: &remote::Device) {
             match queue.number {
                 // Messages are 8 bytes, and maybe a name: port, event, value.
                 2 => {
-                    while messages.front().is_some_and(|message| queue.write(message, interrupt).is_some()) {
+                    while messages.front().is_some_and(|message| queue.write(|| message.clone(), interrupt).is_some()) {
                         messages.pop_front();
                         is_idle = false;
                     }
@@ -200,9 +201,9 @@ fn serve(device: &remote::Device) {
                     }
                 }
                 // Short and long.
-                4 if is_open => {
-                    let next: Vec<u8> = (sent..BYTES).take(1 + sent % 300).map(byte).collect();
-                    if let Some(count) = (!next.is_empty()).then(|| queue.write(&next, interrupt)).flatten() {
+                4 if is_open && sent < BYTES => {
+                    let next = || (sent..BYTES).take(1 + sent % 300).map(byte).collect();
+                    if let Some(count) = queue.write(next, interrupt) {
                         sent += count;
                         is_idle = false;
                     }
