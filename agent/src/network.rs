@@ -206,5 +206,16 @@ mod tests {
         let route = Ipv6Route::parse(nowhere).unwrap();
         assert_eq!((route.source, route.metric), ((Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 0), 32), u32::MAX));
         assert_eq!(Ipv6Route::parse(&nowhere[..100]), None);
+
+        // All numbers are hexadecimal, the lengths of prefixes too.
+        for (digits, length) in [("0a", 10), ("40", 64), ("7f", 127), ("80", 128)] {
+            let line = format!(
+                "fe800000000000000000000000000000 {digits} 20010db8000000000000000000000000 {digits} \
+                 00000000000000000000000000000000 00000010 00000011 00000012 00000013     eth0"
+            );
+            let Ipv6Route { destination, source, metric, refcnt, use_count, flags, .. } =
+                Ipv6Route::parse(&line).unwrap();
+            assert_eq!((destination.1, source.1, metric, refcnt, use_count, flags), (length, length, 16, 17, 18, 19));
+        }
     }
 }

@@ -48,7 +48,6 @@ fn disk_stats(disk: &DiskStat) -> DiskStats {
     }
 }
 
-/// The kernel lists the CPUs that are online.
 pub fn get_cpustats(_: &mut Linux, call: Call<'_>) -> CommandResult {
     let response = call.respond()?;
     let processors = match processors() {
@@ -59,12 +58,16 @@ pub fn get_cpustats(_: &mut Linux, call: Call<'_>) -> CommandResult {
         Ok(stats) => stats.cpu_time,
         Err(error) => return response.error(format_args!("failed to read the CPU statistics: {error}")),
     };
-    let online = processors.iter().filter(|processor| processor.online);
     response.array(|list| {
-        online.zip(&times).try_for_each(|(processor, time)| {
-            list.element().encode(CpuStats::Linux(cpu_stats(processor.logical_id, time)))
-        })
+        with_number(&processors, &times)
+            .try_for_each(|(cpu, time)| list.element().encode(CpuStats::Linux(cpu_stats(cpu, time))))
     })
+}
+
+/// What the kernel lists, which is without the CPUs that are offline, each with its CPU's number.
+fn with_number<'l, T>(processors: &'l [LogicalProcessor], listed: &'l [T]) -> impl Iterator<Item = (i64, &'l T)> {
+    let online = processors.iter().filter(|processor| processor.online);
+    online.map(|processor| processor.logical_id).zip(listed)
 }
 
 fn cpu_stats(cpu: i64, time: &CpuTime) -> LinuxCpuStats {
@@ -81,5 +84,18 @@ fn cpu_stats(cpu: i64, time: &CpuTime) -> LinuxCpuStats {
         user: time.user_ms(),
         softirq: time.softirq_ms(),
         ..Default::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_cpus_that_are_online() {
+        let processors = [(0, true), (1, false), (2, true), (5, false), (7, true)]
+            .map(|(logical_id, online)| LogicalProcessor { logical_id, online, ..Default::default() });
+        let with_numbers: Vec<_> = with_number(&processors, &["a", "b", "c"]).collect();
+        assert_eq!(with_numbers, [(0, &"a"), (2, &"b"), (7, &"c")]);
     }
 }

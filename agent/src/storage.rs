@@ -191,3 +191,58 @@ pub fn fstrim(_: &mut Linux, call: Call<'_>) -> CommandResult {
         ..Default::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel names them below `/sys/devices`.
+    #[test]
+    fn a_disk_is_attached_where_its_path_says() {
+        let pci = |domain, bus, slot, function| PciAddress { domain, bus, slot, function, ..Default::default() };
+        for (path, bus_type, controller, [bus, target, unit]) in [
+            ("pci0000:00/0000:00:02.0/virtio1/block/vda", DiskBusType::Virtio, pci(0, 0, 2, 0), [0, 0, 0]),
+            // Behind two bridges.
+            (
+                "pci0000:00/0000:00:1e.0/0000:05:01.0/0000:06:1f.7/virtio3/block/vdb",
+                DiskBusType::Virtio,
+                pci(0, 6, 31, 7),
+                [0, 0, 0],
+            ),
+            (
+                "pci0000:00/0000:00:03.0/virtio0/host2/target2:0:1/2:0:1:4/block/sda",
+                DiskBusType::Scsi,
+                pci(0, 0, 3, 0),
+                [0, 1, 4],
+            ),
+            (
+                "pci0000:00/0000:00:1f.2/ata3/host2/target2:0:0/2:0:0:0/block/sr0",
+                DiskBusType::Sata,
+                pci(0, 0, 31, 2),
+                [0, 0, 0],
+            ),
+            (
+                "pci0001:00/0001:00:14.0/usb2/2-1/2-1:1.0/host6/target6:1:2/6:1:2:3/block/sdb",
+                DiskBusType::Usb,
+                pci(1, 0, 20, 0),
+                [1, 2, 3],
+            ),
+            (
+                "pci0000:ae/0000:ae:00.0/0000:af:00.0/nvme/nvme0/nvme0n1",
+                DiskBusType::Nvme,
+                pci(0, 0xAF, 0, 0),
+                [0, 0, 0],
+            ),
+            ("platform/a003e00.virtio_mmio/virtio5/block/vdc", DiskBusType::Virtio, PciAddress::NONE, [0, 0, 0]),
+            ("platform/soc/mmc0/mmc0:0001/block/mmcblk0", DiskBusType::Unknown, PciAddress::NONE, [0, 0, 0]),
+        ] {
+            with_address(&Path::new("/sys/devices").join(path), |address| {
+                assert_eq!(address.bus_type, bus_type, "{path}");
+                assert_eq!((address.bus, address.target, address.unit), (bus, target, unit), "{path}");
+                let [given, expected] = [address.pci_controller, controller]
+                    .map(|controller| [controller.domain, controller.bus, controller.slot, controller.function]);
+                assert_eq!(given, expected, "{path}");
+            });
+        }
+    }
+}

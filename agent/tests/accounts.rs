@@ -156,6 +156,28 @@ fn keys_that_were_added_end_with_a_line_feed() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "by hand\ntwo\n");
 }
 
+#[test]
+#[ignore = "needs root: apt-get install mount util-linux"]
+fn afterwards_the_agent_acts_as_itself() {
+    let root = with_user();
+    let mut agent = root.ours(&["--allow", "accounts,files"]);
+    let keys = json!({"username": "guest", "keys": ["one"]});
+    let requests = [
+        // There is no file yet.
+        ("get", json!({"username": "guest"})),
+        ("add", keys.clone()),
+        ("get", json!({"username": "guest"})),
+        ("remove", keys),
+    ];
+    for (number, (command, arguments)) in requests.into_iter().enumerate() {
+        agent.ask(&format!("guest-ssh-{command}-authorized-keys"), arguments);
+        let path = format!("/file-{number}");
+        agent.returned("guest-file-open", json!({"path": path, "mode": "w"}));
+        let file = fs::metadata(root.inside(&path)).unwrap();
+        assert_eq!((file.uid(), file.gid()), (0, 0), "after {command}");
+    }
+}
+
 /// What a key replaces, whom it belongs to, and what waits for ever: all of that is the user's to choose.
 #[test]
 #[ignore = "needs root: apt-get install mount util-linux"]

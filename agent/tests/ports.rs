@@ -4,7 +4,7 @@ mod peer;
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::Path;
 use std::process::{Child, Command};
 use std::rc::Rc;
@@ -60,10 +60,68 @@ impl Drop for Ended {
     }
 }
 
+/// A field of `/proc/PID/stat` after the program's name.
+fn stat(pid: impl std::fmt::Display, field: usize) -> String {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(") ").next().unwrap().split(' ').nth(field).unwrap().into()
+}
+
+fn state(pid: impl std::fmt::Display) -> String {
+    stat(pid, 0)
+}
+
 /// `TTY_NR`, 0 for none.
 fn controlling_terminal(pid: impl std::fmt::Display) -> String {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit(") ").next().unwrap().split(' ').nth(4).unwrap().into()
+    stat(pid, 4)
+}
+
+#[test]
+fn only_its_owner_can_open_the_socket() {
+    let agent = Peer::ours(&[]);
+    let mode = std::fs::metadata(agent.folder().join("socket")).unwrap().mode();
+    assert_eq!(format!("{:o}", mode & 0o7777), "600");
+}
+
+/// A virtio port reads as ended while there is no host, as a file does at its end.
+#[test]
+fn what_one_host_left_is_forgotten_when_the_next_one_comes() {
+    let folder = Folder::new();
+    let path = folder.join("port");
+    let mut port = File::options().create_new(true).append(true).open(&path).unwrap();
+    let mut command = folder.command(env!("CARGO_BIN_EXE_guestwire-agent"));
+    command.arg("--device").arg(&path).arg("--state-dir").arg(folder.path());
+    let agent = Ended(command.spawn().unwrap());
+    let pid = agent.0.id();
+    let offset = || {
+        let opened = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+        let number =
+            opened.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|target| target == path)).last()?;
+        let about = std::fs::read_to_string(format!("/proc/{pid}/fdinfo/{}", number.file_name().display())).ok()?;
+        about.lines().find_map(|line| line.strip_prefix("pos:")?.trim().parse::<u64>().ok())
+    };
+    let mut end = 0;
+    for _ in 0..3 {
+        let half = b"{\"execute\": \"guest-pi";
+        port.write_all(half).unwrap();
+        end += half.len() as u64;
+        wait_for("half a request", || (offset()? == end).then_some(()));
+        worst_moment();
+        // From then on the agent sleeps only where it has found the end.
+        wait_for("end", || (state(pid) == "S").then_some(()));
+        let ping = b"{\"execute\": \"guest-ping\"}\n";
+        port.write_all(ping).unwrap();
+        let response = "{\"return\": {}}\n";
+        end += (ping.len() + response.len()) as u64;
+        let written = wait_for("a response", || {
+            let written = std::fs::read_to_string(&path).unwrap();
+            written
+                .rsplit_once("guest-ping\"}\n")
+                .map(|(_, after)| after.to_owned())
+                .filter(|after| after.ends_with('\n'))
+        });
+        assert_eq!(written, response);
+        wait_for("the response to be passed", || (offset()? == end).then_some(()));
+    }
 }
 
 /// As a service is started: first in its session, and without a terminal.

@@ -59,6 +59,23 @@ fn what_is_logged_depends_on_the_level() {
     assert!(String::from_utf8(loud.stderr).unwrap().contains("debug: received {\\\"execute\\\""));
 }
 
+/// The log may lie on a file system that an agent froze before it died.
+#[test]
+fn an_agent_that_finds_something_frozen_logs_nothing() {
+    let folder = Folder::new();
+    let ask = || {
+        let state = folder.path().to_str().unwrap();
+        run(&["--stdio", "--state-dir", state, "--log", "debug"], "{\"execute\": \"guest-fsfreeze-status\"}")
+    };
+    let (thawed, frozen) = (ask(), {
+        File::create(folder.join("qga.state.isfrozen")).unwrap();
+        ask()
+    });
+    assert_eq!([thawed.stdout, frozen.stdout], [&b"{\"return\": \"thawed\"}\n"[..], b"{\"return\": \"frozen\"}\n"]);
+    assert!(!thawed.stderr.is_empty());
+    assert_eq!(frozen.stderr.escape_ascii().to_string(), "");
+}
+
 #[test]
 fn what_is_not_allowed_or_is_blocked_is_not_run_and_not_listed_as_enabled() {
     let off = [
@@ -84,6 +101,30 @@ fn what_is_not_allowed_or_is_blocked_is_not_run_and_not_listed_as_enabled() {
         assert!(!enabled(command));
     }
     assert!(enabled("guest-get-time"));
+    let disabled = Peer::ours(&[]).returned("guest-info", json!({}));
+    let disabled = disabled["supported_commands"].as_array().unwrap().iter().filter(|entry| entry["enabled"] == false);
+    let mut disabled: Vec<&str> = disabled.map(|entry| entry["name"].as_str().unwrap()).collect();
+    disabled.sort_unstable();
+    let all_off = [
+        "guest-exec",
+        "guest-exec-status",
+        "guest-file-close",
+        "guest-file-flush",
+        "guest-file-open",
+        "guest-file-read",
+        "guest-file-seek",
+        "guest-file-write",
+        "guest-set-time",
+        "guest-set-user-password",
+        "guest-shutdown",
+        "guest-ssh-add-authorized-keys",
+        "guest-ssh-get-authorized-keys",
+        "guest-ssh-remove-authorized-keys",
+        "guest-suspend-disk",
+        "guest-suspend-hybrid",
+        "guest-suspend-ram",
+    ];
+    assert_eq!(disabled, all_off);
 
     let mut agent = Peer::ours(&["--allow", "exec", "--allow", "shutdown,files", "--block", "guest-exec"]);
     assert!(agent.error("guest-exec", json!({})).1.ends_with("has been disabled: the command is not allowed"));
@@ -96,7 +137,8 @@ fn what_is_not_allowed_or_is_blocked_is_not_run_and_not_listed_as_enabled() {
 #[test]
 fn long_output_is_cut() {
     let mut agent = Peer::ours(&["--allow", "exec"]);
-    let script = "head -c 2000000 /dev/zero; head -c 300 /dev/zero >&2";
+    // It ends early if nobody reads on.
+    let script = "head -c 2000000 /dev/zero && head -c 300 /dev/zero >&2";
     let exec = json!({"path": "/bin/sh", "arg": ["-c", script], "capture-output": true});
     let pid = agent.returned("guest-exec", exec)["pid"].clone();
     let status = agent.ended(&pid);

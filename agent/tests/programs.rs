@@ -64,6 +64,30 @@ fn running_programs_are_bounded_in_number() {
     exec(&mut agent, "/bin/true", &[]);
 }
 
+/// The system gives the number of a program that has ended to another.
+#[test]
+#[ignore = "needs root"]
+fn a_number_that_is_used_again_is_the_new_programs() {
+    let mut agent = Peer::ours(&["--allow", "exec"]);
+    let first = exec(&mut agent, "/bin/true", &[]);
+    let number = first.as_i64().unwrap();
+    wait_for("end of the program and its zombie", || {
+        status(Pid::from_raw(number as i32), "State").is_none().then_some(())
+    });
+    wait_for("the same number", || {
+        // Others may take it first.
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()).unwrap();
+        let pid = exec(&mut agent, "/bin/sh", &["-c", "exit 7"]);
+        if pid != first {
+            agent.ended(&pid);
+        }
+        (pid == first).then_some(())
+    });
+    assert_eq!(agent.ended(&first), json!({"exited": true, "exitcode": 7}));
+    let forgotten = agent.error("guest-exec-status", json!({"pid": first}));
+    assert_eq!(forgotten.1, "Invalid parameter 'pid'");
+}
+
 /// 64 are remembered; the oldest that has ended is forgotten.
 #[test]
 fn ended_programs_are_bounded_in_number() {

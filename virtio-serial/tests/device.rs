@@ -2,7 +2,7 @@
 
 mod model;
 
-use model::{AnyTransport, Host, KINDS, Kind};
+use model::{AnyTransport, Host, KINDS, Kind, Lie};
 use virtio_serial::{Device, Error, Event, Identity, Mmio, Pci, Window, pci};
 
 const AGENT: &str = "org.qemu.guest_agent.0";
@@ -579,7 +579,6 @@ fn use_all(host: &Host, device: &mut Device<AnyTransport, 1>) -> Result<(), Erro
 
 #[test]
 fn a_lie_about_a_buffer_that_is_returned_is_an_error() {
-    type Lie = fn(&mut model::Returned);
     on_every_transport(|kind| {
         let (host, mut device) = agent(kind);
         assert_eq!(use_all(&host, &mut device), Ok(()));

@@ -50,6 +50,9 @@ struct Queue {
     returned: u16,
 }
 
+/// Changes what a device says.
+pub type Lie = fn(&mut Returned);
+
 /// What a device says of a buffer that it returns.
 pub struct Returned {
     pub id: u64,
@@ -102,7 +105,7 @@ pub struct Model {
     /// Where its registers are on PCI, and what the lowest bits say of that.
     pub bar: (u64, u32),
     /// What it does to each buffer of this queue that it returns.
-    pub lie: Option<(u16, fn(&mut Returned))>,
+    pub lie: Option<(u16, Lie)>,
     regions: Vec<(NonNull<u8>, usize)>,
     /// Few, and those that are used most come first.
     queues: Vec<(u16, Queue)>,
