@@ -485,10 +485,7 @@ fn a_float_is_written_with_the_digits_of_its_own_width() {
 /// The array itself is of the right type.
 #[test]
 fn an_element_too_many_is_named() {
-    #[derive(Debug, Deserialize)]
-    struct Pair(i64, i64);
-
-    let error = |json| arguments::<HashMap<String, Pair>>(json).unwrap_err();
+    let error = |json| arguments::<HashMap<String, (i64, i64)>>(json).unwrap_err();
     assert_eq!(error(r#"{"pair": [1, 2, 3, 4]}"#), "Invalid parameter 'pair[2]'");
     assert_eq!(error(r#"{"pair": [1]}"#), "Invalid parameter 'pair'");
     assert_eq!(error(r#"{"pair": [1, "2"]}"#), "Invalid parameter type for 'pair[1]', expected: integer");
