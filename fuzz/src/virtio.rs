@@ -193,9 +193,8 @@ impl Line {
         self.device.consume(port, bytes.len());
         if self.is_lawful {
             // What had not been seen when its client went may come before the next one's.
-            let is_next = |last: u8, byte: u8| {
-                byte == (last & 0xE0) | (last.wrapping_add(1) & 0x1F) || byte >> 5 == ((last >> 5) + 1) & 7
-            };
+            let is_next = |last: u8, byte: u8| byte == (last & 0xE0) | (last.wrapping_add(1) & 0x1F);
+            let is_next = |last: u8, byte: u8| is_next(last, byte) || byte >> 5 != last >> 5;
             self.ports[port].received.check(&bytes, is_next);
         }
         Ok(bytes)
