@@ -377,6 +377,15 @@ fn rule_4_escapes_and_characters_with_any_byte_in_the_middle_of_a_slice() {
     assert!(refused > 5000, "{refused}");
 }
 
+/// A blank inside it breaks the mark, also where a slice skips many blanks at once.
+#[test]
+fn a_byte_order_mark_in_a_slice_is_in_one_piece() {
+    for bytes in [&b"\xEF\xBB\xBF {} "[..], b"\xEF \xBB\xBF{} ", b"\xEF\xBB  \xBF{} ", b" \xEF\n\xBB\xBF{} "] {
+        let due = by_reference(&[Input::Bytes(bytes)]);
+        assert_eq!(outcome_in_slice(&mut Decoder::<64>::new(), bytes), due, "{}", bytes.escape_ascii());
+    }
+}
+
 #[test]
 fn rule_5_a_frame_that_does_not_fit_is_one_error_when_it_ends() {
     let four = |bytes: &[u8]| outcome_in(&mut Decoder::<4>::new(), bytes);

@@ -269,7 +269,7 @@ fn an_error_that_a_type_catches_says_what_is_wrong() {
 #[test]
 fn a_wrong_element_is_named_though_others_follow() {
     let error = argument::<Vec<u8>>("[1, \"two\", 3]").unwrap_err();
-    assert_eq!(error, "Invalid parameter type for 'x[1]', expected: integer");
+    assert_eq!(error, "Parameter 'x[1]' expects uint64");
     let error = argument::<(u8, u8)>("[1, 256, 3]").unwrap_err();
     assert_eq!(error, "Parameter 'x[1]' expects uint8_t");
 }
