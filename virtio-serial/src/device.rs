@@ -127,8 +127,8 @@ impl<T: Transport, const PORTS: usize> Device<T, PORTS> {
 
     /// The next event, and the index of its port.
     ///
-    /// What a client sent before the host closed its end is not mixed with what the next one sends: until `poll` returns
-    /// `None`, only those bytes can be read that had come before.
+    /// Keeps apart what two clients at the host's end sent: until `poll` returns `None`, only those bytes can be read that
+    /// had come before. The driver cannot tell them apart if the second sends before `poll` is called.
     pub fn poll(&mut self) -> Result<Option<(usize, Event)>, Error> {
         self.check()?;
         self.ports.iter_mut().for_each(Port::look);
