@@ -295,8 +295,8 @@ fn thousandths(text: &[u8]) -> Option<i64> {
             b'0'..=b'9' => u64::from(byte & 0xF),
             _ => break, // the exponent
         };
-        // Behind a digit that does not fit, none makes a difference, counted or not: each of them is less than a thousandth,
-        // or all is too much.
+        // After a digit that does not fit it makes no difference whether one is counted: either each is less than a
+        // thousandth, or the number is too large anyway.
         match digits.checked_mul(10).and_then(|digits| digits.checked_add(digit)) {
             Some(more) => {
                 digits = more;

@@ -96,28 +96,40 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
         loop {
             while let bytes @ [_, ..] = self.transmit() {
                 is_flushed = false;
-                match some(policy.wait(port.write(bytes)).await) {
-                    Ok(count) => {
-                        policy.forget_errors();
-                        self.transmitted(count);
-                    }
+                let written = {
+                    let mut write = pin!(port.write(bytes));
+                    poll_fn(|context| policy.watch(write.as_mut().poll(context))).await
+                };
+                match some(written) {
+                    Ok(count) => self.transmitted(count),
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
             while !is_flushed {
-                match policy.wait(port.flush()).await {
+                let mut flush = pin!(port.flush());
+                match poll_fn(|context| policy.watch(flush.as_mut().poll(context))).await {
                     Ok(()) => is_flushed = true,
                     Err(error) => policy.agent_wrote(self, IoError::Port(error))?,
                 }
             }
             if S::DEFERS && self.owes() {
-                policy.wait(poll_fn(|context| self.guest_mut().poll_ready(context))).await;
+                poll_fn(|context| {
+                    let ready = self.guest_mut().poll_ready(context);
+                    if ready.is_pending() {
+                        policy.forget_errors();
+                    }
+                    ready
+                })
+                .await;
                 self.retry();
                 continue;
             }
-            match policy.wait(receive(self, port)).await {
-                Ok(()) => policy.forget_errors(),
-                Err(error) => policy.agent_read(self, error)?,
+            let received = {
+                let mut receive = pin!(receive(self, port));
+                poll_fn(|context| policy.watch(receive.as_mut().poll(context))).await
+            };
+            if let Err(error) = received {
+                policy.agent_read(self, error)?;
             }
         }
     }

@@ -1,11 +1,7 @@
 //! How a loop goes on after an error.
 
 #[cfg(feature = "embedded-io-async")]
-use core::{
-    future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
-};
+use core::task::Poll;
 
 #[cfg(any(feature = "embedded-io", feature = "embedded-io-async"))]
 use super::error::IoError;
@@ -35,21 +31,7 @@ impl<F> Policy<F> {
         self.left = MOST_ERRORS;
     }
 
-    /// Waits for a read, a write or a flush. An error after a wait begins another row: a task that waits does not spin.
-    #[cfg(feature = "embedded-io-async")]
-    pub(super) async fn wait<T>(&mut self, operation: impl Future<Output = T>) -> T {
-        let mut operation = pin!(operation);
-        poll_fn(|context| {
-            let polled = operation.as_mut().poll(context);
-            if polled.is_pending() {
-                self.forget_errors();
-            }
-            polled
-        })
-        .await
-    }
-
-    /// Looks on as a read is polled. An error after a wait begins another row: a task that waits does not spin.
+    /// Looks on as a read, a write or a flush is polled. An error after a wait begins another row: a task that waits does not spin.
     #[cfg(feature = "embedded-io-async")]
     pub(super) fn watch<T, E>(&mut self, polled: Poll<Result<T, E>>) -> Poll<Result<T, E>> {
         if !matches!(polled, Poll::Ready(Err(_))) {
