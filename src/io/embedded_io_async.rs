@@ -101,7 +101,10 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                     poll_fn(|context| policy.watch(write.as_mut().poll(context))).await
                 };
                 match some(written) {
-                    Ok(count) => self.transmitted(count),
+                    Ok(count) => {
+                        policy.forget_errors();
+                        self.transmitted(count);
+                    }
                     Err(error) => policy.agent_wrote(self, error)?,
                 }
             }
@@ -113,14 +116,7 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 }
             }
             if S::DEFERS && self.owes() {
-                poll_fn(|context| {
-                    let ready = self.guest_mut().poll_ready(context);
-                    if ready.is_pending() {
-                        policy.forget_errors();
-                    }
-                    ready
-                })
-                .await;
+                poll_fn(|context| policy.watch(self.guest_mut().poll_ready(context))).await;
                 self.retry();
                 continue;
             }
@@ -128,8 +124,9 @@ impl<S: Service, R: Buffer, T: Buffer> AgentOver<S, R, T> {
                 let mut receive = pin!(receive(self, port));
                 poll_fn(|context| policy.watch(receive.as_mut().poll(context))).await
             };
-            if let Err(error) = received {
-                policy.agent_read(self, error)?;
+            match received {
+                Ok(()) => policy.forget_errors(),
+                Err(error) => policy.agent_read(self, error)?,
             }
         }
     }
@@ -290,7 +287,10 @@ impl<I, C, F> Receiver<'_, I, C, F> {
             };
             let verdict = match received {
                 Err(written) => return Ok(Ok(written)),
-                Ok(Ok(verdict)) => verdict,
+                Ok(Ok(verdict)) => {
+                    self.policy.forget_errors();
+                    verdict
+                }
                 Ok(Err(error)) => self.policy.client_read(client, error)?,
             };
             if let Some(verdict) = verdict {

@@ -31,10 +31,10 @@ impl<F> Policy<F> {
         self.left = MOST_ERRORS;
     }
 
-    /// Looks on as a read, a write or a flush is polled. An error after a wait begins another row: a task that waits does not spin.
+    /// Looks on as the port is polled. An error after a wait begins another row: a task that waits does not spin.
     #[cfg(feature = "embedded-io-async")]
-    pub(super) fn watch<T, E>(&mut self, polled: Poll<Result<T, E>>) -> Poll<Result<T, E>> {
-        if !matches!(polled, Poll::Ready(Err(_))) {
+    pub(super) fn watch<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() {
             self.forget_errors();
         }
         polled
