@@ -477,7 +477,7 @@ unsafe extern "C" fn run(context: *mut c_void, call: *mut gw_call<'_>) {
         }
         let step = this.byte();
         let name = NAMES[usize::from(step >> 6)];
-        let text = c"caf\xC3\xA9 \"\\\n";
+        let text = c"café \"\\\n";
         // SAFETY: `call` and `writer` are the library's, places are as long as said, and names are static.
         unsafe {
             match step % 16 {

@@ -310,7 +310,6 @@ impl<B: Buffer> DecoderOver<B> {
     }
 
     /// Takes the byte if it is a plain character of a string: the quick way, which does all that [`step`](Self::step) does.
-    #[inline]
     pub(crate) fn takes_plain(&mut self, byte: u8) -> bool {
         let is_plain = self.parser.lexer.is_plain(byte);
         if is_plain {
@@ -323,7 +322,7 @@ impl<B: Buffer> DecoderOver<B> {
         &mut self.parser
     }
 
-    #[cfg_attr(target_pointer_width = "64", inline(never))]
+    #[cfg_attr(target_pointer_width = "64", inline(never))] // the same code however often a program calls it
     pub(crate) fn step(&mut self, byte: u8) -> Signal {
         B::erase(&mut self.parser).step(byte)
     }
@@ -403,7 +402,7 @@ impl<B: ?Sized> Parser<B> {
 }
 
 impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(target_pointer_width = "64", inline(always))] // spares a call for each byte
     pub(super) fn step(&mut self, byte: u8) -> Signal {
         match self.lexer.step(byte) {
             Step::Inside | Step::Quote | Step::Plain | Step::Digit => self.store(byte),
@@ -490,7 +489,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
         }
     }
 
-    #[cold]
+    #[cold] // keeps it, and the errors of the lexer that it calls, out of the loops
     pub(super) fn recover(&mut self, byte: u8) -> Signal {
         if byte == SENTINEL {
             self.lexer = Lexer::new();
@@ -504,7 +503,6 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     }
 
     /// A short run is copied as one piece of fixed size, where both slices are long enough.
-    #[inline]
     pub(super) fn store_run(&mut self, bytes: &[u8], run: usize) {
         const SHORT: usize = 32;
         let place = self.buffer.as_mut().get_mut(self.length.get()..).and_then(<[u8]>::first_chunk_mut::<SHORT>);
@@ -518,7 +516,7 @@ impl<B: AsMut<[u8]> + ?Sized> Parser<B> {
     }
 
     /// As much of it as fits, as byte by byte.
-    #[inline(never)]
+    #[inline(never)] // the caller's loop wants all registers
     fn store_long(&mut self, run: &[u8]) {
         let room = self.buffer.as_mut().get_mut(self.length.get()..).unwrap_or_default();
         if run.len() > room.len() {
@@ -575,7 +573,7 @@ impl<'a> Run<'a> {
         Self { bytes, before: 0, length: 0 }
     }
 
-    #[inline(always)]
+    #[inline(always)] // opt-level z would keep calls that are longer than it
     fn next(&mut self) -> Option<u8> {
         self.before = self.length;
         let byte = self.peek()?;
@@ -602,7 +600,7 @@ impl<'a> Run<'a> {
     }
 
     /// After an escape the next one is mostly near: whole words pay from the fourth plain character on.
-    #[inline(always)]
+    #[inline(always)] // most strings are short
     fn skip_plain(&mut self, step: Step) {
         if step == Step::Plain {
             for _ in 0..4 {
@@ -616,7 +614,7 @@ impl<'a> Run<'a> {
     }
 }
 
-#[inline(never)]
+#[inline(never)] // the caller's loop wants all registers
 fn after_ws(bytes: &[u8]) -> &[u8] {
     let mut rest = bytes;
     while let [byte, after @ ..] = rest {
@@ -629,7 +627,6 @@ fn after_ws(bytes: &[u8]) -> &[u8] {
 }
 
 /// Through two registers: `*to = *from` would link memcpy on small targets.
-#[inline(always)]
 fn copy(to: &mut [u8; 32], from: &[u8; 32]) {
     if let (Some(from), Some(to)) = (from.first_chunk(), to.first_chunk_mut()) {
         *to = u128::from_ne_bytes(*from).to_ne_bytes();

@@ -249,7 +249,6 @@ impl Lexer {
     }
 
     /// value = false / null / true / object / array / number / string
-    #[inline]
     fn value(&mut self, byte: u8) -> Step {
         use State::*;
         self.state = match byte {
@@ -271,7 +270,7 @@ impl Lexer {
     }
 
     /// A byte inside a string: one of `*char`, or the closing quotation mark.
-    #[inline(always)]
+    #[inline(always)] // opt-level z would keep a call that is longer
     pub(crate) fn string(&mut self, byte: u8) -> Step {
         use State::*;
         self.state = match byte {
@@ -305,7 +304,6 @@ impl Lexer {
     /// Goes on with a byte that the grammar has no place for, other than the sentinel: the error that it makes, if any.
     ///
     /// The byte is dropped, or is the first of a frame, which is then open.
-    #[cold]
     pub(crate) fn recover(&mut self, byte: u8) -> Option<FrameError> {
         use State::*;
         let before = self.state;
@@ -328,7 +326,6 @@ impl Lexer {
     }
 
     /// Takes a byte that is known to be wrong: it may have been any byte.
-    #[cold]
     pub(crate) fn corrupted(&mut self) -> Result<(), FrameError> {
         use State::*;
         let (result, state) = match self.state {
@@ -349,7 +346,6 @@ impl Lexer {
     ///
     /// Reported once: now if a frame was open, or else with the first printable byte that is dropped, because a frame may
     /// have begun among the missing bytes.
-    #[cold]
     pub(crate) fn lost(&mut self) -> Result<(), FrameError> {
         use State::*;
         let (result, state) = match self.state {
@@ -474,7 +470,7 @@ pub(crate) const fn is_plain(byte: u8) -> bool {
 /// How many bytes of whole characters and escapes there are from `at` on, but for some near the end of the bytes.
 ///
 /// In a string, none of them changes the lexer's state. What is not whole, or wrong, is left to [`Lexer::string`].
-#[inline(never)]
+#[inline(never)] // the caller's loop wants all registers
 pub(crate) fn whole_from(bytes: &[u8], at: usize) -> usize {
     const LONGEST: usize = 12;
     let from = bytes.get(at..).unwrap_or_default();
@@ -498,7 +494,6 @@ pub(crate) fn whole_from(bytes: &[u8], at: usize) -> usize {
 }
 
 /// How long the escape is that comes first, or 0.
-#[inline(always)]
 fn escape(ahead: &[u8; 12]) -> usize {
     match *ahead {
         // escape ( %x22 / %x5C / %x2F / %x62 / %x66 / %x6E / %x72 / %x74 / %x75 4HEXDIG )
@@ -524,7 +519,6 @@ fn escape(ahead: &[u8; 12]) -> usize {
 }
 
 /// How long the character beyond ASCII is that comes first, with more of its kind if that has three bytes, or 0.
-#[inline(always)]
 fn beyond_ascii(bytes: &[u8]) -> usize {
     match bytes {
         // RFC 3629 section 4
@@ -538,7 +532,6 @@ fn beyond_ascii(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes of whole characters of three bytes come first: Chinese and Japanese text is made of them.
-#[inline(never)]
 fn of_three_bytes(bytes: &[u8]) -> usize {
     let mut rest = bytes;
     while let Some(ahead) = rest.first_chunk::<4>() {
