@@ -65,7 +65,7 @@ mod noting {
 
     impl Marks<'_> {
         /// The next colon, and the comma that ends its member unless it is the last.
-        #[inline(always)]
+        #[inline(always)] // into the loop over members, which keeps its state in registers
         pub(crate) fn next(&mut self) -> Option<(Offset, Option<Offset>)> {
             match *self.0 {
                 [] => None,

@@ -96,7 +96,7 @@ impl PartialEq<str> for Text<'_> {
 }
 
 impl PartialEq<&str> for Text<'_> {
-    #[cfg_attr(all(target_pointer_width = "64", not(target_os = "none")), inline)]
+    #[cfg_attr(all(target_pointer_width = "64", not(target_os = "none")), inline)] // as above
     fn eq(&self, other: &&str) -> bool {
         self == *other
     }
