@@ -247,8 +247,8 @@ macro_rules! object {
 
 /// A string that is one of a few, for a [`command!`](crate::command). The first is the default.
 ///
-/// With a lifetime it has a variant more, `Other`: a return value that is none of the choices is kept, so that a newer
-/// agent can be read. An argument must be one of them all the same.
+/// With a lifetime it has one more variant, `Other`, which keeps a return value that is not among the choices: a newer
+/// agent's. An argument must be one of them all the same.
 ///
 /// ```
 /// guestwire::choices! {

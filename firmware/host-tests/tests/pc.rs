@@ -203,7 +203,7 @@ fn a_break_mid_request_is_a_corrupted_byte() {
     assert_eq!(line.receive(), PONG);
 }
 
-/// A 16550 tells of a break once, to whoever reads its line status first, and that is mostly who sends.
+/// A 16550 reports a break to the first read of its line status only, and sending reads it, too.
 #[test]
 #[ignore = "needs qemu-system-x86_64: apt install qemu-system-x86"]
 fn a_break_while_responses_are_sent_is_a_corrupted_byte() {

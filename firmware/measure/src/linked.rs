@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SymbolKind};
 use rustc_demangle::demangle;
 
-/// The functions of docs/public-api.txt that no symbol stands for. They are compared by their own name, and by that of
+/// The functions of docs/public-api.txt that have no symbol in the programs. They are compared by their own name, and by that of
 /// their type or trait: programs have types of their own in place of type parameters.
 pub fn missing<'a>(api: &'a str, symbols: &HashSet<String>) -> Vec<&'a str> {
     let functions = api.lines().filter_map(|line| line.split_once("fn guestwire::"));
@@ -45,7 +45,7 @@ fn owner_and_name(path: &str) -> &str {
     if after(1).starts_with(|letter: char| letter.is_uppercase()) { after(1) } else { after(0) }
 }
 
-/// Without what is deeper than this in angle brackets. An arrow is none.
+/// Removes what is nested deeper than `most` in angle brackets. The `>` of an arrow is not a bracket.
 fn without_generics(text: &str, most: u32) -> String {
     let (mut depth, mut last) = (0, ' ');
     let mut flat = String::new();
